@@ -1,0 +1,118 @@
+"""What ingest hands on: one person's examination as series of volumes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from marrowmap.image import Volume
+from marrowmap.values import Side
+
+
+class Sequence(Enum):
+    """What a series shows, recognized from its physics."""
+
+    T1 = "T1"
+    T2 = "T2"
+    PD = "PD"
+    FLUID_FAT_SUPPRESSED = "fluid-sensitive fat-suppressed"
+    DIXON_WATER = "Dixon water"
+    DIXON_FAT = "Dixon fat"
+    DIXON_IN_PHASE = "Dixon in phase"
+    DIXON_OPPOSED_PHASE = "Dixon opposed phase"
+    GRADIENT_ECHO = "gradient echo"
+    MULTI_ECHO = "multi-echo spin echo"
+    CT = "CT"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The person, as far as the files say.
+
+    Parameters
+    ----------
+    person_id : str
+        Patient ID; empty if the files carry none.
+    sex : str
+        ``M``, ``F``, ``O`` or empty.
+    birth_date : str
+        ISO 8601 or empty.
+    age_years : float, optional
+        At the examination.
+    """
+
+    person_id: str = ""
+    sex: str = ""
+    birth_date: str = ""
+    age_years: float | None = None
+
+
+@dataclass(frozen=True)
+class Series:
+    """One image volume: one series, or one echo or contrast of it.
+
+    Parameters
+    ----------
+    uid : str
+        Series Instance UID, or a name made from the file for NIfTI.
+    volume : Volume
+        Slices lie along the third index axis in the order of rising position along the slice normal.
+    modality : str
+        DICOM modality, ``MR`` or ``CT``.
+    sequence, sequence_reason
+        What it is and which tags said so.
+    side, side_reason
+        The one side it shows, or None where it shows both or does not say.
+    files : tuple of Path
+        The file of each slice (classic), the one file (enhanced, NIfTI).
+    instance_uids : tuple of str
+        SOP Instance UID of each slice; all alike for enhanced; empty for NIfTI.
+    frame_numbers : tuple of int
+        1-based frame of each slice in its file.
+    slice_thickness_mm : float or None
+        Extent of the slice profile (full width at half maximum); not the distance of slices.
+    """
+
+    uid: str
+    study_uid: str
+    number: int | None
+    description: str
+    modality: str
+    date: str
+    volume: Volume
+    sequence: Sequence
+    sequence_reason: str
+    side: Side | None
+    side_reason: str
+    files: tuple[Path, ...]
+    instance_uids: tuple[str, ...] = ()
+    frame_numbers: tuple[int, ...] = ()
+    slice_thickness_mm: float | None = None
+    repetition_time_ms: float | None = None
+    echo_time_ms: float | None = None
+    inversion_time_ms: float | None = None
+    field_strength_t: float | None = None
+    body_part: str = ""
+
+
+@dataclass(frozen=True)
+class Exam:
+    """All series of one person at one date.
+
+    Parameters
+    ----------
+    subject : Subject
+    date : str
+        ISO 8601, empty if unknown.
+    series : tuple of Series
+        Ordered by series number, then UID, echo time: never by the order of files.
+    notes : tuple of str
+        One line for each file or series that was left out, and why.
+    """
+
+    subject: Subject
+    date: str
+    series: tuple[Series, ...]
+    notes: tuple[str, ...] = ()

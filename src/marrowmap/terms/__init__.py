@@ -1,0 +1,1 @@
+"""Units, quantities, regions, signs and codes: tables, no logic."""

@@ -1,0 +1,26 @@
+"""The imaging signs marrowmap looks for. A sign's rule lives in ``signs/``, its name and meaning here."""
+
+from __future__ import annotations
+
+SIGNS: dict[str, str] = {
+    "diffuse_edema": "Edema of femoral head and neck together, without a focal center",
+    "intertrochanteric_demarcation": "Edema ends sharply at the intertrochanteric region (Gemmel 2012)",
+    "trochanter_sparing": "The greater trochanter is free of edema",
+    "effusion": "More joint fluid than a well hip holds",
+    "medial_head_sparing": "The medial femoral head is free of edema (Klontzas 2015)",
+    "subchondral_fracture_line": "A low-signal line under the joint surface",
+}
+"""Sign name to what it means."""
+
+
+def require_sign(name: str) -> str:
+    """Return the meaning of sign `name`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such sign.
+    """
+    if name not in SIGNS:
+        raise ValueError(f"unknown sign {name!r}: use one of {', '.join(SIGNS)}")
+    return SIGNS[name]

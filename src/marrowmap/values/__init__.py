@@ -1,0 +1,11 @@
+"""Core values: side, quantity, measurement, finding, evidence. They know nothing of images or files."""
+
+from marrowmap.values.evidence import Evidence
+from marrowmap.values.finding import Finding
+from marrowmap.values.finding import State
+from marrowmap.values.measurement import Measurement
+from marrowmap.values.quantity import Quantity
+from marrowmap.values.side import Joint
+from marrowmap.values.side import Side
+
+__all__ = ["Evidence", "Finding", "Joint", "Measurement", "Quantity", "Side", "State"]

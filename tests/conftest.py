@@ -1,0 +1,17 @@
+"""Shared fixtures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real public files; tests that need it are skipped where it is not there."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the real files of ../shared/data are not on this machine")
+    return SHARED_DATA
