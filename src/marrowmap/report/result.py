@@ -1,0 +1,128 @@
+"""What an analysis hands to the report: everything that is known, nothing that is formatted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from marrowmap.anatomy.bone_frame import BoneFrame
+from marrowmap.image import LabelMap
+from marrowmap.image import Mask
+from marrowmap.ingest.exam import Exam
+from marrowmap.ingest.exam import Series
+from marrowmap.values import Finding
+from marrowmap.values import Joint
+from marrowmap.values import Measurement
+from marrowmap.values import Side
+
+if TYPE_CHECKING:
+    from marrowmap.measure.boundary import BoundaryProfile
+    from marrowmap.measure.edema import EdemaResult
+
+
+@dataclass(frozen=True, eq=False)
+class BoneReading:
+    """One bone carried into one series.
+
+    Parameters
+    ----------
+    frame : BoneFrame
+    mask : Mask
+        The whole bone, cortex included, on the series' grid.
+    regions : LabelMap
+        Its regions on the same grid, named as in :mod:`marrowmap.terms.regions`.
+
+    Raises
+    ------
+    GeometryError
+        If mask and regions lie on different grids.
+    """
+
+    frame: BoneFrame
+    mask: Mask
+    regions: LabelMap
+
+    def __post_init__(self) -> None:
+        self.mask.grid.require_same(self.regions.grid)
+
+
+@dataclass(frozen=True, eq=False)
+class JointReading:
+    """What was read at one joint in one series: a fluid-sensitive MR, or any other that carries bones only.
+
+    Parameters
+    ----------
+    series : Series
+        Every mask below lies on ``series.volume.grid``.
+    joint, side : Joint, Side
+    bones : tuple of BoneReading
+        Empty where no bone was found.
+    edema : EdemaResult, optional
+        None where edema was not measured here; `note` says why.
+    boundary : BoundaryProfile, optional
+        Along the neck-shaft midline; None where there is no edema or no trusted femur.
+    effusion : Mask, optional
+        Joint fluid.
+    note : str
+        One line a radiologist understands.
+
+    Raises
+    ------
+    GeometryError
+        If a mask does not lie on the series' grid.
+    """
+
+    series: Series
+    joint: Joint
+    side: Side
+    bones: tuple[BoneReading, ...] = ()
+    edema: EdemaResult | None = None
+    boundary: BoundaryProfile | None = None
+    effusion: Mask | None = None
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        grid = self.series.volume.grid
+        for bone in self.bones:
+            grid.require_same(bone.mask.grid)
+        if self.edema is not None:
+            grid.require_same(self.edema.membership.grid)
+        if self.effusion is not None:
+            grid.require_same(self.effusion.grid)
+
+
+@dataclass(frozen=True, eq=False)
+class AnalysisResult:
+    """One analyzed exam, complete.
+
+    Parameters
+    ----------
+    exam : Exam
+    sources : tuple of Path
+        The files and folders the user named; the manifest names its inputs relative to them.
+    frames : tuple of BoneFrame
+        Every bone found, one for each bone and side.
+    readings : tuple of JointReading
+        One for each joint, side and series that was looked at.
+    measurements : tuple of Measurement
+    findings : tuple of Finding
+    steps : mapping of str to float
+        Step name to seconds, in the order they ran.
+    options : mapping of str to str, number or None
+        What the user or the defaults chose, as the manifest shall print it.
+    warnings : tuple of str
+        One line each; shown at the head of the report.
+    """
+
+    exam: Exam
+    sources: tuple[Path, ...]
+    frames: tuple[BoneFrame, ...]
+    readings: tuple[JointReading, ...]
+    measurements: tuple[Measurement, ...]
+    findings: tuple[Finding, ...]
+    steps: Mapping[str, float] = field(default_factory=dict)
+    options: Mapping[str, str | float | int | bool | None] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
