@@ -37,7 +37,7 @@ def _pull(
         matrix[:3, 3],
         target.shape,
         order=order,
-        mode="grid-constant" if order else "constant",
+        mode="grid-constant",  # half a voxel beyond the outermost centers still belongs to the image
         cval=outside,
         output=np.float32,
     )
