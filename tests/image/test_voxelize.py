@@ -57,10 +57,9 @@ def test_turning_faces_around_changes_nothing():
 
 def test_box_on_voxel_centers_and_cut_by_the_grid():
     corners = np.array([[x, y, z] for x in (2, 7) for y in (2, 7) for z in (-30, 30)], float)
-    faces = np.array(
-        [(0, 1, 3), (0, 3, 2), (4, 6, 7), (4, 7, 5), (0, 4, 5), (0, 5, 1), (2, 3, 7), (2, 7, 6), (0, 2, 6), (0, 6, 4)]
-        + [(1, 5, 7), (1, 7, 3)]
-    )
+    sides = [(0, 1, 3), (0, 3, 2), (4, 6, 7), (4, 7, 5), (0, 4, 5), (0, 5, 1)]
+    others = [(2, 3, 7), (2, 7, 6), (0, 2, 6), (0, 6, 4), (1, 5, 7), (1, 7, 3)]
+    faces = np.array([*sides, *others])
     mask = voxelize(corners, faces, Grid((10, 10, 10), np.eye(4)))
     assert mask.array.sum() == 5 * 5 * 10
 
