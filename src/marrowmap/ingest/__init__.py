@@ -1,0 +1,11 @@
+"""From files to one person's Exam."""
+
+from marrowmap.image.nifti import read_nifti
+from marrowmap.image.nifti import read_nifti_mask
+from marrowmap.image.nifti import write_nifti
+from marrowmap.ingest.exam import Exam
+from marrowmap.ingest.exam import Sequence
+from marrowmap.ingest.exam import Series
+from marrowmap.ingest.exam import Subject
+
+__all__ = ["Exam", "Sequence", "Series", "Subject", "read_nifti", "read_nifti_mask", "write_nifti"]
