@@ -1,0 +1,80 @@
+"""All that is measured at one hip, and why the rest was not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+
+from marrowmap.measure.edema import EdemaResult
+
+from marrowmap.anatomy.bone_frame import BoneFrame
+from marrowmap.image import LabelMap
+from marrowmap.ingest.exam import Series
+from marrowmap.measure.boundary import BoundaryProfile
+from marrowmap.measure.effusion import Effusion
+from marrowmap.values import Evidence
+from marrowmap.values import Quantity
+from marrowmap.values import Side
+
+
+@dataclass(frozen=True, eq=False)
+class HipMeasurement:
+    """What the signs of one hip are judged from.
+
+    Parameters
+    ----------
+    side : Side
+    date : str
+        ISO 8601 or empty.
+    series : Series or None
+        The fluid-sensitive series edema was measured in; None where there is none.
+    femur : BoneFrame or None
+    regions : LabelMap or None
+        The femur's regions on the series' grid.
+    seen : mapping of str to float
+        Share (0 to 1) of each region that lies within the series.
+    edema : EdemaResult or None
+    edema_fraction : mapping of str to Quantity
+        Edema over marrow by region, %, with its interval.
+    boundary : BoundaryProfile or None
+    effusion : Effusion or None
+    obstacle : str
+        Why nothing at all could be measured here; empty otherwise.
+    effusion_obstacle : str
+        Why joint fluid could not be measured; empty otherwise.
+    """
+
+    side: Side
+    date: str
+    series: Series | None
+    femur: BoneFrame | None
+    regions: LabelMap | None = None
+    seen: Mapping[str, float] = field(default_factory=dict)
+    edema: EdemaResult | None = None
+    edema_fraction: Mapping[str, Quantity] = field(default_factory=dict)
+    boundary: BoundaryProfile | None = None
+    effusion: Effusion | None = None
+    obstacle: str = ""
+    effusion_obstacle: str = ""
+
+    @property
+    def modality(self) -> str:
+        """Modality of the series, ``MR`` where there is none to ask."""
+        return self.series.modality if self.series else "MR"
+
+    @property
+    def evidence(self) -> Evidence | None:
+        """The edema mask on its source; None where nothing was looked at."""
+        if self.series is None:
+            return None
+        digest = self.edema.closed.sha256 if self.edema else None
+        return Evidence(self.series.uid, self.series.instance_uids, mask_sha256=digest)
+
+    def unseen(self, *regions: str, least: float) -> str:
+        """Say which of the regions lies within the view by less than the share `least`; empty if all are seen."""
+        for region in regions:
+            share = self.seen.get(region, 0.0)
+            if share < least:
+                return f"only {100 * share:.0f} % of the {region.replace('_', ' ')} lies within the images"
+        return ""

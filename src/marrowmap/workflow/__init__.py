@@ -1,0 +1,1 @@
+"""Jobs: one exam from files to a result, one region, one virtual patient."""
