@@ -115,6 +115,11 @@ class AnalysisResult:
         What the user or the defaults chose, as the manifest shall print it.
     warnings : tuple of str
         One line each; shown at the head of the report.
+
+    Raises
+    ------
+    ValueError
+        If a reading's series is not one of the exam's own.
     """
 
     exam: Exam
@@ -126,3 +131,8 @@ class AnalysisResult:
     steps: Mapping[str, float] = field(default_factory=dict)
     options: Mapping[str, str | float | int | bool | None] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for reading in self.readings:
+            if not any(reading.series is series for series in self.exam.series):
+                raise ValueError(f"series {reading.series.uid} was read but is not in the exam")

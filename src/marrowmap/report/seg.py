@@ -1,0 +1,385 @@
+"""Bone regions, edema and effusion as DICOM Segmentation, one object for each source series.
+
+Binary, as the label map and fractional forms are not yet shown by common viewers. What is written is read back and
+compared voxel by voxel before it counts as written: a mask shown one slice off, or on the other side, would harm.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import uuid
+import warnings
+from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import highdicom
+import numpy as np
+import pydicom
+from highdicom.seg import Segmentation
+from highdicom.seg import SegmentDescription
+from highdicom.sr import CodedConcept
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as DicomSequence
+
+from marrowmap.errors import ConformanceError
+from marrowmap.image import Mask
+from marrowmap.ingest.exam import Exam
+from marrowmap.ingest.exam import Series
+from marrowmap.report.masks import join_regions
+from marrowmap.report.masks import series_place
+from marrowmap.report.masks import series_stem
+from marrowmap.report.result import AnalysisResult
+from marrowmap.report.result import JointReading
+from marrowmap.terms import codes
+from marrowmap.terms.regions import REGIONS
+from marrowmap.values import Side
+
+NAMESPACE = uuid.UUID("6d1c1c0e-8a1e-5a65-9a3c-2f0f4c1b7d10")
+"""Root of the name-based UIDs, so that the same input gives the same objects."""
+
+BONE_COLOR = (241, 214, 145)
+EDEMA_COLOR = (140, 224, 228)
+FLUID_COLOR = (111, 184, 210)
+"""Recommended display colors, as dcmqi's for bone and edema."""
+
+DEFORMABLE_MODELS = codes.Code("123111", "DCM", "Deformable Models")
+HISTOGRAM_ANALYSIS = codes.Code("123105", "DCM", "Histogram Analysis")
+
+MANUFACTURER = "marrowmap project"
+POSITION_TOLERANCE_MM = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """One segment to be: what it is, where, and its voxels."""
+
+    label: str
+    category: codes.Code
+    kind: codes.Code
+    region: codes.Code | None
+    tissue: codes.Code | None
+    side: Side
+    color: tuple[int, int, int]
+    mask: Mask
+    algorithm: str
+    family: codes.Code
+
+
+def name_based_uid(*parts: str) -> str:
+    """Return the UID that belongs to these words: the same words, the same UID."""
+    return f"2.25.{uuid.uuid5(NAMESPACE, '|'.join(parts)).int}"
+
+
+def _shade(color: tuple[int, int, int], step: int) -> tuple[int, int, int]:
+    factor = 1.0 - 0.09 * step
+    red, green, blue = (int(round(channel * factor)) for channel in color)
+    return red, green, blue
+
+
+def _bone_segments(reading: JointReading) -> Iterator[Segment]:
+    regions = join_regions(reading)
+    if regions is None:
+        return
+    for step, name in enumerate(REGIONS):
+        mask = regions.mask(name)
+        if not mask.array.any():
+            continue
+        parent = REGIONS["proximal_femur"] if REGIONS[name].provisional else None
+        yield Segment(
+            f"{reading.side.value} {name.replace('_', ' ')}",
+            codes.ANATOMICAL_STRUCTURE,
+            REGIONS[name],
+            parent,
+            None,
+            reading.side,
+            _shade(BONE_COLOR, step),
+            mask,
+            "marrowmap bone frame",
+            DEFORMABLE_MODELS,
+        )
+
+
+def segments_of(reading: JointReading) -> tuple[Segment, ...]:
+    """Return the segments of one joint; a mask without a voxel is left out."""
+    segments = list(_bone_segments(reading))
+    side = reading.side.value
+    if reading.edema is not None:
+        for label, mask in (
+            ("edema, closed region", reading.edema.closed),
+            ("edema, voxels", reading.edema.voxels),
+        ):
+            segments.append(
+                Segment(
+                    f"{side} {label}",
+                    codes.MORPHOLOGICALLY_ABNORMAL_STRUCTURE,
+                    codes.EDEMA,
+                    REGIONS["proximal_femur"],
+                    codes.BONE_MARROW,
+                    reading.side,
+                    EDEMA_COLOR,
+                    mask,
+                    "marrowmap edema",
+                    HISTOGRAM_ANALYSIS,
+                )
+            )
+    if reading.effusion is not None:
+        segments.append(
+            Segment(
+                f"{side} joint fluid",
+                codes.BODY_SUBSTANCE,
+                codes.EFFUSION,
+                codes.HIP_JOINT,
+                None,
+                reading.side,
+                FLUID_COLOR,
+                reading.effusion,
+                "marrowmap effusion",
+                HISTOGRAM_ANALYSIS,
+            )
+        )
+    return tuple(segment for segment in segments if segment.mask.array.any())
+
+
+def _concept(code: codes.Code) -> CodedConcept:
+    return CodedConcept(code.value, code.scheme, code.meaning)
+
+
+def _describe(number: int, segment: Segment, series_uid: str, version: str) -> SegmentDescription:
+    description = SegmentDescription(
+        segment_number=number,
+        segment_label=segment.label,
+        segmented_property_category=_concept(segment.category),
+        segmented_property_type=_concept(segment.kind),
+        algorithm_type="AUTOMATIC",
+        algorithm_identification=highdicom.AlgorithmIdentificationSequence(
+            name=segment.algorithm,
+            family=_concept(segment.family),
+            version=version,
+        ),
+        tracking_uid=name_based_uid("tracking", series_uid, segment.label),
+        tracking_id=segment.label,
+        anatomic_regions=[_concept(segment.region)] if segment.region else None,
+        primary_anatomic_structures=[_concept(segment.tissue)] if segment.tissue else None,
+        display_color=highdicom.color.CIELabColor.from_rgb(*segment.color),
+    )
+    laterality = DicomSequence([_concept(codes.LEFT if segment.side is Side.LEFT else codes.RIGHT)])
+    if segment.category is codes.ANATOMICAL_STRUCTURE:
+        description.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = laterality
+    if segment.region:
+        description.AnatomicRegionSequence[0].AnatomicRegionModifierSequence = laterality
+    return description
+
+
+def _read_sources(series: Series) -> list[Dataset]:
+    """Read the headers of the source images in slice order; one dataset for an enhanced object."""
+    sources = []
+    for file in dict.fromkeys(series.files):
+        source = pydicom.dcmread(file, stop_before_pixels=True, force=True)
+        # Type 2 attributes some writers leave out, but a derived object must carry.
+        for keyword in (
+            "AccessionNumber",
+            "PatientBirthDate",
+            "PatientID",
+            "PatientName",
+            "PatientSex",
+            "ReferringPhysicianName",
+            "StudyDate",
+            "StudyID",
+            "StudyTime",
+        ):
+            if keyword not in source:
+                setattr(source, keyword, "")
+        sources.append(source)
+    return sources
+
+
+def _frame_planes(series: Series, source: Dataset) -> list[highdicom.PlanePositionSequence]:
+    """Return where each slice of the series lies, from the frames of its enhanced object."""
+    planes = []
+    for number in series.frame_numbers:
+        item = source.PerFrameFunctionalGroupsSequence[number - 1]
+        position = item.PlanePositionSequence[0].ImagePositionPatient
+        planes.append(highdicom.PlanePositionSequence("PATIENT", [float(x) for x in position]))
+    return planes
+
+
+def _content_time(sources: Sequence[Dataset]) -> tuple[str, str]:
+    """Return date and time of the source images, so that the same images give the same object."""
+    for stem in ("Content", "Acquisition", "Series", "Study"):
+        date = str(sources[0].get(f"{stem}Date", "") or "")
+        if date:
+            return date, str(sources[0].get(f"{stem}Time", "") or "000000")
+    return datetime.datetime.now(datetime.UTC).strftime("%Y%m%d"), "000000"
+
+
+def _fix_identity(seg: Segmentation, sources: Sequence[Dataset], series_uid: str) -> None:
+    """Replace what highdicom draws at random or from the clock."""
+    date, time = _content_time(sources)
+    seg.ContentDate, seg.ContentTime = date, time
+    seg.InstanceCreationDate, seg.InstanceCreationTime = date, time
+    seg.SeriesDate, seg.SeriesTime = date, time
+    organization = name_based_uid("dimensions", series_uid)
+    for item in (*seg.DimensionOrganizationSequence, *seg.DimensionIndexSequence):
+        item.DimensionOrganizationUID = organization
+    scheme = Dataset()
+    scheme.CodingSchemeDesignator = codes.PRIVATE_SCHEME
+    scheme.CodingSchemeName = "marrowmap provisional concepts"
+    scheme.CodingSchemeResponsibleOrganization = MANUFACTURER
+    seg.CodingSchemeIdentificationSequence = DicomSequence([scheme])
+
+
+def _keep_own_frames(seg: Segmentation, frame_numbers: Sequence[int]) -> None:
+    """Drop references to other echoes at the same place, which highdicom adds by position."""
+    own = set(frame_numbers)
+    for item in seg.PerFrameFunctionalGroupsSequence:
+        for derivation in item.get("DerivationImageSequence", []):
+            derivation.SourceImageSequence = DicomSequence(
+                source for source in derivation.SourceImageSequence if source.get("ReferencedFrameNumber", 0) in own
+            )
+
+
+def build_seg(exam: Exam, series: Series, segments: Sequence[Segment]) -> Segmentation:
+    """Build the Segmentation of one series.
+
+    Parameters
+    ----------
+    exam : Exam
+    series : Series
+        From DICOM: its files are read again for what the object must repeat.
+    segments : sequence of Segment
+        Masks on the series' grid, each with at least one voxel.
+
+    Raises
+    ------
+    ConformanceError
+        If the source's headers do not allow a valid object.
+    """
+    version = metadata.version("marrowmap")
+    sources = _read_sources(series)
+    digest = hashlib.sha256("".join(segment.mask.sha256 + segment.label for segment in segments).encode()).hexdigest()
+    echo = str(series.echo_time_ms)
+    series_uid = name_based_uid("seg", version, series.uid, echo, digest)
+    enhanced = "PerFrameFunctionalGroupsSequence" in sources[0]
+    # (slice, row, column, segment): the grid's axes are column, row, slice.
+    pixels = np.stack([segment.mask.array.transpose(2, 1, 0) for segment in segments], axis=-1).astype(np.uint8)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # values of the source that do not meet the standard are not ours
+            seg = Segmentation(
+                source_images=sources,
+                pixel_array=pixels,
+                segmentation_type="BINARY",
+                segment_descriptions=[
+                    _describe(number, segment, series.uid, version) for number, segment in enumerate(segments, start=1)
+                ],
+                series_instance_uid=series_uid,
+                series_number=1000 + series_place(exam, series),
+                sop_instance_uid=name_based_uid("instance", series_uid),
+                instance_number=1,
+                manufacturer=MANUFACTURER,
+                manufacturer_model_name="marrowmap",
+                software_versions=version,
+                device_serial_number="none",
+                content_label="MARROWMAP",
+                content_description="Bone regions and marrow edema. Research use only",
+                series_description="marrowmap segmentation (research use only)",
+                plane_positions=_frame_planes(series, sources[0]) if enhanced else None,
+            )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ConformanceError(
+            f"cannot write a DICOM segmentation for series {series.uid}: {' '.join(str(error).split())} "
+            "(the source headers do not allow it)"
+        ) from error
+    _fix_identity(seg, sources, series_uid)
+    if enhanced:
+        _keep_own_frames(seg, series.frame_numbers)
+    return seg
+
+
+def verify_seg(path: Path, segments: Sequence[Segment]) -> None:
+    """Read a Segmentation back by its own header and compare every voxel with the masks it was made from.
+
+    Frames are placed by their position in the patient, never by their order, and frames left out count as empty.
+
+    Raises
+    ------
+    ConformanceError
+        If a voxel, a segment's place or its side differs.
+    """
+    seg = pydicom.dcmread(path)
+    frames = _unpack_frames(seg)
+    if len(seg.SegmentSequence) != len(segments):
+        raise ConformanceError(f"{path.name}: holds {len(seg.SegmentSequence)} segments, not {len(segments)}")
+    grid = segments[0].mask.grid
+    back = np.zeros((len(segments), *grid.shape), bool)
+    orientation = _group(seg, 0, "PlaneOrientationSequence").ImageOrientationPatient
+    if not np.allclose(np.asarray(orientation, float).reshape(2, 3), grid.axes[:, :2].T, atol=1e-3):
+        raise ConformanceError(f"{path.name}: ImageOrientationPatient is not that of the source")
+    for number, frame in enumerate(frames):
+        position = _group(seg, number, "PlanePositionSequence").ImagePositionPatient
+        index = grid.to_index(np.asarray(position, float))
+        nearest = np.rint(index).astype(int)
+        off = float(np.linalg.norm(grid.to_world(nearest) - np.asarray(position, float)))
+        # Slices may be spaced a little unevenly, so the place along the normal only has to be the nearest.
+        if nearest[0] != 0 or nearest[1] != 0 or not 0 <= nearest[2] < grid.shape[2] or off > grid.spacing[2] / 4:
+            raise ConformanceError(f"{path.name}: frame {number + 1} lies {off:.2f} mm off its source slice")
+        segment = _group(seg, number, "SegmentIdentificationSequence").ReferencedSegmentNumber
+        back[segment - 1, :, :, nearest[2]] |= frame.T
+    for number, segment in enumerate(segments):
+        if not np.array_equal(back[number], segment.mask.array):
+            raise ConformanceError(f"{path.name}: segment {segment.label!r} read back differs from its mask")
+        _require_side(path, seg.SegmentSequence[number], segment)
+
+
+def _group(seg: Dataset, frame: int, keyword: str) -> Dataset:
+    """Return a functional group of a frame, its own or the shared one."""
+    own = seg.PerFrameFunctionalGroupsSequence[frame]
+    group: Dataset = (own if keyword in own else seg.SharedFunctionalGroupsSequence[0])[keyword][0]
+    return group
+
+
+def _unpack_frames(seg: Dataset) -> NDArray[np.bool_]:
+    """Unpack the bits, shape (frames, rows, columns); frames follow each other without padding."""
+    shape = (int(seg.NumberOfFrames), int(seg.Rows), int(seg.Columns))
+    bits = np.unpackbits(np.frombuffer(seg.PixelData, np.uint8), bitorder="little")
+    return bits[: int(np.prod(shape))].reshape(shape).astype(bool)
+
+
+def _require_side(path: Path, item: Dataset, segment: Segment) -> None:
+    modifiers = item.SegmentedPropertyTypeCodeSequence[0].get("SegmentedPropertyTypeModifierCodeSequence")
+    if not modifiers:
+        modifiers = item.AnatomicRegionSequence[0].AnatomicRegionModifierSequence
+    expected = codes.LEFT if segment.side is Side.LEFT else codes.RIGHT
+    if modifiers[0].CodeValue != expected.value:
+        raise ConformanceError(f"{path.name}: segment {segment.label!r} names the wrong side")
+
+
+def write_segs(result: AnalysisResult, folder: Path) -> tuple[str, ...]:
+    """Write ``dicom/*.dcm`` into the output folder and check each by reading it back.
+
+    Returns
+    -------
+    tuple of str
+        Paths inside `folder`; none for NIfTI, which has no patient or study to belong to.
+
+    Raises
+    ------
+    ConformanceError
+        If an object cannot be written or does not read back as it was meant.
+    """
+    written = []
+    for series in result.exam.series:
+        segments = [s for reading in result.readings if reading.series is series for s in segments_of(reading)]
+        if not series.instance_uids or not segments:
+            continue
+        path = f"dicom/{series_stem(result.exam, series)}_seg.dcm"
+        (folder / "dicom").mkdir(exist_ok=True)
+        build_seg(result.exam, series, segments).save_as(folder / path)
+        verify_seg(folder / path, segments)
+        written.append(path)
+    return tuple(written)
