@@ -1,0 +1,1 @@
+"""From images and regions to numbers: edema, its boundary, effusion."""

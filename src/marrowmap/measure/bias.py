@@ -1,0 +1,95 @@
+"""The receive coils' shading, taken out without knowing the anatomy."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marrowmap.image import Volume
+
+BLOCK_MM = 6.0
+"""The field is smooth: gradients are taken between averages over blocks of this size."""
+
+ORDER = 2
+"""Degree of the polynomial in the logarithm of the field."""
+
+
+def _block_means(array: NDArray[np.floating], block: tuple[int, ...]) -> NDArray[np.float64]:
+    shape = [n // b for n, b in zip(array.shape, block, strict=True)]
+    cut = array[tuple(slice(0, n * b) for n, b in zip(shape, block, strict=True))]
+    split = [size for n, b in zip(shape, block, strict=True) for size in (n, b)]
+    means: NDArray[np.float64] = cut.reshape(split).mean(axis=(1, 3, 5), dtype=np.float64)
+    return means
+
+
+def _powers(coordinates: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+    """Return the monomials of degree 1 to ORDER of three arrays that broadcast to one shape."""
+    x, y, z = coordinates
+    return [
+        x**a * y**b * z**c
+        for a in range(ORDER + 1)
+        for b in range(ORDER + 1 - a)
+        for c in range(ORDER + 1 - a - b)
+        if a + b + c > 0
+    ]
+
+
+def estimate_bias(volume: Volume) -> Volume:
+    """Estimate the smooth multiplicative field of an MR image.
+
+    Tissues are nearly constant and their borders few, so that most gradients of the logarithm of the signal are the
+    field's and the others are outliers (Zheng 2009, CVPR, doi 10.1109/CVPR.2009.5206637). A polynomial's gradient is
+    fitted to them with Cauchy weights. A bright lesion changes only the gradients on its rim, so it stays in the image.
+
+    Parameters
+    ----------
+    volume : Volume
+        MR signal, not negative.
+
+    Returns
+    -------
+    Volume
+        The field on the same grid, unit ``1``, geometric mean 1 over the body. One everywhere where the image is too
+        small or too empty to tell.
+    """
+    grid = volume.grid
+    block = tuple(int(min(max(1, round(BLOCK_MM / s)), n)) for s, n in zip(grid.spacing, grid.shape, strict=True))
+    means = _block_means(np.maximum(volume.array, 0), block)
+    bright = means[means > 0]
+    flat = Volume(grid, np.ones(grid.shape, np.float32), "1")
+    if bright.size < 200:
+        return flat
+    # Air, cortex and gas follow the noise and not the field.
+    body = means > 0.3 * np.median(bright[bright > 0.3 * bright.mean()])
+    log = np.log(np.where(body, means, 1.0))
+    centers = [((np.arange(n) + 0.5) * b - 0.5) / max(size - 1, 1) * 2 - 1
+               for n, b, size in zip(means.shape, block, grid.shape, strict=True)]  # fmt: skip
+    basis = [np.broadcast_to(p, means.shape) for p in _powers(list(np.meshgrid(*centers, indexing="ij", sparse=True)))]
+
+    rows, steps = [], []
+    for axis in range(3):
+        first, second = [slice(None)] * 3, [slice(None)] * 3
+        first[axis], second[axis] = slice(0, -1), slice(1, None)
+        both = body[tuple(first)] & body[tuple(second)]
+        rows.append(np.stack([np.diff(b, axis=axis)[both] for b in basis], axis=1))
+        steps.append(np.diff(log, axis=axis)[both])
+    design, step = np.concatenate(rows), np.concatenate(steps)
+    if len(step) < 20 * len(basis):
+        return flat
+    # A weak ridge keeps directions that the body hardly covers from running away.
+    ridge = 1e-4 * np.diag((design**2).sum(axis=0)) + 1e-9 * np.eye(len(basis))
+    weights = np.ones(len(step))
+    coefficients = np.zeros(len(basis))
+    for _ in range(30):
+        weighted = design * weights[:, None]
+        coefficients = np.linalg.solve(weighted.T @ design + ridge, weighted.T @ step)
+        residual = step - design @ coefficients
+        scale = 1.4826 * np.median(np.abs(residual)) + 1e-9
+        weights = 1 / (1 + (residual / scale) ** 2)
+
+    axes = [np.linspace(-1, 1, n) if n > 1 else np.zeros(1) for n in grid.shape]
+    field = np.zeros(grid.shape)
+    for c, power in zip(coefficients, _powers(list(np.meshgrid(*axes, indexing="ij", sparse=True))), strict=True):
+        field += c * power
+    field -= np.mean(sum(c * b for c, b in zip(coefficients, basis, strict=True))[body])
+    return Volume(grid, np.exp(np.clip(field, -1.5, 1.5)).astype(np.float32), "1")

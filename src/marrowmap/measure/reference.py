@@ -1,0 +1,79 @@
+"""Normal marrow of the same person: its level and spread, and which marrow to take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marrowmap.errors import InputError
+from marrowmap.image import Grid
+from marrowmap.image import Mask
+
+SD_FLOOR = 0.15
+"""Least spread, as a share of the median: marrow differs by so much within a person even where a small sample does not
+show it (robust SD over median of the readers' normal marrow in four people: 0.10 to 0.17)."""
+
+LEAST_VOXELS = 30
+
+
+@dataclass(frozen=True)
+class ReferenceLevel:
+    """Level and spread of normal marrow on the bias-corrected image.
+
+    Parameters
+    ----------
+    median : float
+    sd : float
+        1.4826 times the median absolute deviation, at least SD_FLOOR times the median.
+    voxels : int
+        How many voxels it rests on.
+    chosen : str
+        Which marrow, and why.
+    """
+
+    median: float
+    sd: float
+    voxels: int
+    chosen: str
+
+
+def _level(values: NDArray[np.floating], chosen: str) -> ReferenceLevel:
+    if values.size < LEAST_VOXELS:
+        raise InputError(
+            f"reference marrow has only {values.size} voxels, {LEAST_VOXELS} are needed: give a larger --reference"
+        )
+    median = float(np.median(values))
+    if median <= 0:
+        raise InputError("reference marrow has no signal: check that --reference lies in marrow of this image")
+    sd = max(1.4826 * float(np.median(np.abs(values - median))), SD_FLOOR * median)
+    return ReferenceLevel(median, sd, int(values.size), chosen)
+
+
+def level_of(signal: NDArray[np.floating], reference: Mask, grid: Grid) -> ReferenceLevel:
+    """Level of the marrow given as reference."""
+    grid.require_same(reference.grid)
+    return _level(signal[reference.array], "given as reference marrow")
+
+
+def level_within(signal: NDArray[np.floating], within: Mask) -> ReferenceLevel:
+    """Level of the lower mode of the region itself, where no reference is given.
+
+    The half-sample mode is the middle of the densest values; the spread is that of the values below it, which hold no
+    edema.
+    """
+    values = np.sort(signal[within.array].astype(np.float64))
+    if values.size < LEAST_VOXELS:
+        raise InputError(f"the region has only {values.size} voxels: too few to find normal marrow in, give --reference")
+    part = values
+    while part.size > 10:
+        half = (part.size + 1) // 2
+        start = int(np.argmin(part[half - 1 :] - part[: part.size - half + 1]))
+        part = part[start : start + half]
+    mode = float(part.mean())
+    if mode <= 0:
+        raise InputError("the region has no signal: check that --within lies in marrow of this image")
+    below = values[values <= mode]
+    sd = max(1.4826 * float(np.median(mode - below)), SD_FLOOR * mode)
+    return ReferenceLevel(mode, sd, int(values.size), "no reference given: most frequent signal inside the region")
