@@ -372,7 +372,9 @@ def _measurements(readings: tuple[JointReading, ...]) -> tuple[Measurement, ...]
             rows.append(("edema_volume", region, Quantity(value, "mL", 0.9 * value, 1.1 * value), reading, evidence))
         total = float(edema.membership.array.sum() * edema.membership.grid.voxel_volume_ml)
         rows.append(("edema_volume", "proximal_femur", Quantity(total, "mL"), reading, evidence))
-        rows.append(("edema_closed_volume", "proximal_femur", Quantity(edema.closed.volume_ml, "mL"), reading, evidence))
+        rows.append(
+            ("edema_closed_volume", "proximal_femur", Quantity(edema.closed.volume_ml, "mL"), reading, evidence)
+        )
         if reading.boundary:
             rows.append(("edema_boundary_position", "proximal_femur", reading.boundary.position_mm, reading, evidence))
             rows.append(("edema_boundary_width", "proximal_femur", reading.boundary.width_mm, reading, evidence))
@@ -402,7 +404,9 @@ def _findings(readings: tuple[JointReading, ...]) -> tuple[Finding, ...]:
                 "ends 3 mm beyond the plane, within the slice blur" if left else "no edema whose end could be seen",
             )
         )
-        rows.append(("effusion", State.UNDETERMINED, 0.5, smallest, reading, evidence, "near the upper limit of a well hip"))
+        rows.append(
+            ("effusion", State.UNDETERMINED, 0.5, smallest, reading, evidence, "near the upper limit of a well hip")
+        )
     return tuple(
         Finding(sign, r.joint, r.side, state, certainty, smallest, "MR", "2025-03-01", evidence, note)
         for sign, state, certainty, smallest, r, evidence, note in rows

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import nibabel
 import numpy as np
-from numpy.typing import NDArray
 
-from marrowmap.image import Grid
 from marrowmap.image import LabelMap
+from marrowmap.image import Mask
+from marrowmap.image import Volume
+from marrowmap.image.nifti import write_nifti
 from marrowmap.ingest.exam import Exam
 from marrowmap.ingest.exam import Sequence
 from marrowmap.ingest.exam import Series
@@ -43,7 +42,7 @@ _SEQUENCE_WORDS = {
 
 @dataclass(frozen=True)
 class MaskFile:
-    """One file of ``masks/``: its path inside the output folder and the digest its evidence goes by."""
+    """One file of ``masks/``: its path inside the output folder and, for a mask, the digest evidence names it by."""
 
     path: str
     sha256: str
@@ -59,23 +58,6 @@ def series_stem(exam: Exam, series: Series) -> str:
     return f"{series_place(exam, series):02d}-{_SEQUENCE_WORDS[series.sequence]}"
 
 
-def encode_nifti(array: NDArray[np.generic], grid: Grid) -> bytes:
-    """Return a gzipped NIfTI of an array on a grid: RAS, qform as sform, mm, the same bytes every time.
-
-    Parameters
-    ----------
-    array : ndarray, shape of the grid
-    grid : Grid
-        LPS mm; turned to NIfTI's RAS mm here.
-    """
-    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ grid.affine
-    image = nibabel.Nifti1Image(np.asarray(array), affine)
-    image.set_sform(affine, code=1)
-    image.set_qform(affine, code=1, strip_shears=True)
-    image.header.set_xyzt_units("mm")
-    return gzip.compress(image.to_bytes(), compresslevel=6, mtime=0)
-
-
 def join_regions(reading: JointReading) -> LabelMap | None:
     """Put the regions of all bones of a joint into one map, numbered by :data:`REGION_NUMBERS`."""
     if not reading.bones:
@@ -88,19 +70,19 @@ def join_regions(reading: JointReading) -> LabelMap | None:
     return LabelMap(grid, joined, {number: name for name, number in REGION_NUMBERS.items()})
 
 
-def _images_of(reading: JointReading) -> Iterator[tuple[str, NDArray[np.generic], str]]:
-    """Yield name, array and digest of every mask of one joint."""
+def _images_of(reading: JointReading) -> Iterator[tuple[str, Mask | LabelMap | Volume]]:
+    """Yield the name and image of every mask of one joint."""
     for bone in reading.bones:
-        yield bone.frame.bone, bone.mask.array.astype(np.uint8), bone.mask.sha256
+        yield bone.frame.bone, bone.mask
     regions = join_regions(reading)
     if regions is not None:
-        yield "regions", regions.array.astype(np.uint8), ""
+        yield "regions", regions
     if reading.edema is not None:
-        yield "edema-membership", reading.edema.membership.array, ""
-        yield "edema-closed", reading.edema.closed.array.astype(np.uint8), reading.edema.closed.sha256
-        yield "edema-voxels", reading.edema.voxels.array.astype(np.uint8), reading.edema.voxels.sha256
+        yield "edema-membership", reading.edema.membership
+        yield "edema-closed", reading.edema.closed
+        yield "edema-voxels", reading.edema.voxels
     if reading.effusion is not None:
-        yield "effusion", reading.effusion.array.astype(np.uint8), reading.effusion.sha256
+        yield "effusion", reading.effusion
 
 
 def write_masks(result: AnalysisResult, folder: Path) -> tuple[MaskFile, ...]:
@@ -114,11 +96,11 @@ def write_masks(result: AnalysisResult, folder: Path) -> tuple[MaskFile, ...]:
     written: list[MaskFile] = []
     for reading in result.readings:
         stem = f"{series_stem(result.exam, reading.series)}_{reading.joint.value}_{reading.side.value}"
-        for name, array, sha256 in _images_of(reading):
+        for name, image in _images_of(reading):
             path = f"masks/{stem}_{name}.nii.gz"
             (folder / "masks").mkdir(exist_ok=True)
-            (folder / path).write_bytes(encode_nifti(array, reading.series.volume.grid))
-            written.append(MaskFile(path, sha256))
+            write_nifti(image, folder / path)
+            written.append(MaskFile(path, image.sha256 if isinstance(image, Mask) else ""))
     if written:
         (folder / "masks" / "regions.json").write_text(
             dump_json({number: name for name, number in REGION_NUMBERS.items()}), encoding="utf-8"

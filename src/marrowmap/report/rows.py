@@ -10,6 +10,7 @@ from typing import Any
 
 from marrowmap.anatomy.bone_frame import BoneFrame
 from marrowmap.ingest.exam import Subject
+from marrowmap.report.folder import SCHEMA
 from marrowmap.report.result import AnalysisResult
 from marrowmap.terms.quantities import QUANTITIES
 from marrowmap.terms.regions import REGIONS
@@ -18,8 +19,6 @@ from marrowmap.values import Evidence
 from marrowmap.values import Finding
 from marrowmap.values import Measurement
 from marrowmap.values import Quantity
-
-SCHEMA = "marrowmap/1"
 
 MEASUREMENT_COLUMNS = (
     "date",
