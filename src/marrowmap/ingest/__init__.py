@@ -7,5 +7,17 @@ from marrowmap.ingest.exam import Exam
 from marrowmap.ingest.exam import Sequence
 from marrowmap.ingest.exam import Series
 from marrowmap.ingest.exam import Subject
+from marrowmap.ingest.read_exam import describe_file
+from marrowmap.ingest.read_exam import read_exam
 
-__all__ = ["Exam", "Sequence", "Series", "Subject", "read_nifti", "read_nifti_mask", "write_nifti"]
+__all__ = [
+    "Exam",
+    "Sequence",
+    "Series",
+    "Subject",
+    "describe_file",
+    "read_exam",
+    "read_nifti",
+    "read_nifti_mask",
+    "write_nifti",
+]

@@ -1,0 +1,199 @@
+"""Decode pixels and refuse those that contradict their header."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from pydicom.pixels.utils import pixel_array
+from pydicom.uid import UID
+
+from marrowmap.errors import InputError
+from marrowmap.image.nifti import file_label
+from marrowmap.ingest.header import Frame
+from marrowmap.ingest.header import as_number
+from marrowmap.ingest.header import get_text
+from marrowmap.ingest.header import get_value
+from marrowmap.ingest.header import quiet
+from marrowmap.ingest.header import tag_label
+
+
+@contextmanager
+def _quiet_libraries() -> Iterator[None]:
+    """Keep what codecs in C write to file descriptor 2 off the user's screen; their failures are raised all the same."""
+    sys.stderr.flush()
+    try:
+        kept = os.dup(2)
+    except OSError:  # a program may have closed it
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _check_description(name: str, dataset: Any) -> tuple[int, bool]:
+    """Check what the header says of its pixels; return bits stored and whether they are signed."""
+    if "PixelData" not in dataset:
+        raise InputError(
+            f"{name}: {tag_label('PixelData')} is absent, the file has a header only: export it with images"
+        )
+    samples = as_number(get_value(dataset, "SamplesPerPixel"))
+    photometric = get_text(dataset, "PhotometricInterpretation")
+    if (samples or 1) != 1 or photometric != "MONOCHROME2":
+        raise InputError(
+            f"{name}: {tag_label('PhotometricInterpretation')} is {photometric or 'absent'}, a color image or capture "
+            "holds no measured signal: pass the original gray-scale series"
+        )
+    allocated, stored, signed = (
+        as_number(get_value(dataset, key)) for key in ("BitsAllocated", "BitsStored", "PixelRepresentation")
+    )
+    if allocated not in (8, 16, 32) or stored is None or not 1 <= stored <= allocated:
+        raise InputError(
+            f"{name}: {tag_label('BitsStored')} is {stored} of {allocated} allocated, which cannot be: export it again"
+        )
+    if signed not in (0, 1):
+        raise InputError(f"{name}: {tag_label('PixelRepresentation')} is {signed}, not 0 or 1: export it again")
+    return int(stored), bool(signed)
+
+
+def _decode(path: Path, name: str, dataset: Any) -> NDArray[np.generic]:
+    syntax = UID(get_text(getattr(dataset, "file_meta", pydicom.Dataset()), "TransferSyntaxUID"))
+    if not syntax:
+        raise InputError(f"{name}: {tag_label('TransferSyntaxUID')} is absent: export it again as a DICOM file")
+    try:
+        with quiet(), _quiet_libraries():
+            decoded: NDArray[np.generic] = pixel_array(dataset, raw=True)
+    except MemoryError as error:
+        raise InputError(
+            f"{name}: {tag_label('Rows')} and {tag_label('Columns')} claim more pixels than fit into memory: it is broken"
+        ) from error
+    except Exception as error:  # every decoder raises its own kinds
+        if syntax.is_compressed and syntax.name != "Deflated Explicit VR Little Endian":
+            what = syntax.name if syntax.is_transfer_syntax else str(syntax)
+            raise InputError(
+                f"{name}: pixels in transfer syntax {what} {tag_label('TransferSyntaxUID')} cannot be decoded: "
+                "convert to Explicit VR Little Endian (gdcmconv --raw) and try again"
+            ) from error
+        raise InputError(
+            f"{name}: {tag_label('PixelData')} does not fit the header, it is cut short or broken: copy the file again"
+        ) from error
+    return decoded
+
+
+def _check_values(name: str, dataset: Any, raw: NDArray[np.generic], stored: int, signed: int) -> None:
+    """Raise where values cannot have been written with the bits the header states."""
+    low, high = int(raw.min()), int(raw.max())
+    least, most = (-(1 << stored - 1), (1 << stored - 1) - 1) if signed else (0, (1 << stored) - 1)
+    if low < least or high > most:
+        raise InputError(
+            f"{name}: pixel values {low} to {high} exceed {tag_label('BitsStored')} {stored} "
+            f"({'signed' if signed else 'unsigned'}), so values are wrapped or mislabeled: export it again"
+        )
+    stated = as_number(get_value(dataset, "LargestImagePixelValue"))
+    if signed and stated is not None and stated > most and low < 0:
+        raise InputError(
+            f"{name}: {tag_label('LargestImagePixelValue')} {stated:.0f} does not fit {stored} signed bits, so bright "
+            f"pixels wrapped to negative ones: correct {tag_label('PixelRepresentation')} to 0 or export it again"
+        )
+
+
+def read_stored_values(path: Path) -> tuple[NDArray[np.generic], Any]:
+    """Decode one file's pixels as stored, unscaled.
+
+    Returns
+    -------
+    values : ndarray, shape (frames, rows, columns)
+    dataset : pydicom.Dataset
+
+    Raises
+    ------
+    InputError
+        If there are none, they are cut short, in color, in a transfer syntax no codec here decodes, or contradict the
+        header; names file, tag and remedy.
+    """
+    name = file_label(path)
+    try:
+        with quiet():
+            dataset = pydicom.dcmread(path, force=True)
+    except OSError as error:
+        raise InputError(
+            f"{name}: cannot be opened ({os.strerror(error.errno or 5).lower()}): copy it again"
+        ) from error
+    except Exception as error:  # pydicom raises many kinds over a broken file
+        raise InputError(f"{name}: broken or cut short ({tag_label('PixelData')}): copy the file again") from error
+    stored, signed = _check_description(name, dataset)
+    raw = _decode(path, name, dataset)
+    if raw.ndim == 2:
+        raw = raw[np.newaxis]
+    rows, columns = as_number(get_value(dataset, "Rows")), as_number(get_value(dataset, "Columns"))
+    if raw.ndim != 3 or raw.shape[1:] != (rows, columns):
+        raise InputError(
+            f"{name}: decoded pixels have shape {raw.shape}, {tag_label('Rows')} and {tag_label('Columns')} say "
+            f"{rows} x {columns}: export it again"
+        )
+    _check_values(name, dataset, raw, stored, signed)
+    return raw, dataset
+
+
+def read_values(frames: Sequence[Frame]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Decode ordered slices and rescale each as its own header says.
+
+    Parameters
+    ----------
+    frames : sequence of Frame
+        In slice order; each file is decoded once.
+
+    Returns
+    -------
+    values : ndarray of float32, shape (columns, rows, slices)
+    padding : ndarray of bool, the same shape
+        Pixels outside the acquired field, (0028,0120) Pixel Padding Value.
+
+    Raises
+    ------
+    InputError
+        As `read_stored_values`; also where a file holds fewer frames than its header describes.
+    """
+    size = (*frames[0].size, len(frames))
+    values, padding = np.empty(size, np.float32), np.zeros(size, bool)
+    slots: dict[Path, list[int]] = {}
+    for slot, frame in enumerate(frames):
+        slots.setdefault(frame.file, []).append(slot)
+    for path, wanted in slots.items():
+        raw, dataset = read_stored_values(path)
+        pad = as_number(get_value(dataset, "PixelPaddingValue"))
+        limit = as_number(get_value(dataset, "PixelPaddingRangeLimit"))
+        for slot in wanted:
+            frame = frames[slot]
+            if frame.number > len(raw):
+                raise InputError(
+                    f"{file_label(path)}: {tag_label('NumberOfFrames')} promises frame {frame.number}, the pixels hold "
+                    f"{len(raw)}: copy the file again"
+                )
+            pixels = raw[frame.number - 1].T
+            slope = 1.0 if frame.slope is None else frame.slope
+            intercept = 0.0 if frame.intercept is None else frame.intercept
+            values[:, :, slot] = pixels * np.float64(slope) + intercept
+            if pad is not None:
+                first, last = sorted((pad, pad if limit is None else limit))
+                padding[:, :, slot] = (pixels >= first) & (pixels <= last)
+    if not np.isfinite(values).all():
+        raise InputError(
+            f"{file_label(frames[0].file)}: {tag_label('RescaleSlope')} or {tag_label('RescaleIntercept')} takes values "
+            "beyond 32-bit floats: export it again"
+        )
+    return values, padding

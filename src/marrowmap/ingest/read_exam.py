@@ -1,0 +1,295 @@
+"""From any files of one person to an Exam."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from types import ModuleType
+
+from marrowmap.errors import GeometryError
+from marrowmap.errors import InputError
+from marrowmap.errors import MarrowmapError
+from marrowmap.image.nifti import file_label
+from marrowmap.image.nifti import read_nifti
+from marrowmap.ingest import ct
+from marrowmap.ingest import mr
+from marrowmap.ingest import nifti
+from marrowmap.ingest.discover import find_files
+from marrowmap.ingest.exam import Exam
+from marrowmap.ingest.exam import Series
+from marrowmap.ingest.header import Header
+from marrowmap.ingest.header import quiet
+from marrowmap.ingest.header import read_header
+from marrowmap.ingest.header import tag_label
+from marrowmap.ingest.left_out import LeftOut
+from marrowmap.ingest.left_out import Weight
+from marrowmap.ingest.person import Identity
+from marrowmap.ingest.person import identity_in
+from marrowmap.ingest.person import identity_of
+from marrowmap.ingest.person import note_missing_ids
+from marrowmap.ingest.person import require_one_date
+from marrowmap.ingest.person import require_one_person
+from marrowmap.ingest.person import subject_of
+from marrowmap.ingest.pixels import read_stored_values
+from marrowmap.ingest.volumes import series_name
+
+Progress = Callable[[str, int, int], None]
+"""Called with the step's name, what is done and what there is to do."""
+
+READERS: tuple[ModuleType, ...] = (mr, ct)
+"""Each has ``matches(header)`` and ``read(headers)``; a new modality is a new file and an entry here."""
+
+_SHOWN_REASONS = 3
+
+
+@dataclass
+class _Findings:
+    """What the first pass over the files has found."""
+
+    groups: dict[tuple[ModuleType, str, str], list[Header]] = field(default_factory=dict)
+    unread: dict[tuple[str, str, str], list[Header]] = field(default_factory=dict)
+    sidecars: list[nifti.Sidecar] = field(default_factory=list)
+    people: list[Identity] = field(default_factory=list)
+    people_with_images: list[Identity] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    by_instance: dict[str, list[Header]] = field(default_factory=dict)
+
+
+def _why_not_read(header: Header) -> str:
+    """Say in words why no reader takes a DICOM file."""
+    modality, sop_class = header.modality, header.sop_class
+    known = {**mr.SOP_CLASSES, **ct.SOP_CLASSES}
+    if sop_class in known and modality:
+        return (
+            f"{tag_label('Modality')} {modality} contradicts {tag_label('SOPClassUID')} {known[sop_class]} image: "
+            "correct it or export it again"
+        )
+    if modality in ("MR", "CT"):
+        return (
+            f"{modality}, but {tag_label('SOPClassUID')} {header.text('SOPClassUID')} is no {modality} slice (a capture, "
+            "a segmentation, a spectrum): pass the original series"
+        )
+    if modality:
+        return f"modality {modality} (0008,0060) is not read yet: pass MR or CT"
+    return f"{tag_label('Modality')} is absent: pass MR or CT images"
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _take_header(findings: _Findings, header: Header) -> None:
+    if header.sop_class == "1.2.840.10008.1.3.10" or "DirectoryRecordSequence" in header.dataset:
+        text = f"{header.name}: a DICOMDIR {tag_label('SOPClassUID')}, an index without images: pass its folder"
+        findings.left_out.append(LeftOut(Weight.OTHER, text))
+        return
+    findings.people.append(identity_of(header))
+    reader = next((reader for reader in READERS if reader.matches(header)), None)
+    if reader is None:
+        key = (header.modality, header.sop_class, header.series_uid)
+        findings.unread.setdefault(key, []).append(header)
+        return
+    findings.people_with_images.append(findings.people[-1])
+    findings.by_instance.setdefault(header.instance_uid or _digest(header.path), []).append(header)
+    findings.groups.setdefault((reader, header.text("StudyInstanceUID"), header.series_uid), []).append(header)
+
+
+def _same_image(one: Header, other: Header) -> bool:
+    if one.path.stat().st_size == other.path.stat().st_size and _digest(one.path) == _digest(other.path):
+        return True
+    try:
+        first, second = read_stored_values(one.path)[0], read_stored_values(other.path)[0]
+        places = [[frame.position for frame in header.frames()] for header in (one, other)]
+    except InputError:
+        return False
+    return first.shape == second.shape and bool((first == second).all()) and places[0] == places[1]
+
+
+def _drop_copies(findings: _Findings) -> list[LeftOut]:
+    """Use an image that lies there several times once.
+
+    Raises
+    ------
+    GeometryError
+        If two different images bear one SOP Instance UID.
+    """
+    dropped: list[LeftOut] = []
+    copies: set[Path] = set()
+    for first, *others in findings.by_instance.values():
+        for other in others:
+            if not _same_image(first, other):
+                raise GeometryError(
+                    f"{first.name} and {other.name} are different images with one {tag_label('SOPInstanceUID')}: "
+                    "find out which is right and remove the other"
+                )
+            copies.add(other.path)
+            text = f"{other.name}: the same image as {first.name} {tag_label('SOPInstanceUID')}: used once"
+            dropped.append(LeftOut(Weight.OTHER, text))
+    for key, headers in findings.groups.items():
+        findings.groups[key] = [header for header in headers if header.path not in copies]
+    return dropped
+
+
+def _take_file(findings: _Findings, path: Path, sidecar_names: set[Path]) -> None:
+    if nifti.matches(path):
+        sidecar = nifti.read_sidecar(path)
+        findings.sidecars.append(sidecar)
+        findings.people.append(identity_in(sidecar, file_label(path)))
+        findings.people_with_images.append(findings.people[-1])
+    elif path not in sidecar_names:
+        header = read_header(path)
+        if header is None:
+            text = f"{file_label(path)}: neither DICOM (no DICM at byte 128, no group 0008) nor NIfTI: leave it out"
+            findings.left_out.append(LeftOut(Weight.OTHER, text))
+        else:
+            _take_header(findings, header)
+
+
+def _survey(files: Sequence[Path], progress: Progress) -> _Findings:
+    findings = _Findings()
+    sidecar_names = {nifti.sidecar_path(path) for path in files if nifti.matches(path)}
+    for done, path in enumerate(files):
+        progress("reading headers", done, len(files))
+        try:
+            _take_file(findings, path, sidecar_names)
+        except InputError as error:
+            findings.left_out.append(LeftOut(Weight.FILE, str(error)))
+    for headers in findings.unread.values():
+        name = headers[0].name if len(headers) == 1 else series_name(headers)
+        findings.left_out.append(LeftOut(Weight.MODALITY, f"{name}: {_why_not_read(headers[0])}"))
+    return findings
+
+
+def _note_captions(series: Series, headers: Sequence[Header]) -> list[LeftOut]:
+    if any(header.text("BurnedInAnnotation").upper() == "YES" for header in headers) and series:
+        text = f"{series_name(headers)}: {tag_label('BurnedInAnnotation')} YES: text in the pixels may lie over anatomy"
+        return [LeftOut(Weight.OTHER, text)]
+    return []
+
+
+def _nifti_uids(sidecars: Sequence[nifti.Sidecar]) -> dict[Path, str]:
+    """Name NIfTI images by file; by folder and file where names repeat."""
+    names = [sidecar.path.name for sidecar in sidecars]
+    return {
+        sidecar.path: file_label(sidecar.path)
+        if names.count(sidecar.path.name) == 1
+        else f"{file_label(sidecar.path.parent)}_{file_label(sidecar.path)}"
+        for sidecar in sidecars
+    }
+
+
+def _order(series: Series) -> tuple[object, ...]:
+    grid = series.volume.grid
+    return (
+        series.number is None,
+        series.number or 0,
+        series.uid,
+        series.echo_time_ms or 0.0,
+        series.inversion_time_ms or 0.0,
+        tuple(grid.affine.ravel().round(3).tolist()),
+        hashlib.sha256(series.volume.array.tobytes()).hexdigest(),
+    )
+
+
+def _say_nothing(step: str, done: int, total: int) -> None:
+    """Report no progress."""
+
+
+def read_exam(sources: Sequence[Path], progress: Progress | None = None) -> Exam:
+    """Read everything found under the sources as one person's examination at one date.
+
+    Space: LPS mm. The result depends on what the files hold, not on their names, nesting, order or instance numbers.
+
+    Parameters
+    ----------
+    sources : sequence of Path
+        Files and folders with DICOM in any nesting, or NIfTI with sidecar.
+    progress : callable, optional
+        Called with (step, done, total).
+
+    Raises
+    ------
+    InputError
+        If nothing usable is found; gives the most telling reasons in one line.
+    GeometryError
+        If files are of two persons, sides contradict each other, or two different images bear one UID.
+    UsageError
+        If the files are of several dates.
+    """
+    with quiet():
+        return _read_exam(sources, progress or _say_nothing)
+
+
+def _read_exam(sources: Sequence[Path], report: Progress) -> Exam:
+    files, left_out = find_files([Path(source) for source in sources])
+    findings = _survey(files, report)
+    left_out += findings.left_out
+    require_one_person(findings.people)
+    date = require_one_date(findings.people_with_images)
+    left_out += _drop_copies(findings)
+    left_out += note_missing_ids(findings.people)
+
+    series: list[Series] = []
+    total = len(findings.groups) + len(findings.sidecars)
+    for done, (key, headers) in enumerate(sorted(findings.groups.items(), key=lambda item: item[0][1:])):
+        report("reading images", done, total)
+        found, reasons = key[0].read(headers)
+        series += found
+        left_out += reasons
+        if found:
+            left_out += _note_captions(found[0], headers)
+    uids = _nifti_uids(findings.sidecars)
+    for done, sidecar in enumerate(findings.sidecars):
+        report("reading images", len(findings.groups) + done, total)
+        try:
+            series.append(nifti.read(sidecar, uids[sidecar.path]))
+        except InputError as error:
+            left_out.append(LeftOut(Weight.FILE, str(error)))
+    report("reading images", total, total)
+
+    notes = [item.text for item in sorted(set(left_out))]
+    if not series:
+        more = f"; and {len(notes) - _SHOWN_REASONS} more" if len(notes) > _SHOWN_REASONS else ""
+        raise InputError(f"no usable image: {'; '.join(notes[:_SHOWN_REASONS])}{more}")
+    return Exam(
+        subject=subject_of(findings.people_with_images, date),
+        date=date,
+        series=tuple(sorted(series, key=_order)),
+        notes=tuple(notes),
+    )
+
+
+def describe_file(path: Path) -> str:
+    """Open one file and say in one line what it holds, or why it cannot be opened.
+
+    Unlike `read_exam` a lone slice or a picture that cannot be measured opens as long as its pixels can be decoded.
+
+    Returns
+    -------
+    str
+        ``NAME: opens: ...`` or ``NAME: ...`` with tag and remedy.
+    """
+    with quiet():
+        return _describe_file(path)
+
+
+def _describe_file(path: Path) -> str:
+    name = file_label(path)
+    try:
+        if nifti.matches(path):
+            volume = read_nifti(path)
+            return f"{name}: opens: NIfTI, {' x '.join(map(str, volume.grid.shape))} voxels"
+        header = read_header(path)
+        if header is None:
+            return f"{name}: neither DICOM (no DICM at byte 128, no group 0008) nor NIfTI: leave it out"
+        if header.number("Rows") is None:
+            return f"{name}: opens: DICOM without image, {header.modality or 'no modality'}: nothing to measure in it"
+        values, _ = read_stored_values(path)
+    except MarrowmapError as error:
+        return str(error)
+    frames, rows, columns = values.shape
+    return f"{name}: opens: {header.modality or 'no modality'}, {frames} frames of {columns} x {rows} pixels"
