@@ -31,10 +31,8 @@ HU_RANGE = (-5000.0, 40000.0)
 
 def matches(header: Header) -> bool:
     """Say whether a file is a CT image."""
-    return (
-        (header.modality in ("CT", "")
-        and header.sop_class in SOP_CLASSES)
-        or (header.modality == "CT" and not header.sop_class)
+    return (header.modality in ("CT", "") and header.sop_class in SOP_CLASSES) or (
+        header.modality == "CT" and not header.sop_class
     )
 
 

@@ -21,19 +21,20 @@ _CODES = {
     "G-A100": Side.RIGHT,
 }
 _LETTERS = {"L": Side.LEFT, "LEFT": Side.LEFT, "R": Side.RIGHT, "RIGHT": Side.RIGHT}
-_LEFT_WORDS = frozenset(
-    "left lt lft links linke linker linkes linken linkerseits gauche gche izquierda izquierdo izq izqda izqdo "
-    "sinistra sinistro esquerda esquerdo esq venstre vänster vasen levý levá levé lewa lewy lewe "
-    "левый левая левое левого".split()
-)
-_RIGHT_WORDS = frozenset(
-    "right rt rght rechts rechte rechter rechtes rechten rechterseits droite droit drte derecha derecho dcha dcho "
-    "destra destro direita direito højre høyre höger oikea pravý pravá pravé prawa prawy prawe "
-    "правый правая правое правого".split()
-)
-_BOTH_WORDS = frozenset(
-    "both bilateral bilat beide beidseits bds bilatéral bilatérale bilaterale ambas ambos ambos entrambe deux".split()
-)
+_LEFT_TEXT = """
+left lt lft links linke linker linkes linken linkerseits gauche gche izquierda izquierdo izq izqda izqdo sinistra
+sinistro esquerda esquerdo esq venstre vänster vasen levý levá levé lewa lewy lewe левый левая левое левого
+"""
+_LEFT_WORDS = frozenset(_LEFT_TEXT.split())
+_RIGHT_TEXT = """
+right rt rght rechts rechte rechter rechtes rechten rechterseits droite droit drte derecha derecho dcha dcho destra
+destro direita direito højre høyre höger oikea pravý pravá pravé prawa prawy prawe правый правая правое правого
+"""
+_RIGHT_WORDS = frozenset(_RIGHT_TEXT.split())
+_BOTH_TEXT = """
+both bilateral bilat beide beidseits bds bilatéral bilatérale bilaterale ambas ambos entrambe
+"""
+_BOTH_WORDS = frozenset(_BOTH_TEXT.split())
 # Short words that mean a side only beside the name of a joint ("dx" is also a diagnosis), some only behind it
 # ("hanche D", but "d'anca").
 _SHORT = {
@@ -41,10 +42,11 @@ _SHORT = {
     **dict.fromkeys(("r", "re", "dx"), Side.RIGHT),
 }
 _SHORT_BEHIND = {"d": Side.RIGHT, "g": Side.LEFT}
-_JOINTS = (
-    "hip hüfte hüft huefte hüftgelenk huft hanche cadera anca quadril heup hofte höft knee knie genou rodilla ginocchio "
-    "joelho kne knä ankle sprunggelenk osg cheville tobillo caviglia tornozelo femur fémur pelvis leg bein jambe pierna"
-).split()
+_JOINTS_TEXT = """
+hip hüfte hüft huefte hüftgelenk huft hanche cadera anca quadril heup hofte höft knee knie genou rodilla ginocchio
+joelho kne knä ankle sprunggelenk osg cheville tobillo caviglia tornozelo femur fémur pelvis leg bein jambe pierna
+"""
+_JOINTS = _JOINTS_TEXT.split()
 _JOINT_WORDS = frozenset(_JOINTS)
 _GLUED = re.compile(rf"^(?:([lr])({'|'.join(_JOINTS)})|({'|'.join(_JOINTS)})([lr]))$")
 
@@ -176,9 +178,7 @@ def combine_sides(claims: Iterable[SideClaim], where: str) -> tuple[Side | None,
     words = "; ".join(f"{c.source} says {'both' if c.side is None else c.side.value} ({c.detail})" for c in said)
     sides = {claim.side for claim in said if claim.side is not None}
     if len(sides) > 1:
-        raise GeometryError(
-            f"{where}: sides contradict each other: {words}: find out which is right and correct the other"
-        )
+        raise GeometryError(f"{where}: sides contradict each other: {words}: find out which is right, correct it")
     if any(claim.side is None for claim in said):
         return None, words
     return next(iter(sides)), words

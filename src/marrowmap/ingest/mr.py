@@ -35,10 +35,8 @@ _NOT_MAGNITUDE = {"P", "PHASE", "PHASE MAP", "R", "REAL", "I", "IMAGINARY", "SUB
 
 def matches(header: Header) -> bool:
     """Say whether a file is an MR image."""
-    return (
-        (header.modality in ("MR", "")
-        and header.sop_class in SOP_CLASSES)
-        or (header.modality == "MR" and not header.sop_class)
+    return (header.modality in ("MR", "") and header.sop_class in SOP_CLASSES) or (
+        header.modality == "MR" and not header.sop_class
     )
 
 

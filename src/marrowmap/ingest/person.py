@@ -100,8 +100,8 @@ def require_one_person(people: Iterable[Identity]) -> None:
         clash = _first_clash(ordered, "name")
         if clash is not None:
             raise GeometryError(
-                f"files of two persons: {tag_label('PatientName')} differs between {clash[0].file} and {clash[1].file}, "
-                f"and {tag_label('PatientID')} is missing: pass one person's files"
+                f"files of two persons: {tag_label('PatientName')} differs between {clash[0].file} and "
+                f"{clash[1].file}, and {tag_label('PatientID')} is missing: pass one person's files"
             )
 
 

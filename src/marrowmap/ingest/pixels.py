@@ -28,7 +28,7 @@ from marrowmap.ingest.header import tag_label
 
 @contextmanager
 def _quiet_libraries() -> Iterator[None]:
-    """Keep what codecs in C write to file descriptor 2 off the user's screen; their failures are raised all the same."""
+    """Keep what codecs in C write to stderr off the user's screen; their failures are raised all the same."""
     sys.stderr.flush()
     try:
         kept = os.dup(2)
@@ -63,7 +63,7 @@ def _check_description(name: str, dataset: Any) -> tuple[int, bool]:
     )
     if allocated not in (8, 16, 32) or stored is None or not 1 <= stored <= allocated:
         raise InputError(
-            f"{name}: {tag_label('BitsStored')} is {stored} of {allocated} allocated, which cannot be: export it again"
+            f"{name}: {tag_label('BitsStored')} {stored} of {allocated} bits allocated cannot be read: export it again"
         )
     if signed not in (0, 1):
         raise InputError(f"{name}: {tag_label('PixelRepresentation')} is {signed}, not 0 or 1: export it again")
@@ -79,7 +79,8 @@ def _decode(path: Path, name: str, dataset: Any) -> NDArray[np.generic]:
             decoded: NDArray[np.generic] = pixel_array(dataset, raw=True)
     except MemoryError as error:
         raise InputError(
-            f"{name}: {tag_label('Rows')} and {tag_label('Columns')} claim more pixels than fit into memory: it is broken"
+            f"{name}: {tag_label('Rows')} and {tag_label('Columns')} claim more pixels than fit into memory: "
+            "the file is broken, copy it again"
         ) from error
     except Exception as error:  # every decoder raises its own kinds
         if syntax.is_compressed and syntax.name != "Deflated Explicit VR Little Endian":
@@ -193,7 +194,7 @@ def read_values(frames: Sequence[Frame]) -> tuple[NDArray[np.float32], NDArray[n
                 padding[:, :, slot] = (pixels >= first) & (pixels <= last)
     if not np.isfinite(values).all():
         raise InputError(
-            f"{file_label(frames[0].file)}: {tag_label('RescaleSlope')} or {tag_label('RescaleIntercept')} takes values "
-            "beyond 32-bit floats: export it again"
+            f"{file_label(frames[0].file)}: {tag_label('RescaleSlope')} or {tag_label('RescaleIntercept')} "
+            "takes values beyond 32-bit floats: export it again"
         )
     return values, padding

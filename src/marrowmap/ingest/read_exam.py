@@ -10,6 +10,8 @@ from dataclasses import field
 from pathlib import Path
 from types import ModuleType
 
+from pydicom.uid import UID
+
 from marrowmap.errors import GeometryError
 from marrowmap.errors import InputError
 from marrowmap.errors import MarrowmapError
@@ -70,8 +72,8 @@ def _why_not_read(header: Header) -> str:
         )
     if modality in ("MR", "CT"):
         return (
-            f"{modality}, but {tag_label('SOPClassUID')} {header.text('SOPClassUID')} is no {modality} slice (a capture, "
-            "a segmentation, a spectrum): pass the original series"
+            f"{modality}, but {tag_label('SOPClassUID')} {UID(sop_class).name} is no stack of {modality} slices: "
+            "pass the original series"
         )
     if modality:
         return f"modality {modality} (0008,0060) is not read yet: pass MR or CT"

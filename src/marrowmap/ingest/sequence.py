@@ -13,6 +13,7 @@ STIR_TI_MS = (80.0, 320.0)
 
 T1_TR_MS = 1200.0
 LONG_TR_MS = 1500.0
+LONG_TRAIN_TR_MS = 900.0
 T1_TE_MS = 35.0
 T2_TE_MS = 60.0
 FLUID_TE_MS = 8.0
@@ -63,26 +64,23 @@ class Physics:
 
 
 def _family(physics: Physics) -> tuple[str, str]:
-    """Return ``spin``, ``gradient`` or ``unknown`` and what said so."""
-    words = set(physics.scanning_sequence)
-    pulse = physics.pulse_sequence
-    if "GR" in words and "SE" in words:
-        return "unknown", "(0018,0020) Scanning Sequence names both spin and gradient echo"
-    if "GR" in words or pulse == "GRADIENT":
-        return "gradient", "(0018,0020) Scanning Sequence GR" if "GR" in words else "(0018,9008) GRADIENT"
-    if "EP" in words:
-        return "unknown", "(0018,0020) Scanning Sequence EP, echo planar"
-    if "SE" in words or pulse == "SPIN":
-        return "spin", "(0018,0020) Scanning Sequence SE" if "SE" in words else "(0018,9008) SPIN"
-    if words == {"IR"}:
-        return "spin", "(0018,0020) Scanning Sequence IR"
-    if pulse == "BOTH":
-        return "unknown", "(0018,9008) spin and gradient echo"
-    if physics.flip_angle is not None and physics.flip_angle < 60:
-        return "gradient", f"no Scanning Sequence, flip angle {physics.flip_angle:g} deg"
-    if physics.repetition_time is not None and physics.repetition_time < 250:
-        return "gradient", f"no Scanning Sequence, TR {physics.repetition_time:g} ms"
-    return "spin", "no Scanning Sequence, taken for spin echo by its times"
+    """Return ``spin``, ``gradient`` or ``unknown`` and what said so; the first rule that holds."""
+    words, pulse = set(physics.scanning_sequence), physics.pulse_sequence
+    flip, repetition_time = physics.flip_angle, physics.repetition_time
+    rules = (
+        ({"GR", "SE"} <= words, "unknown", "(0018,0020) Scanning Sequence names both spin and gradient echo"),
+        ("GR" in words, "gradient", "(0018,0020) Scanning Sequence GR"),
+        (pulse == "GRADIENT", "gradient", "(0018,9008) Echo Pulse Sequence GRADIENT"),
+        ("EP" in words, "unknown", "(0018,0020) Scanning Sequence EP, echo planar"),
+        ("SE" in words, "spin", "(0018,0020) Scanning Sequence SE"),
+        (pulse == "SPIN", "spin", "(0018,9008) Echo Pulse Sequence SPIN"),
+        (words == {"IR"}, "spin", "(0018,0020) Scanning Sequence IR"),
+        (pulse == "BOTH", "unknown", "(0018,9008) Echo Pulse Sequence BOTH"),
+        (flip is not None and flip < 60, "gradient", f"no Scanning Sequence, flip angle {flip} deg"),
+        (repetition_time is not None and repetition_time < 250, "gradient", "no Scanning Sequence, very short TR"),
+        (True, "spin", "no Scanning Sequence, taken for spin echo by its times"),
+    )
+    return next((family, reason) for holds, family, reason in rules if holds)
 
 
 def _fat_suppression(physics: Physics) -> str:
@@ -116,28 +114,28 @@ def _inverted(physics: Physics) -> tuple[Sequence, str] | None:
 
 
 def _weighting(physics: Physics) -> tuple[Sequence, str]:
-    """Recognize a spin echo without inversion by TR, TE and fat suppression."""
-    repetition_time, echo_time = physics.repetition_time, physics.echo_time
-    if not repetition_time or not echo_time:
-        return Sequence.UNKNOWN, "spin echo without (0018,0080) Repetition Time or (0018,0081) Echo Time"
-    suppression = _fat_suppression(physics)
-    long_train = physics.is_3d == "3D" and (physics.echo_train_length or 0) >= 16
-    if repetition_time <= T1_TR_MS and echo_time <= T1_TE_MS and not long_train:
-        if suppression:
-            return Sequence.UNKNOWN, f"T1-weighted with fat suppressed ({suppression}): neither fluid- nor fat-bright"
-        return Sequence.T1, "spin echo, short TR and TE"
-    if repetition_time < LONG_TR_MS and not (long_train and repetition_time >= 900):
-        return Sequence.UNKNOWN, "spin echo, TR between T1 and T2 weighting"
-    if suppression:
-        if echo_time < FLUID_TE_MS:
-            return Sequence.UNKNOWN, "fat suppressed, but TE is too short for fluid contrast"
-        return Sequence.FLUID_FAT_SUPPRESSED, f"spin echo, long TR, fat suppressed ({suppression})"
+    """Recognize a spin echo without inversion by TR, TE and fat suppression; the first rule that holds."""
+    repetition_time, echo_time = physics.repetition_time or 0.0, physics.echo_time or 0.0
+    fat = _fat_suppression(physics)
+    is_long_train = physics.is_3d == "3D" and (physics.echo_train_length or 0) >= 16
+    is_short = repetition_time <= T1_TR_MS and echo_time <= T1_TE_MS and not is_long_train
+    is_long = repetition_time >= LONG_TR_MS or (is_long_train and repetition_time >= LONG_TRAIN_TR_MS)
     doubt = ""
     if _TEXT_SAYS_FAT_SUPPRESSED.search(physics.text):
         doubt = "; the description names fat suppression, but no tag does: (0018,0022) Scan Options lacks FS"
-    if echo_time >= T2_TE_MS:
-        return Sequence.T2, f"spin echo, long TR and TE, fat not suppressed{doubt}"
-    return Sequence.PD, f"spin echo, long TR, short TE, fat not suppressed{doubt}"
+    unknown = Sequence.UNKNOWN
+    rules = (
+        (not repetition_time, unknown, "spin echo without (0018,0080) Repetition Time"),
+        (not echo_time, unknown, "spin echo without (0018,0081) Echo Time"),
+        (is_short and fat, unknown, f"T1-weighted with fat suppressed ({fat}): neither fluid- nor fat-bright"),
+        (is_short, Sequence.T1, "spin echo, short TR and TE"),
+        (not is_long, unknown, "spin echo, TR between T1 and T2 weighting"),
+        (fat and echo_time < FLUID_TE_MS, unknown, "fat suppressed, but TE is too short for fluid contrast"),
+        (fat, Sequence.FLUID_FAT_SUPPRESSED, f"spin echo, long TR, fat suppressed ({fat})"),
+        (echo_time >= T2_TE_MS, Sequence.T2, f"spin echo, long TR and TE, fat not suppressed{doubt}"),
+        (True, Sequence.PD, f"spin echo, long TR, short TE, fat not suppressed{doubt}"),
+    )
+    return next((sequence, reason) for holds, sequence, reason in rules if holds)
 
 
 def recognize(physics: Physics) -> tuple[Sequence, str]:
@@ -165,25 +163,30 @@ def recognize(physics: Physics) -> tuple[Sequence, str]:
     return sequence, f"{reason} ({physics.times()})"
 
 
-def _recognize(physics: Physics) -> tuple[Sequence, str]:
+def _by_image_type(physics: Physics) -> tuple[Sequence, str] | None:
+    """Recognize derived maps, phase images and the parts of a Dixon; None for a plain magnitude image."""
     words = set(physics.image_type)
     maps = _MAP_WORDS.intersection(words)
     if maps:
         return Sequence.UNKNOWN, f"a derived or phase image, (0008,0008) Image Type {min(maps)}"
     dixon = [kind for kind, names in _DIXON_WORDS.items() if names & words]
-    if len(dixon) == 1:
-        return dixon[0], f"(0008,0008) Image Type {min(_DIXON_WORDS[dixon[0]] & words)}"
-    if dixon:
+    if len(dixon) > 1:
         return Sequence.UNKNOWN, "(0008,0008) Image Type names several parts of a Dixon"
+    if dixon:
+        return dixon[0], f"(0008,0008) Image Type {min(_DIXON_WORDS[dixon[0]] & words)}"
+    return None
+
+
+def _recognize(physics: Physics) -> tuple[Sequence, str]:
+    by_type = _by_image_type(physics)
+    if by_type is not None:
+        return by_type
     family, says = _family(physics)
-    if family == "gradient":
-        return Sequence.GRADIENT_ECHO, says
-    if family == "unknown":
-        return Sequence.UNKNOWN, says
-    inverted = _inverted(physics)
-    if inverted is not None:
-        return inverted[0], f"{inverted[1]}; {says}"
-    if physics.echo_count >= 3:
-        return Sequence.MULTI_ECHO, f"{physics.echo_count} echo times in one series; {says}"
-    sequence, reason = _weighting(physics)
+    if family != "spin":
+        return Sequence.GRADIENT_ECHO if family == "gradient" else Sequence.UNKNOWN, says
+    sequence, reason = _inverted(physics) or (
+        (Sequence.MULTI_ECHO, f"{physics.echo_count} echo times in one series")
+        if physics.echo_count >= 3
+        else _weighting(physics)
+    )
     return sequence, f"{reason}; {says}"

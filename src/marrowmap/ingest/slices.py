@@ -26,10 +26,11 @@ SAME_POSITION_MM = 0.01
 """Slices closer than this lie at the same place."""
 
 _STEP_TOLERANCE = 0.05
-_CONTRAST_WORDS = frozenset(
-    "M P R I MAGNITUDE PHASE REAL IMAGINARY W F IP OP WATER FAT IN_PHASE OUT_PHASE OPP_PHASE OPPOSED_PHASE FF "
-    "T1 T2 R2 R2_STAR T2_STAR ADC FA LOCALIZER MPR MIP MIN_IP PROJECTION".split()
-)
+_CONTRAST_TEXT = """
+M P R I MAGNITUDE PHASE REAL IMAGINARY W F IP OP WATER FAT IN_PHASE OUT_PHASE OPP_PHASE OPPOSED_PHASE FF T1 T2 R2
+R2_STAR T2_STAR ADC FA LOCALIZER MPR MIP MIN_IP PROJECTION
+"""
+_CONTRAST_WORDS = frozenset(_CONTRAST_TEXT.split())
 _SOFT_KEYS = ("temporal", "acquisition", "trigger", "b_value", "flip_angle", "image_type")
 
 
@@ -143,7 +144,7 @@ def _check_steps(depths: NDArray[np.float64]) -> None:
     if steps.min() < SAME_POSITION_MM:
         doubles = int((steps < SAME_POSITION_MM).sum())
         raise InputError(
-            f"{doubles + 1} slices or more lie at the same place ({position}) and no tag tells them apart: "
+            f"{doubles + 1} slices or more lie at the same place by {position} and no tag tells them apart: "
             "separate the acquisitions"
         )
     step = float(np.median(steps))
@@ -156,10 +157,10 @@ def _check_steps(depths: NDArray[np.float64]) -> None:
         after = int(np.flatnonzero(off)[0]) + 1
         raise InputError(
             f"{missing} slices are missing, the first after slice {after} of {len(depths)} "
-            f"({position}, {step:.3g} mm apart elsewhere): export the complete series"
+            f"by {position} ({step:.3g} mm apart elsewhere): export the complete series"
         )
     raise InputError(
-        f"slice spacing is uneven, {steps.min():.3g} to {steps.max():.3g} mm ({position}): "
+        f"slice spacing is uneven, {steps.min():.3g} to {steps.max():.3g} mm by {position}: "
         "export the original series, not a selection"
     )
 
@@ -178,7 +179,7 @@ def order_slices(frames: Sequence[Frame], frame_of_reference_uid: str) -> tuple[
     if len(frames) < MIN_SLICES:
         count = "only one slice" if len(frames) == 1 else f"only {len(frames)} slices"
         raise InputError(
-            f"{count} ({tag_label('ImagePositionPatient')}), a volume needs {MIN_SLICES}: pass the whole series"
+            f"{count} by {tag_label('ImagePositionPatient')}, a volume needs {MIN_SLICES}: pass the whole series"
         )
     normal = slice_normal(frames[0].orientation)
     depths = _depths(frames)
@@ -189,10 +190,11 @@ def order_slices(frames: Sequence[Frame], frame_of_reference_uid: str) -> tuple[
     origin = np.asarray(ordered[0].position)
     drift = np.asarray([f.position for f in ordered]) - origin
     drift -= np.outer(drift @ normal, normal)
-    if np.linalg.norm(drift, axis=1).max() > max(0.1, 0.25 * min(ordered[0].spacing)):
+    shift = float(np.linalg.norm(drift, axis=1).max())
+    if shift > max(0.1, 0.25 * min(ordered[0].spacing)):
         raise InputError(
-            f"slices are shifted against each other by up to {np.linalg.norm(drift, axis=1).max():.1f} mm in their plane "
-            f"({tag_label('ImagePositionPatient')}; gantry tilt?): resample the series at right angles first"
+            f"slices are shifted against each other by up to {shift:.1f} mm in their plane "
+            f"by {tag_label('ImagePositionPatient')} (gantry tilt?): resample the series at right angles first"
         )
     first = ordered[0]
     along = np.asarray(first.orientation[:3], float)

@@ -83,7 +83,7 @@ def _announced_missing(name: str, headers: Sequence[Header], frames: Sequence[Fr
             f"{name}: {tag_label('ImagesInAcquisition')} announces {most:.0f} images, {len(frames)} are here: "
             "slices may be missing at an end"
         )
-        return [LeftOut(Weight.SERIES, text)]
+        return [LeftOut(Weight.OTHER, text)]
     return []
 
 
@@ -165,7 +165,6 @@ def read_volumes(headers: Sequence[Header], unit: str, finish: Finish) -> tuple[
     stacks: list[list[Frame]] = []
     try:
         _check_kind(frames)
-        left_out += _announced_missing(name, headers, frames)
         stacks = split_stacks(frames)
     except InputError as error:
         failed[str(error)] = [frames]
@@ -178,4 +177,6 @@ def read_volumes(headers: Sequence[Header], unit: str, finish: Finish) -> tuple[
             continue
         side, reason = combine_sides(_claims(ordered, by_file), name)
         volumes.append(SeriesVolume(header, ordered, volume, side, reason))
+    if volumes:
+        left_out += _announced_missing(name, headers, frames)
     return volumes, left_out + _failed_parts(name, failed, len(stacks))
