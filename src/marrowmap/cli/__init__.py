@@ -1,0 +1,54 @@
+"""The command line: one file a command.
+
+Exit codes: 0 done, 2 usage, 3 input unreadable or unsuitable, 4 geometry or side conflict, 5 model or licence missing,
+6 output not conformant, 1 anything else. People's text goes to stderr, ``--json`` puts one document on stdout.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+
+import typer
+
+from marrowmap.cli import analyze
+from marrowmap.cli import demo
+from marrowmap.cli import doctor
+from marrowmap.cli import edema
+from marrowmap.cli import phantom
+from marrowmap.cli import segment
+from marrowmap.cli.console import fail
+from marrowmap.errors import MarrowmapError
+
+app = typer.Typer(
+    name="marrowmap",
+    help="Bone marrow edema, measured in the bone's own coordinates. Research use only, not a medical device.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+)
+for module in (demo, analyze, edema, segment, phantom, doctor):
+    app.command(module.__name__.rsplit(".", 1)[-1])(module.command)
+
+
+def main() -> None:
+    """Run the command line; every failure is one line on stderr and the contract's exit code."""
+    warnings.filterwarnings("ignore")
+    try:
+        status = app(standalone_mode=False)
+    except MarrowmapError as error:
+        raise SystemExit(fail(str(error), error.exit_code)) from None
+    except typer.Abort:
+        raise SystemExit(fail("stopped", 1)) from None
+    except KeyboardInterrupt:
+        raise SystemExit(fail("stopped; nothing was written", 1)) from None
+    except Exception as error:
+        if isinstance(getattr(error, "exit_code", None), int) and hasattr(error, "format_message"):
+            # Typer's own complaints about the command line.
+            raise SystemExit(fail(f"{error.format_message()} (see marrowmap --help)", 2)) from None
+        if os.environ.get("MARROWMAP_DEBUG"):
+            raise
+        message = f"unexpected {type(error).__name__}: {error}; set MARROWMAP_DEBUG=1 for details and report it"
+        raise SystemExit(fail(message, 1)) from None
+    sys.exit(status if isinstance(status, int) else 0)

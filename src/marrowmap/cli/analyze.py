@@ -1,0 +1,68 @@
+"""``marrowmap analyze``: files in, checked report out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from marrowmap.cli.console import Json
+from marrowmap.cli.console import Out
+from marrowmap.cli.console import answer
+from marrowmap.cli.console import progress_bar
+from marrowmap.cli.console import say
+from marrowmap.cli.points import read_points
+from marrowmap.cli.points import read_side
+from marrowmap.measure.edema import DEFAULT_K
+from marrowmap.report import write_report
+from marrowmap.report.rows import finding_row
+from marrowmap.report.rows import measurement_row
+from marrowmap.report.rows import order_findings
+from marrowmap.report.rows import order_measurements
+from marrowmap.workflow.analyze import analyze
+from marrowmap.workflow.bones import BoneHint
+
+Bone = Annotated[
+    Path | None, typer.Option("--bone", help="NIfTI mask of one femur, drawn on one of the images: fit the frame to it.")
+]
+Points = Annotated[
+    str | None,
+    typer.Option(
+        "--points",
+        help="Three clicked points 'x,y,z x,y,z x,y,z' in LPS mm: femoral head center, tip of the greater "
+        "trochanter, tip of the lesser trochanter.",
+    ),
+]
+SideOption = Annotated[str | None, typer.Option("--side", help="left or right: the side of --bone or --points.")]
+
+
+def command(
+    sources: Annotated[list[Path], typer.Argument(help="Files or folders: DICOM in any nesting, NIfTI with sidecar.")],
+    out: Out,
+    bone: Bone = None,
+    points: Points = None,
+    side: SideOption = None,
+    k: Annotated[float, typer.Option("--k", help="Edema starts k standard deviations above reference marrow.")] = DEFAULT_K,
+    json: Json = False,
+) -> None:
+    """Measure one person's hip exam: bones, marrow edema by region, its boundary, joint fluid, signs, report."""
+    hint = BoneHint(bone, read_points(points), read_side(side))
+    with progress_bar("Analyzing") as advance:
+        result = analyze(sources, hint=hint, k=k, progress=lambda step, share: advance(step, 0.85 * share))
+        folder = write_report(result, out, progress=lambda step, share: advance(step, 0.85 + 0.15 * share))
+    for warning in result.warnings:
+        say(f"note: {warning}")
+    for finding in order_findings(result.findings):
+        say(f"{finding.joint.value} {finding.side.value:5s} {finding.sign:30s} {finding.state.value:15s} {finding.note}")
+    say(f"report: {folder / 'report.html'}")
+    if json:
+        answer(
+            {
+                "schema": "marrowmap/1",
+                "report": str(folder / "report.html"),
+                "measurements": [measurement_row(m, {}) for m in order_measurements(result.measurements)],
+                "findings": [finding_row(f, {}) for f in order_findings(result.findings)],
+                "warnings": list(result.warnings),
+            }
+        )

@@ -1,0 +1,74 @@
+"""``marrowmap doctor``: what is installed and what its absence disables."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from importlib.util import find_spec
+
+from marrowmap import __version__
+from marrowmap.cli.console import BANNER
+from marrowmap.cli.console import Json
+from marrowmap.cli.console import answer
+from marrowmap.cli.console import say
+
+PARTS: tuple[tuple[str, str, str], ...] = (
+    ("numpy", "numpy", "everything"),
+    ("scipy", "scipy", "everything"),
+    ("SimpleITK", "SimpleITK", "coil bias correction"),
+    ("scikit-image", "skimage", "contours and surfaces"),
+    ("nibabel", "nibabel", "NIfTI in and out"),
+    ("pydicom", "pydicom", "DICOM in and out"),
+    ("highdicom", "highdicom", "DICOM SEG"),
+    ("pylibjpeg-openjpeg", "openjpeg", "JPEG 2000 and HTJ2K pixels"),
+    ("pylibjpeg-rle", "rle", "fast RLE pixels"),
+    ("python-gdcm", "gdcm", "JPEG lossless and JPEG-LS pixels"),
+    ("typst", "typst", "report.pdf"),
+    ("matplotlib", "matplotlib", "pictures in the report"),
+)
+"""Distribution, module, what hangs on it."""
+
+
+def command(json: Json = False) -> None:
+    """Say what is installed, which models and licences, what is missing and what that disables."""
+    rows = []
+    for distribution, module, enables in PARTS:
+        present = find_spec(module) is not None
+        version = metadata.version(distribution) if present else None
+        licence = _licence(distribution) if present else None
+        rows.append(
+            {"name": distribution, "version": version, "license": licence, "installed": present, "enables": enables}
+        )
+    models = [
+        {
+            "name": "LLP26 hip shape model",
+            "license": "MPL-2.0",
+            "installed": True,
+            "enables": "finding bones, virtual patients",
+        }
+    ]
+    say(f"{BANNER}; version {__version__}, Python {platform.python_version()}")
+    for row in rows:
+        state = f"{row['version']:12s} {row['license']}" if row["installed"] else f"MISSING: no {row['enables']}"
+        say(f"  {row['name']:20s} {state}")
+    for model in models:
+        say(f"  {model['name']:20s} shipped      {model['license']}")
+    if json:
+        answer(
+            {
+                "schema": "marrowmap/1",
+                "version": __version__,
+                "python": platform.python_version(),
+                "packages": rows,
+                "models": models,
+            }
+        )
+
+
+def _licence(distribution: str) -> str:
+    meta = metadata.metadata(distribution)
+    expression = meta.get("License-Expression") or meta.get("License") or ""
+    if not expression or len(expression) > 40:
+        classifiers = [c.rsplit("::", 1)[-1].strip() for c in meta.get_all("Classifier") or [] if "License ::" in c]
+        expression = ", ".join(classifiers) or expression.splitlines()[0][:40] if expression or classifiers else "?"
+    return str(expression)

@@ -1,0 +1,67 @@
+"""``marrowmap phantom``: a virtual person's exam with its truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from marrowmap.cli.console import Json
+from marrowmap.cli.console import answer
+from marrowmap.cli.console import progress_bar
+from marrowmap.cli.console import say
+from marrowmap.errors import UsageError
+from marrowmap.phantom import KINDS
+from marrowmap.phantom import MODALITIES
+from marrowmap.phantom import write_virtual_exam
+from marrowmap.values import Side
+
+
+def command(
+    kind: Annotated[str | None, typer.Argument(help="What the virtual person has; see --list.")] = None,
+    modalities: Annotated[str, typer.Option(help="Comma-separated modalities.")] = "mr",
+    joint: Annotated[str, typer.Option(help="hip; the knee comes later.")] = "hip",
+    side: Annotated[
+        str | None, typer.Option(help="left or right: the affected side; else drawn from the seed.")
+    ] = None,
+    weeks: Annotated[float | None, typer.Option(help="Weeks since onset; else drawn from the seed.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 0,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for dicom/ and truth.json.")] = None,
+    list_kinds: Annotated[bool, typer.Option("--list", help="Name all kinds and stop.")] = False,
+    json: Json = False,
+) -> None:
+    """Make a virtual person's exam as DICOM plus truth.json, computed from the noise-free model."""
+    if list_kinds:
+        for name, meaning in KINDS.items():
+            say(f"{name:20s} {meaning}")
+        if json:
+            answer({"schema": "marrowmap/1", "kinds": KINDS, "modalities": list(MODALITIES)})
+        else:
+            typer.echo("\n".join(KINDS))
+        return
+    if kind is None or out is None:
+        raise UsageError("phantom needs a KIND and --out DIR; marrowmap phantom --list names the kinds")
+    if kind not in KINDS:
+        raise UsageError(f"there is no virtual {kind!r} yet: use one of {', '.join(KINDS)}")
+    wanted = tuple(name.strip() for name in modalities.split(",") if name.strip())
+    unknown = [name for name in wanted if name not in MODALITIES]
+    if unknown or not wanted:
+        raise UsageError(f"--modalities {modalities}: this version makes {', '.join(MODALITIES)}")
+    if joint != "hip":
+        raise UsageError(f"--joint {joint}: this version makes virtual hips only")
+    if side not in (None, "left", "right"):
+        raise UsageError(f"--side {side}: use left or right")
+    with progress_bar("Virtual exam") as advance:
+        folder = write_virtual_exam(
+            kind,
+            out,
+            seed=seed,
+            modalities=wanted,
+            side=Side(side) if side else None,
+            weeks=weeks,
+            progress=advance,
+        )
+    say(f"wrote {folder}")
+    if json:
+        answer({"schema": "marrowmap/1", "kind": kind, "seed": seed, "out": str(folder)})

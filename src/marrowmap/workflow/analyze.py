@@ -1,0 +1,200 @@
+"""One exam, from files to everything the report says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from marrowmap.anatomy import region_labels
+from marrowmap.anatomy.bone_frame import BoneFrame
+from marrowmap.errors import InputError
+from marrowmap.image import LabelMap
+from marrowmap.image import Mask
+from marrowmap.image.voxelize import voxelize
+from marrowmap.ingest import Exam
+from marrowmap.ingest import Series
+from marrowmap.ingest import read_exam
+from marrowmap.ingest.exam import Sequence as ImageSequence
+from marrowmap.measure.edema import DEFAULT_K
+from marrowmap.measure.hip import HipMeasurement
+from marrowmap.measure.hips import measure_hips
+from marrowmap.report.result import AnalysisResult
+from marrowmap.report.result import BoneReading
+from marrowmap.report.result import JointReading
+from marrowmap.signs import assess_signs
+from marrowmap.values import Joint
+from marrowmap.values import Side
+from marrowmap.workflow.bones import BONE_IMAGES
+from marrowmap.workflow.bones import BoneHint
+from marrowmap.workflow.bones import locate_bones
+from marrowmap.workflow.steps import Progress
+from marrowmap.workflow.steps import Steps
+from marrowmap.workflow.steps import silent
+
+EDEMA_IMAGES = frozenset({ImageSequence.FLUID_FAT_SUPPRESSED, ImageSequence.DIXON_WATER})
+"""Where marrow edema may be measured: fat suppressed and sensitive to fluid."""
+
+
+def analyze(
+    sources: Sequence[Path], *, hint: BoneHint | None = None, k: float = DEFAULT_K, progress: Progress = silent
+) -> AnalysisResult:
+    """Analyze everything found under `sources` as one exam of one person.
+
+    Parameters
+    ----------
+    sources : sequence of Path
+        Files or folders: DICOM in any nesting, or NIfTI with sidecar.
+    hint : BoneHint, optional
+        Where the bone is, if the user says so.
+    k : float
+        Edema starts this many robust standard deviations above reference marrow.
+    progress : callable
+        Told of each step and the share done.
+
+    Returns
+    -------
+    AnalysisResult
+
+    Raises
+    ------
+    InputError
+        If nothing can be read, or no hip is found.
+    GeometryError
+        If persons, sides or geometry contradict each other.
+    """
+    steps = Steps(progress)
+    with steps.step("reading images", 0.0, 0.1) as inner:
+        exam = read_exam(sources, progress=inner)
+    group, warnings = _one_frame_of_reference(exam)
+    with steps.step("finding bones", 0.1, 0.55) as inner:
+        frames = locate_bones(group, hint, progress=inner)
+    if not frames:
+        looked = ", ".join(_name(series) for series in group)
+        raise InputError(
+            f"no hip was found in {looked}: marrowmap analyze measures hips; if there is one, point at it with --points"
+        )
+    fluid = _fluid_series(group, frames)
+    t1 = next((series for series in group if series.sequence is ImageSequence.T1), None)
+    with steps.step("measuring edema", 0.55, 0.95) as inner:
+        if fluid is None:
+            reason = _why_no_edema(exam)
+            warnings.append(reason)
+            hips: tuple[HipMeasurement, ...] = tuple(
+                HipMeasurement(side, exam.date, None, None, obstacle=reason) for side in _sides(frames)
+            )
+            measurements = ()
+        else:
+            hips, measurements = measure_hips(frames, fluid, t1, date=exam.date, k=k, progress=inner)
+    with steps.step("judging signs", 0.95, 0.97):
+        findings = tuple(finding for hip in hips for finding in assess_signs(hip))
+    with steps.step("painting bones", 0.97, 1.0):
+        readings = tuple(_readings(group, frames, hips, fluid))
+    warnings += [f"{frame.side.value} {frame.bone}: {frame.reason}" for frame in frames if not frame.trusted]
+    return AnalysisResult(
+        exam=exam,
+        sources=tuple(sources),
+        frames=frames,
+        readings=readings,
+        measurements=measurements,
+        findings=findings,
+        steps=steps.seconds,
+        options={
+            "k": k,
+            "bone": hint.mask.name if hint and hint.mask else None,
+            "points": " ".join(",".join(f"{x:g}" for x in point) for point in hint.points)
+            if hint and hint.points is not None
+            else None,
+            "side": hint.side.value if hint and hint.side else None,
+        },
+        warnings=tuple(warnings),
+    )
+
+
+def _name(series: Series) -> str:
+    number = "" if series.number is None else f"series {series.number} "
+    return f"{number}({series.sequence.value})"
+
+
+def _sides(frames: Sequence[BoneFrame]) -> tuple[Side, ...]:
+    return tuple(side for side in Side if any(frame.side is side for frame in frames))
+
+
+def _one_frame_of_reference(exam: Exam) -> tuple[list[Series], list[str]]:
+    """Series that share coordinates and show bone; the largest group, with a warning for what stays out."""
+    groups: dict[str, list[Series]] = {}
+    for series in exam.series:
+        if series.sequence in BONE_IMAGES:
+            groups.setdefault(series.volume.grid.frame_of_reference_uid, []).append(series)
+    if not groups:
+        kinds = ", ".join(_name(series) for series in exam.series)
+        raise InputError(f"no series in which bones can be looked for (found: {kinds}): give a hip MRI or CT")
+
+    def worth(group: list[Series]) -> tuple[bool, int]:
+        return any(series.sequence in EDEMA_IMAGES for series in group), len(group)
+
+    chosen = max(groups.values(), key=worth)
+    left_out = [series for group in groups.values() if group is not chosen for series in group]
+    warnings = [
+        f"{_name(series)} lies in another frame of reference and was not used: registration comes later"
+        for series in left_out
+    ]
+    return chosen, warnings
+
+
+def _fluid_series(group: Sequence[Series], frames: Sequence[BoneFrame]) -> Series | None:
+    """The series for edema: the one that shows most of the hips, then the finest."""
+    candidates = [series for series in group if series.sequence in EDEMA_IMAGES]
+    heads = np.array([frame.head_center_mm for frame in frames])
+
+    def worth(series: Series) -> tuple[int, float]:
+        grid = series.volume.grid
+        return int(grid.contains(heads, margin_mm=15.0).sum()), -grid.voxel_volume_ml
+
+    return max(candidates, key=worth, default=None)
+
+
+def _why_no_edema(exam: Exam) -> str:
+    gradient = [series for series in exam.series if series.sequence is ImageSequence.GRADIENT_ECHO]
+    if gradient:
+        return (
+            f"{_name(gradient[0])}: trabecular bone dephases a gradient echo and hides edema; a STIR or a fat-suppressed "
+            "T2 or PD spin echo is needed"
+        )
+    if all(series.modality == "CT" for series in exam.series):
+        return "CT does not show marrow edema; a STIR or a fat-suppressed T2 or PD spin echo is needed"
+    return "there is no fat-suppressed fluid-sensitive series; a STIR or a fat-suppressed T2 or PD spin echo is needed"
+
+
+def _readings(
+    group: Sequence[Series], frames: Sequence[BoneFrame], hips: Sequence[HipMeasurement], fluid: Series | None
+) -> list[JointReading]:
+    """Every bone carried into the series edema was measured in and into one more (T1, CT) to look at."""
+    shown = [series for series in (fluid, *(s for s in group if s is not fluid)) if series is not None][:2]
+    readings = []
+    for series in shown:
+        grid = series.volume.grid
+        for side in _sides(frames):
+            bones = []
+            for frame in frames:
+                if frame.side is side:
+                    mask = voxelize(frame.vertices, frame.faces, grid)
+                    regions = region_labels(frame, grid)
+                    if mask.array.any():
+                        bones.append(BoneReading(frame, mask, regions))
+            hip = next((hip for hip in hips if hip.side is side), None)
+            measured = hip if hip is not None and series is fluid else None
+            readings.append(
+                JointReading(
+                    series,
+                    Joint.HIP,
+                    side,
+                    tuple(bones),
+                    edema=measured.edema if measured else None,
+                    boundary=measured.boundary if measured else None,
+                    effusion=measured.effusion.mask if measured and measured.effusion else None,
+                    note=measured.obstacle if measured else "",
+                )
+            )
+    return readings

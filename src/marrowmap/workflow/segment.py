@@ -1,0 +1,77 @@
+"""Bones and frames only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from marrowmap.anatomy import region_labels
+from marrowmap.anatomy.bone_frame import BoneFrame
+from marrowmap.errors import InputError
+from marrowmap.image import Grid
+from marrowmap.image import LabelMap
+from marrowmap.ingest import read_exam
+from marrowmap.ingest import write_nifti
+from marrowmap.report.folder import replacing_folder
+from marrowmap.report.rows import dump_json
+from marrowmap.report.rows import frame_row
+from marrowmap.report.rows import order_frames
+from marrowmap.report.rows import subject_row
+from marrowmap.workflow.bones import BONE_IMAGES
+from marrowmap.workflow.bones import BoneHint
+from marrowmap.workflow.bones import locate_bones
+from marrowmap.workflow.steps import Progress
+from marrowmap.workflow.steps import silent
+
+
+def segment(image: Path, out: Path, *, hint: BoneHint | None = None, progress: Progress = silent) -> dict[str, Any]:
+    """Find the hip bones of one image.
+
+    Writes ``labels.nii.gz`` (numbers explained in ``labels.json``) and ``frames.json`` into `out`, all or nothing.
+
+    Returns
+    -------
+    dict
+        The document of ``frames.json``.
+
+    Raises
+    ------
+    InputError
+        If the image cannot be read or shows no hip.
+    """
+    exam = read_exam([image])
+    progress("reading", 0.1)
+    usable = [series for series in exam.series if series.sequence in BONE_IMAGES]
+    if not usable:
+        raise InputError(f"{image.name}: no MR or CT volume in which bones can be looked for")
+    main = max(usable, key=lambda series: int(np.prod(series.volume.grid.shape)))
+    together = [s for s in usable if s.volume.grid.frame_of_reference_uid == main.volume.grid.frame_of_reference_uid]
+    frames = locate_bones(together, hint, progress=lambda step, share: progress(step, 0.1 + 0.8 * share))
+    if not frames:
+        raise InputError(f"{image.name}: no hip was found; point at one with --points or --bone if there is one")
+    labels = _paint(main.volume.grid, frames)
+    document = {
+        "schema": "marrowmap/1",
+        "subject": subject_row(exam.subject),
+        "rows": [frame_row(frame) for frame in order_frames(frames)],
+    }
+    with replacing_folder(out) as folder:
+        write_nifti(labels, folder / "labels.nii.gz")
+        (folder / "labels.json").write_text(dump_json({str(n): name for n, name in labels.names.items()}))
+        (folder / "frames.json").write_text(dump_json(document), encoding="utf-8")
+    return document
+
+
+def _paint(grid: Grid, frames: tuple[BoneFrame, ...]) -> LabelMap:
+    """One label for each bone's region and side; a bone painted first keeps its voxels."""
+    array = np.zeros(grid.shape, np.uint16)
+    names: dict[int, str] = {}
+    for frame in order_frames(frames):
+        regions = region_labels(frame, grid)
+        for number, name in sorted(regions.names.items()):
+            label = len(names) + 1
+            names[label] = f"{name}_{frame.side.value}"
+            array[(regions.array == number) & (array == 0)] = label
+    return LabelMap(grid, array, names)
