@@ -52,8 +52,9 @@ class EdemaStandIn:
     k: float = 4.0
     threshold: float = 300.0
     curve_k: np.ndarray = field(default_factory=lambda: np.linspace(1, 8, 15))
-    curve_ml: np.ndarray = field(default_factory=lambda: 60 * np.exp(-np.linspace(1, 8, 15) / 4))
-    notes: tuple[str, ...] = ()
+    curve_voxel_ml: np.ndarray = field(default_factory=lambda: 90 * np.exp(-np.linspace(1, 8, 15) / 2))
+    curve_closed_ml: np.ndarray = field(default_factory=lambda: 60 * np.exp(-np.linspace(1, 8, 15) / 4))
+    method: str = "edema/1 k=4"
 
 
 def coronal_grid(spacing: float = 2.0, slices: int = 12) -> Grid:

@@ -77,7 +77,7 @@ def name_based_uid(*parts: str) -> str:
 
 def _shade(color: tuple[int, int, int], step: int) -> tuple[int, int, int]:
     factor = 1.0 - 0.09 * step
-    red, green, blue = (int(round(channel * factor)) for channel in color)
+    red, green, blue = (round(channel * factor) for channel in color)
     return red, green, blue
 
 

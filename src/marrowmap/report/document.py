@@ -1,0 +1,366 @@
+"""The report as data, in a radiology report's order; HTML and PDF only lay it out."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from importlib import resources
+from typing import Any
+
+from marrowmap.ingest.exam import Series
+from marrowmap.ingest.exam import Subject
+from marrowmap.report.figures import Picture
+from marrowmap.report.figures import draw_bone_fit
+from marrowmap.report.figures import draw_boundary
+from marrowmap.report.figures import draw_comparison
+from marrowmap.report.figures import draw_edema
+from marrowmap.report.figures import draw_regions
+from marrowmap.report.figures import draw_threshold_curve
+from marrowmap.report.result import AnalysisResult
+from marrowmap.report.result import JointReading
+from marrowmap.report.rows import order_findings
+from marrowmap.report.rows import order_frames
+from marrowmap.report.rows import order_measurements
+from marrowmap.terms.signs import SIGNS
+from marrowmap.values import Finding
+from marrowmap.values import Joint
+from marrowmap.values import Measurement
+from marrowmap.values import Quantity
+from marrowmap.values import Side
+from marrowmap.values import State
+
+STATE_WORDS = {
+    State.PRESENT: "present",
+    State.ABSENT: "absent",
+    State.UNDETERMINED: "undetermined",
+    State.NOT_ASSESSABLE: "not assessable",
+}
+# The patient's right comes first: it is on the left of every picture.
+SIDE_ORDER = (Side.RIGHT, Side.LEFT)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of strings; `numeric` names the columns set flush right."""
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numeric: tuple[int, ...] = ()
+    state_column: int | None = None
+
+
+@dataclass(frozen=True)
+class Plate:
+    """A picture with what a reader needs to judge it."""
+
+    number: int
+    title: str
+    text: str
+    good: str
+    bad: str
+    picture: Picture
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section; `level` 2 stands in the table of contents, 3 below its predecessor."""
+
+    key: str
+    title: str
+    paragraphs: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    plates: tuple[Plate, ...] = ()
+    level: int = 2
+
+
+@dataclass(frozen=True)
+class Document:
+    """The whole report."""
+
+    title: str
+    notice: str
+    facts: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...]
+    sections: tuple[Section, ...]
+    version: str
+
+
+def load_reportlets() -> dict[str, Any]:
+    """Return the report's fixed texts."""
+    text = resources.files("marrowmap.report").joinpath("reportlets.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def number_text(value: float | None) -> str:
+    """Write a number with three significant digits, never in powers of ten."""
+    if value is None:
+        return ""
+    if value == 0:
+        return "0"
+    digits = max(0, 2 - int(f"{abs(value):e}".split("e")[1]))
+    return f"{value:.{min(digits, 4)}f}".replace("-", "−")
+
+
+def _unit(unit: str) -> str:
+    return "" if unit == "1" else unit
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _quantity_text(quantity: Quantity | None) -> str:
+    return "" if quantity is None else f"{number_text(quantity.value)} {_unit(quantity.unit)}".strip()
+
+
+def _subject_facts(subject: Subject, date: str) -> tuple[tuple[str, str], ...]:
+    sex = {"M": "male", "F": "female", "O": "other"}.get(subject.sex, "not given")
+    age = "not given" if subject.age_years is None else f"{subject.age_years:.0f} years"
+    return (
+        ("Subject", subject.person_id or "not given"),
+        ("Sex", sex),
+        ("Age at examination", age),
+        ("Examination", date or "date not given"),
+    )
+
+
+def _series_row(number: int, series: Series) -> tuple[str, ...]:
+    spacing, shape = series.volume.grid.spacing, series.volume.grid.shape
+    thickness = f", {series.slice_thickness_mm:g} mm thick" if series.slice_thickness_mm else ""
+    times = [
+        f"{name} {value:g}"
+        for name, value in (
+            ("TR", series.repetition_time_ms),
+            ("TE", series.echo_time_ms),
+            ("TI", series.inversion_time_ms),
+        )
+        if value is not None
+    ]
+    field = f"{series.field_strength_t:g} T" if series.field_strength_t else ""
+    return (
+        str(number),
+        series.description or "no description",
+        series.modality,
+        series.sequence.value,
+        series.sequence_reason,
+        f"{shape[2]} slices {spacing[2]:.2f} mm apart{thickness}; pixels {spacing[0]:.2f} × {spacing[1]:.2f} mm",
+        "; ".join(part for part in (", ".join(times) + (" ms" if times else ""), field) if part),
+        series.side.value if series.side else "both or not said",
+    )
+
+
+def _technique(result: AnalysisResult) -> Section:
+    series = Table(
+        "Series",
+        ("#", "Description", "Modality", "Recognized as", "Because", "Geometry", "Timing", "Side"),
+        tuple(_series_row(number, s) for number, s in enumerate(result.exam.series, start=1)),
+    )
+    bones = Table(
+        "Bones",
+        ("Side", "Bone", "Head radius, mm", "Fit error, mm", "Usable", "How"),
+        tuple(
+            (
+                frame.side.value,
+                _words(frame.bone),
+                number_text(frame.head_radius_mm),
+                number_text(frame.fit_rms_mm),
+                "yes" if frame.trusted else "no",
+                frame.reason,
+            )
+            for frame in order_frames(result.frames)
+        ),
+        numeric=(2, 3),
+    )
+    tables = (series, bones) if result.frames else (series,)
+    return Section("technique", "Technique and adequacy", items=result.exam.notes, tables=tables)
+
+
+def _places(result: AnalysisResult) -> list[tuple[Joint, Side]]:
+    """Every joint and side that was looked at, right before left."""
+    seen = {(f.joint, f.side) for f in result.findings}
+    seen |= {(r.joint, r.side) for r in result.readings}
+    seen |= {(m.joint, m.side) for m in result.measurements if m.joint and m.side}
+    return [(joint, side) for joint in Joint for side in SIDE_ORDER if (joint, side) in seen]
+
+
+def _summary(findings: Sequence[Finding]) -> str:
+    parts = []
+    for state, word in STATE_WORDS.items():
+        signs = [_words(f.sign) for f in findings if f.state is state]
+        if signs:
+            parts.append(f"{word.capitalize()}: {', '.join(signs)}.")
+    return " ".join(parts) or "No sign was judged."
+
+
+def _findings(result: AnalysisResult) -> list[Section]:
+    sections = [Section("findings", "Findings")]
+    for joint, side in _places(result):
+        mine = [f for f in order_findings(result.findings) if (f.joint, f.side) == (joint, side)]
+        table = Table(
+            f"Signs, {side.value} {joint.value}",
+            ("Sign", "State", "Certainty", "Smallest detectable", "Modality", "Why"),
+            tuple(
+                (
+                    f"{_words(f.sign)}: {SIGNS[f.sign]}",
+                    STATE_WORDS[f.state],
+                    "" if f.certainty is None else f"{100 * f.certainty:.0f} %",
+                    _quantity_text(f.smallest_detectable),
+                    f.modality,
+                    f.note,
+                )
+                for f in mine
+            ),
+            numeric=(2, 3),
+            state_column=1,
+        )
+        notes = tuple(dict.fromkeys(r.note for r in result.readings if (r.joint, r.side) == (joint, side) and r.note))
+        title = f"{side.value.capitalize()} {joint.value}"
+        tables = (table,) if mine else ()
+        key = f"findings-{joint.value}-{side.value}"
+        sections.append(Section(key, title, (_summary(mine),), notes, tables, level=3))
+    return sections
+
+
+def _measurement_row(measurement: Measurement, methods: list[str]) -> tuple[str, ...]:
+    quantity = measurement.quantity
+    interval = "" if quantity.low is None else f"{number_text(quantity.low)} to {number_text(quantity.high)}"
+    return (
+        _words(measurement.region),
+        _words(measurement.name),
+        number_text(quantity.value),
+        _unit(quantity.unit),
+        interval,
+        str(methods.index(measurement.method) + 1),
+    )
+
+
+def _measurements(result: AnalysisResult) -> Section | None:
+    ordered = order_measurements(result.measurements)
+    if not ordered:
+        return None
+    methods = list(dict.fromkeys(m.method for m in ordered))
+    places = dict.fromkeys((m.joint, m.side) for m in ordered)
+    in_order = sorted(places, key=lambda place: place[1] is Side.LEFT)
+    tables = tuple(
+        Table(
+            f"{side.value if side else ''} {joint.value if joint else 'given region'}".strip().capitalize(),
+            ("Region", "Quantity", "Value", "Unit", "95 % interval", "Method"),
+            tuple(_measurement_row(m, methods) for m in ordered if (m.joint, m.side) == (joint, side)),
+            numeric=(2, 4),
+        )
+        for joint, side in in_order
+    )
+    notes = tuple(f"Method {number}: {text}" for number, text in enumerate(methods, start=1))
+    return Section("measurements", "Measurements", items=notes, tables=tables)
+
+
+_FIGURES: tuple[Callable[[AnalysisResult, JointReading], Picture | None], ...] = (
+    draw_bone_fit,
+    draw_edema,
+    draw_boundary,
+    draw_threshold_curve,
+)
+
+
+def draw_pictures(
+    result: AnalysisResult, progress: Callable[[str, float], None]
+) -> tuple[tuple[str, tuple[Picture, ...]], ...]:
+    """Draw every picture the result allows, grouped under their headings."""
+    groups: list[tuple[str, tuple[Picture, ...]]] = []
+    edema = [r for r in result.readings if r.edema is not None]
+    # Without edema one still compares both hips in the first series that shows them.
+    pair = edema or [r for r in result.readings if r.series is result.readings[0].series]
+    both = [draw_comparison(result, pair), draw_regions(result)]
+    if any(both):
+        groups.append(("Both sides", tuple(p for p in both if p is not None)))
+    readings = sorted(result.readings, key=lambda r: (r.joint.value, SIDE_ORDER.index(r.side)))
+    for number, reading in enumerate(readings):
+        progress("drawing", number / len(readings))
+        pictures = tuple(p for p in (draw(result, reading) for draw in _FIGURES) if p is not None)
+        if pictures:
+            groups.append((pictures[0].place[:1].upper() + pictures[0].place[1:], pictures))
+    return tuple(groups)
+
+
+def _plates(groups: Sequence[tuple[str, tuple[Picture, ...]]], texts: dict[str, dict[str, str]]) -> list[Section]:
+    sections, number = [Section("pictures", "Pictures")], 0
+    for place, (title, pictures) in enumerate(groups, start=1):
+        plates = []
+        for picture in pictures:
+            number += 1
+            text = texts[picture.key]
+            plates.append(Plate(number, text["title"], text["text"], text["good"], text["bad"], picture))
+        sections.append(Section(f"pictures-{place}", title, plates=tuple(plates), level=3))
+    return sections if len(sections) > 1 else []
+
+
+def _methods(result: AnalysisResult, fixed: dict[str, Any], version: str) -> list[Section]:
+    edema = [r.edema for r in result.readings if r.edema is not None]
+    has = {
+        "bones": bool(result.frames),
+        "edema": bool(edema),
+        "boundary": any(r.boundary is not None for r in result.readings),
+        "effusion": any(r.effusion is not None for r in result.readings),
+    }
+    k = f"{edema[0].k:g}" if edema else ""
+    paragraphs = [
+        entry["text"].format(version=version, k=k)
+        for entry in fixed["methods"]
+        if has.get(entry.get("needs", ""), True)
+    ]
+    text = " ".join([*paragraphs, *(f.note for f in result.findings), *(SIGNS[f.sign] for f in result.findings)])
+    cited = tuple(f"{entry['key']}: {entry['text']}" for entry in fixed["citations"] if entry["key"] in text)
+    sections = [Section("methods", "Methods", paragraphs=tuple(paragraphs))]
+    if cited:
+        sections.append(Section("literature", "Literature", items=cited, level=3))
+    return sections
+
+
+def build_document(
+    result: AnalysisResult, groups: Sequence[tuple[str, tuple[Picture, ...]]], notes: Sequence[str] = ()
+) -> Document:
+    """Put the report together.
+
+    Parameters
+    ----------
+    result : AnalysisResult
+    groups : sequence of (str, tuple of Picture)
+        From :func:`draw_pictures`.
+    notes : sequence of str
+        What the output lacks and why.
+    """
+    fixed = load_reportlets()
+    version = metadata.version("marrowmap")
+    subject = result.exam.subject
+    question = Section("question", "Clinical question", paragraphs=("Not given with the images.",))
+    compared = Section("comparison", "Comparison", paragraphs=("None; this report reads one examination.",))
+    steps = Table(
+        "Time spent",
+        ("Step", "Seconds"),
+        tuple((name, f"{seconds:.1f}") for name, seconds in result.steps.items()),
+        numeric=(1,),
+    )
+    measurements = _measurements(result)
+    return Document(
+        "Bone marrow edema of the hip",
+        fixed["notice"],
+        _subject_facts(subject, result.exam.date),
+        tuple(result.warnings),
+        (
+            question,
+            _technique(result),
+            compared,
+            *_findings(result),
+            *((measurements,) if measurements else ()),
+            *_plates(groups, fixed["pictures"]),
+            Section("limits", "Limits", items=(*fixed["limits"], *notes)),
+            *_methods(result, fixed, version),
+            *((Section("time", "Time spent", tables=(steps,)),) if result.steps else ()),
+        ),
+        version,
+    )

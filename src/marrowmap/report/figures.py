@@ -1,0 +1,508 @@
+"""The pictures of the report, one function each. Colors are told apart by color-blind readers (Okabe and Ito 2008)."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.collections import LineCollection
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from marrowmap.report.masks import REGION_NUMBERS
+from marrowmap.report.masks import join_regions
+from marrowmap.report.result import AnalysisResult
+from marrowmap.report.result import JointReading
+from marrowmap.report.slices import SliceView
+from marrowmap.values import Measurement
+from marrowmap.values import Side
+
+if TYPE_CHECKING:
+    from marrowmap.anatomy.bone_frame import BoneFrame
+
+BONE_COLORS = {"femur": "#56B4E9", "hip_bone": "#E69F00"}
+REGION_COLORS = {
+    "femoral_head": "#56B4E9",
+    "femoral_neck": "#F0E442",
+    "intertrochanteric": "#CC79A7",
+    "greater_trochanter": "#D55E00",
+    "lesser_trochanter": "#009E73",
+    "femoral_shaft": "#999999",
+    "acetabulum": "#E69F00",
+}
+CLOSED_COLOR = "#F0E442"
+PLANE_COLOR = "#FFFFFF"
+MEMBERSHIP_MAP = LinearSegmentedColormap.from_list("edema", ["#0b3b6b", "#0072B2", "#2fd3e6"])
+SIDE_COLORS = {Side.RIGHT: "#E69F00", Side.LEFT: "#0072B2"}
+INK = "#222222"
+DARK = "#0b0b0c"
+PALE = "#d8d8d8"
+
+SLICES_SHOWN = 6
+MARGIN_MM = 18.0
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture.
+
+    Parameters
+    ----------
+    key : str
+        Its reportlet in ``reportlets.toml``.
+    place : str
+        Joint, side and series in words, for title and file name.
+    suffix : str
+        ``webp`` or ``svg``.
+    data : bytes
+    alt : str
+        What it shows, for those who cannot see it.
+    """
+
+    key: str
+    place: str
+    suffix: str
+    data: bytes
+    alt: str
+
+
+@contextmanager
+def _plain_style() -> Iterator[None]:
+    """One style, and the same bytes every time, whatever the user's own settings."""
+    settings: dict[str, Any] = {
+        "font.family": "DejaVu Sans",
+        "font.size": 9,
+        "axes.edgecolor": "#777777",
+        "axes.linewidth": 0.8,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "svg.hashsalt": "marrowmap",
+        "svg.fonttype": "path",
+    }
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(settings)
+        yield
+
+
+def _webp(figure: Figure) -> bytes:
+    out = io.BytesIO()
+    FigureCanvasAgg(figure)
+    figure.savefig(out, format="webp", facecolor=figure.get_facecolor(), pil_kwargs={"quality": 82, "method": 4})
+    return out.getvalue()
+
+
+def _svg(figure: Figure) -> bytes:
+    out = io.BytesIO()
+    FigureCanvasSVG(figure)
+    figure.savefig(out, format="svg", metadata={"Date": None}, transparent=True)
+    return out.getvalue()
+
+
+def _femur(reading: JointReading) -> BoneFrame | None:
+    return next((bone.frame for bone in reading.bones if bone.frame.bone == "femur"), None)
+
+
+def _slices(reading: JointReading, count: int) -> list[int]:
+    """Choose slices spread evenly through head, neck and intertrochanteric region."""
+    regions = join_regions(reading)
+    if regions is None:
+        return []
+    wanted = [REGION_NUMBERS[name] for name in ("femoral_head", "femoral_neck", "intertrochanteric")]
+    present = np.flatnonzero(np.isin(regions.array, wanted).any(axis=(0, 1)))
+    if present.size == 0:
+        present = np.flatnonzero(regions.array.any(axis=(0, 1)))
+    if present.size == 0:
+        return []
+    # The outermost slices hold only a rim: leave them out where there are enough others.
+    if present.size > count + 1:
+        present = present[1:-1]
+    places = np.linspace(0, present.size - 1, min(count, present.size))
+    return [int(present[round(place)]) for place in places]
+
+
+def _window(reading: JointReading) -> tuple[float, float]:
+    """Grey levels from the joint's surroundings, not from a bright bladder or dark air elsewhere."""
+    view = SliceView.radiological(reading.series.volume.grid)
+    left, right, bottom, top = _crop(reading, view)
+    slices = _slices(reading, SLICES_SHOWN)
+    e_left, e_right, e_bottom, e_top = view.extent
+    values = []
+    for k in slices:
+        page = view.picture(reading.series.volume.array, k)
+        rows, columns = page.shape
+        v = e_top + (np.arange(rows) + 0.5) * (e_bottom - e_top) / rows
+        u = e_left + (np.arange(columns) + 0.5) * (e_right - e_left) / columns
+        values.append(page[np.ix_((v > top) & (v < bottom), (u > left) & (u < right))].ravel())
+    low, high = np.percentile(np.concatenate(values), (1.0, 99.3))
+    return float(low), float(max(high, low + 1.0))
+
+
+def _crop(reading: JointReading, view: SliceView) -> tuple[float, float, float, float]:
+    """Left, right, bottom, top in mm around head, neck and trochanters."""
+    femur = _femur(reading)
+    if femur is not None:
+        points = [femur.head_center_mm + femur.head_radius_mm * np.array(step) for step in _CORNERS]
+        points += [femur.landmarks[name] for name in _FRAMING if name in femur.landmarks]
+        placed = view.place(np.array(points))
+    else:
+        placed = view.place(np.concatenate([bone.frame.vertices for bone in reading.bones]))
+    left, right, bottom, top = view.extent
+    return (
+        max(left, float(placed[:, 0].min()) - MARGIN_MM),
+        min(right, float(placed[:, 0].max()) + MARGIN_MM),
+        min(bottom, float(placed[:, 1].max()) + MARGIN_MM),
+        max(top, float(placed[:, 1].min()) - MARGIN_MM),
+    )
+
+
+_CORNERS = [(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]
+_FRAMING = ("saddle", "greater_trochanter_tip", "lesser_trochanter_tip", "neck_shaft_corner")
+
+
+def _dark_panels(rows: int, columns: int, shape: float, footer: float = 0.0) -> tuple[Figure, Any]:
+    width = 2.25
+    figure = Figure(
+        figsize=(columns * width, rows * width * shape + footer), dpi=130, facecolor=DARK, layout="constrained"
+    )
+    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.01, hspace=0.01)  # type: ignore[union-attr, call-arg]
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    return figure, axes
+
+
+def _show(ax: Any, reading: JointReading, view: SliceView, k: int, window: tuple[float, float]) -> None:
+    grid = reading.series.volume.grid
+    ax.imshow(
+        view.picture(reading.series.volume.array, k),
+        cmap="gray",
+        vmin=window[0],
+        vmax=window[1],
+        extent=view.extent,
+        interpolation="bilinear",
+    )
+    left, right, bottom, top = _crop(reading, view)
+    ax.set_xlim(left, right)
+    ax.set_ylim(bottom, top)
+    style: dict[str, Any] = {"color": "white", "transform": ax.transAxes, "va": "center", "fontsize": 9}
+    ax.text(0.02, 0.5, view.left_letter, ha="left", weight="bold", **style)
+    ax.text(0.98, 0.5, view.right_letter, ha="right", weight="bold", **style)
+    text = f"slice {k + 1} of {grid.shape[2]}"
+    ax.text(0.02, 0.03, text, ha="left", **{**style, "fontsize": 6.5, "va": "bottom", "color": PALE})
+    corner = f"{reading.side.value} {reading.joint.value}".upper()
+    ax.text(0.02, 0.97, corner, ha="left", **{**style, "fontsize": 6.5, "va": "top", "color": PALE})
+
+
+def _draw_outlines(ax: Any, reading: JointReading, view: SliceView, k: int) -> None:
+    grid = reading.series.volume.grid
+    for bone in reading.bones:
+        color = BONE_COLORS.get(bone.frame.bone, "#FFFFFF")
+        if bone.frame.frame_of_reference_uid == grid.frame_of_reference_uid:
+            pieces = view.outline(bone.frame.vertices, bone.frame.faces, k)
+            ax.add_collection(LineCollection(list(pieces), colors=color, linewidths=0.9))
+        else:
+            _draw_contour(ax, view, view.picture(bone.mask.array, k), color)
+
+
+def _draw_contour(ax: Any, view: SliceView, page: NDArray[np.generic], color: str) -> None:
+    if page.any():
+        ax.contour(page.astype(float), levels=[0.5], colors=color, linewidths=0.9, extent=view.extent, origin="upper")
+
+
+def _draw_plane(ax: Any, reading: JointReading, view: SliceView, k: int) -> None:
+    """Draw the trace of the intertrochanteric plane where it crosses the femur."""
+    bone = next((bone for bone in reading.bones if bone.frame.bone == "femur"), None)
+    if bone is None:
+        return
+    grid = reading.series.volume.grid
+    inside = ndimage.binary_dilation(view.picture(bone.mask.array, k), iterations=2)
+    if not inside.any():
+        return
+    i, j = np.meshgrid(np.arange(grid.shape[0]), np.arange(grid.shape[1]), indexing="ij")
+    points = grid.to_world(np.stack([i, j, np.full_like(i, k)], axis=-1))
+    point, normal = bone.frame.intertrochanteric_plane
+    depth = view.picture(((points - point) @ normal)[:, :, None], 0)
+    shown = np.ma.masked_where(~inside, depth)
+    if shown.min() < 0 < shown.max():
+        ax.contour(
+            shown,
+            levels=[0.0],
+            colors=PLANE_COLOR,
+            linewidths=0.9,
+            linestyles="dashed",
+            extent=view.extent,
+            origin="upper",
+        )
+
+
+def _tint(reading: JointReading) -> NDArray[np.float32]:
+    """Region colors by number, shape (n, 4); background is transparent."""
+    table = np.zeros((max(REGION_NUMBERS.values()) + 1, 4), np.float32)
+    for name, color in REGION_COLORS.items():
+        table[REGION_NUMBERS[name]] = (*to_rgb(color), 0.28)
+    return table
+
+
+def _place(result: AnalysisResult, reading: JointReading) -> str:
+    number = next(n for n, series in enumerate(result.exam.series, start=1) if series is reading.series)
+    return f"{reading.side.value} {reading.joint.value}, series {number} ({reading.series.sequence.value})"
+
+
+def _legend(figure: Figure, handles: Sequence[Any]) -> None:
+    figure.legend(
+        handles=list(handles),
+        loc="outside lower center",
+        ncols=min(len(handles), 5),
+        frameon=False,
+        labelcolor=PALE,
+        fontsize=7,
+        handlelength=1.6,
+        columnspacing=1.4,
+    )
+
+
+def _shape(reading: JointReading, view: SliceView) -> float:
+    left, right, bottom, top = _crop(reading, view)
+    return (bottom - top) / max(right - left, 1.0)
+
+
+def draw_bone_fit(result: AnalysisResult, reading: JointReading) -> Picture | None:
+    """Draw the bones' fitted outlines and regions on slices through head, neck and trochanters."""
+    slices = _slices(reading, SLICES_SHOWN)
+    if not slices:
+        return None
+    with _plain_style():
+        view = SliceView.radiological(reading.series.volume.grid)
+        columns = min(3, len(slices))
+        rows = -(-len(slices) // columns)
+        figure, axes = _dark_panels(rows, columns, _shape(reading, view), 0.55)
+        window, tint, regions = _window(reading), _tint(reading), join_regions(reading)
+        assert regions is not None  # there are slices, so there are bones
+        for ax, k in zip(axes.flat, slices, strict=False):
+            _show(ax, reading, view, k, window)
+            ax.imshow(tint[view.picture(regions.array, k)], extent=view.extent, interpolation="nearest")
+            _draw_outlines(ax, reading, view, k)
+            _draw_plane(ax, reading, view, k)
+        present = [name for name in REGION_COLORS if (regions.array == REGION_NUMBERS[name]).any()]
+        handles: list[Any] = [
+            Line2D([], [], color=BONE_COLORS[bone], label=f"{bone.replace('_', ' ')} outline")
+            for bone in BONE_COLORS
+            if any(b.frame.bone == bone for b in reading.bones)
+        ]
+        handles.append(Line2D([], [], color=PLANE_COLOR, linestyle="dashed", label="intertrochanteric plane"))
+        handles += [Patch(color=REGION_COLORS[name], alpha=0.6, label=name.replace("_", " ")) for name in present]
+        _legend(figure, handles)
+        errors = ", ".join(f"{b.frame.bone.replace('_', ' ')} {b.frame.fit_rms_mm:.1f} mm" for b in reading.bones)
+        alt = f"{len(slices)} slices of the {_place(result, reading)} with fitted bone outlines; fit error {errors}."
+        return Picture("bone_fit", _place(result, reading), "webp", _webp(figure), alt)
+
+
+def draw_edema(result: AnalysisResult, reading: JointReading) -> Picture | None:
+    """Draw slices without and with edema membership and the closed region's outline."""
+    slices = _slices(reading, 5)
+    if not slices or reading.edema is None:
+        return None
+    edema = reading.edema
+    with _plain_style():
+        view = SliceView.radiological(reading.series.volume.grid)
+        figure, axes = _dark_panels(2, len(slices), _shape(reading, view), 0.35)
+        window = _window(reading)
+        for column, k in enumerate(slices):
+            for ax in axes[:, column]:
+                _show(ax, reading, view, k, window)
+            page = view.picture(edema.membership.array, k).astype(float)
+            colored = MEMBERSHIP_MAP(page)
+            colored[..., 3] = np.where(page > 0.05, 0.25 + 0.4 * np.clip(page, 0, 1), 0.0)
+            axes[1, column].imshow(colored, extent=view.extent, interpolation="nearest")
+            _draw_contour(axes[1, column], view, view.picture(edema.closed.array, k), CLOSED_COLOR)
+        _legend(
+            figure,
+            [
+                Patch(color=MEMBERSHIP_MAP(0.5), label="membership one half"),
+                Patch(color=MEMBERSHIP_MAP(1.0), label="membership one"),
+                Line2D([], [], color=CLOSED_COLOR, label="closed region a reader would draw"),
+            ],
+        )
+        alt = (
+            f"{len(slices)} slices of the {_place(result, reading)}, plain above, with edema overlay below; "
+            f"closed region {edema.closed.volume_ml:.1f} mL."
+        )
+        return Picture("edema", _place(result, reading), "webp", _webp(figure), alt)
+
+
+def draw_boundary(result: AnalysisResult, reading: JointReading) -> Picture | None:
+    """Draw edema membership along the neck-shaft midline with the fitted edge, its plateau and the plane."""
+    profile = reading.boundary
+    if profile is None or not np.isfinite(profile.membership).any():
+        return None
+    with _plain_style():
+        figure = Figure(figsize=(6.6, 3.0), layout="constrained")
+        ax = figure.subplots()
+        ax.axvline(0, color=INK, linewidth=0.9, linestyle=(0, (5, 3)))
+        x = profile.positions_mm
+        top = 1.12
+        ax.text(0, top, " intertrochanteric plane", fontsize=7.5, color=INK, va="top", ha="left")
+        ax.plot(x, profile.membership, "o", ms=3.6, color="#7a7a7a", label="mean membership, by bin")
+        if profile.fitted.size:
+            ax.plot(x, profile.fitted, color="#0072B2", linewidth=1.8, label="fitted edge")
+            ax.hlines(profile.plateau, x.min(), 0, color="#0072B2", linewidth=0.9, linestyle="dotted", label="plateau")
+        if profile.position_mm is not None:
+            position = profile.position_mm
+            ax.plot(position.value, profile.plateau / 2, "D", ms=6, color="#D55E00", label="edge, half of the plateau")
+            if position.low is not None and position.high is not None:
+                ax.axvspan(position.low, position.high, color="#D55E00", alpha=0.15, lw=0, label="95 % interval")
+            if profile.width_mm is not None:
+                half = profile.width_mm.value / 2
+                ax.hlines(
+                    0.06,
+                    position.value - half,
+                    position.value + half,
+                    color="#009E73",
+                    linewidth=4,
+                    label="10–90 % width",
+                )
+        ax.set_ylim(-0.05, top)
+        ax.set_xlim(float(x.min()), float(x.max()))
+        ax.set_xlabel("position along the neck–shaft midline, mm (negative: neck, positive: distal)")
+        ax.set_ylabel("edema membership")
+        figure.legend(loc="outside right center", frameon=False, fontsize=7.5)
+        edge = f"edge at {profile.position_mm}" if profile.position_mm else f"no edge measured: {profile.note}"
+        alt = f"Edema membership along the midline of the {_place(result, reading)}; {edge}."
+        return Picture("boundary", _place(result, reading), "svg", _svg(figure), alt)
+
+
+def draw_threshold_curve(result: AnalysisResult, reading: JointReading) -> Picture | None:
+    """Draw edema volume against the threshold factor k with the declared k marked."""
+    edema = reading.edema
+    if edema is None or len(edema.curve_k) < 2:
+        return None
+    with _plain_style():
+        figure = Figure(figsize=(6.6, 2.7), layout="constrained")
+        ax = figure.subplots()
+        ax.plot(edema.curve_k, edema.curve_closed_ml, color="#0072B2", linewidth=1.8, label="closed region")
+        ax.plot(
+            edema.curve_k, edema.curve_voxel_ml, color="#CC79A7", linewidth=1.8, ls=(0, (4, 2)), label="voxels above"
+        )
+        chosen = float(np.interp(edema.k, edema.curve_k, edema.curve_closed_ml))
+        ax.axvline(edema.k, color=INK, linewidth=0.9, linestyle=(0, (5, 3)))
+        ax.plot(edema.k, chosen, "D", ms=6, color="#D55E00")
+        ax.annotate(
+            f"k = {edema.k:g}: {chosen:.1f} mL",
+            (edema.k, chosen),
+            xytext=(9, 9),
+            textcoords="offset points",
+            fontsize=8.5,
+            color=INK,
+        )
+        ax.set_ylim(0, max(float(np.max([edema.curve_voxel_ml, edema.curve_closed_ml])) * 1.08, 1.0))
+        ax.set_xlim(float(np.min(edema.curve_k)), float(np.max(edema.curve_k)))
+        ax.set_xlabel("threshold factor k (robust standard deviations above reference marrow)")
+        ax.set_ylabel("volume, mL")
+        figure.legend(loc="outside right upper", frameon=False, fontsize=8)
+        alt = f"Volume against threshold for the {_place(result, reading)}: closed {chosen:.1f} mL at k = {edema.k:g}."
+        return Picture("threshold", _place(result, reading), "svg", _svg(figure), alt)
+
+
+def _bone_plane(reading: JointReading) -> tuple[NDArray[np.float64], Any]:
+    """Points of the plane of neck and shaft axes through the head center, shape (rows, columns, 3) LPS mm.
+
+    Columns run laterally and rows downward on both sides, so a right hip comes out mirrored onto a left one.
+    """
+    femur = _femur(reading)
+    assert femur is not None  # callers look first
+    anterior = femur.axes[:, 2]
+    up = np.array([0.0, 0.0, 1.0])
+    up = up - (up @ anterior) * anterior
+    up /= np.linalg.norm(up)
+    lateral = femur.axes[:, 0] - (femur.axes[:, 0] @ up) * up
+    lateral /= np.linalg.norm(lateral)
+    u, v = np.arange(-42, 72, 0.5), np.arange(-40, 92, 0.5)
+    points = femur.head_center_mm + u[None, :, None] * lateral - v[:, None, None] * up
+    return points, (float(u[0]), float(u[-1]), float(v[-1]), float(v[0]))
+
+
+def draw_comparison(result: AnalysisResult, readings: Sequence[JointReading]) -> Picture | None:
+    """Draw both hips in the same bone coordinates, side by side, with the closed edema outlined."""
+    pair = [r for r in readings if _femur(r) is not None]
+    if len({r.side for r in pair}) < 2:
+        return None
+    pair = sorted(pair, key=lambda r: r.side is Side.LEFT)[:2]
+    with _plain_style():
+        pages, closed = [], []
+        for reading in pair:
+            points, extent = _bone_plane(reading)
+            index = np.moveaxis(reading.series.volume.grid.to_index(points), -1, 0)
+            pages.append(ndimage.map_coordinates(reading.series.volume.array, index, order=1, mode="grid-constant"))
+            mask = reading.edema.closed.array if reading.edema else np.zeros(reading.series.volume.grid.shape)
+            closed.append(ndimage.map_coordinates(np.asarray(mask, np.float32), index, order=1, mode="grid-constant"))
+        low, high = np.percentile(np.concatenate([page.ravel() for page in pages]), (1.0, 99.3))
+        figure, axes = _dark_panels(1, 2, 1.15)
+        figure.set_size_inches(6.4, 3.8)
+        for ax, reading, page, edema in zip(axes.flat, pair, pages, closed, strict=True):
+            ax.imshow(page, cmap="gray", vmin=low, vmax=high, extent=extent, interpolation="bilinear")
+            if edema.max() > 0.5:
+                ax.contour(edema, levels=[0.5], colors=CLOSED_COLOR, linewidths=0.9, extent=extent, origin="upper")
+            style: dict[str, Any] = {"color": "white", "transform": ax.transAxes, "fontsize": 8}
+            ax.text(0.02, 0.97, reading.side.value.upper(), va="top", weight="bold", **style)
+            ax.text(0.02, 0.02, "medial", **style)
+            ax.text(0.98, 0.02, "lateral", ha="right", **style)
+        alt = "Right and left hip in the same bone coordinates, lateral on the right of each picture."
+        return Picture("comparison", "both hips", "webp", _webp(figure), alt)
+
+
+def draw_regions(result: AnalysisResult) -> Picture | None:
+    """Draw edema volume by region, right against left."""
+    rows = [m for m in result.measurements if m.name == "edema_volume" and m.side and m.region in REGION_COLORS]
+    regions = [name for name in REGION_COLORS if any(m.region == name for m in rows)]
+    if not regions:
+        return None
+    with _plain_style():
+        figure = Figure(figsize=(6.6, 0.7 + 0.42 * len(regions)), layout="constrained")
+        ax = figure.subplots()
+        for side, offset in ((Side.RIGHT, -0.19), (Side.LEFT, 0.19)):
+            mine: dict[str, Measurement] = {m.region: m for m in rows if m.side is side}
+            for place, region in enumerate(regions):
+                if region not in mine:
+                    continue
+                quantity = mine[region].quantity
+                ax.barh(place + offset, quantity.value, 0.34, color=SIDE_COLORS[side])
+                if quantity.low is not None and quantity.high is not None:
+                    ax.hlines(place + offset, quantity.low, quantity.high, color=INK, linewidth=1.0)
+                end = max(quantity.value, quantity.high or 0.0)
+                ax.annotate(
+                    f"{quantity.value:.1f}",
+                    (end, place + offset),
+                    xytext=(4, 0),
+                    textcoords="offset points",
+                    va="center",
+                    fontsize=7.5,
+                    color=INK,
+                )
+        ax.set_yticks(range(len(regions)), [name.replace("_", " ") for name in regions])
+        ax.invert_yaxis()
+        ax.set_xlim(left=0)
+        ax.margins(x=0.12)
+        ax.set_xlabel("edema volume, mL (line: 95 % interval)")
+        figure.legend(
+            handles=[Patch(color=SIDE_COLORS[side], label=side.value) for side in (Side.RIGHT, Side.LEFT)],
+            loc="outside right upper",
+            frameon=False,
+            fontsize=8,
+        )
+        text = "; ".join(f"{m.side.value if m.side else ''} {m.region.replace('_', ' ')} {m.quantity}" for m in rows)
+        return Picture("regions", "both sides", "svg", _svg(figure), f"Edema volume by region: {text}.")

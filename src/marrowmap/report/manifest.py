@@ -1,0 +1,99 @@
+"""``manifest.json``: what made this folder, from what, and how long it took."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import resource
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from marrowmap.report.folder import SCHEMA
+from marrowmap.report.result import AnalysisResult
+from marrowmap.report.rows import dump_json
+
+LIBRARIES = (
+    "numpy",
+    "scipy",
+    "pydicom",
+    "highdicom",
+    "nibabel",
+    "SimpleITK",
+    "scikit-image",
+    "pylibjpeg",
+    "python-gdcm",
+    "matplotlib",
+    "jinja2",
+    "typst",
+)
+
+
+def read_versions() -> dict[str, str]:
+    """Return the version of Python, marrowmap and the libraries that can change a number or a file."""
+    versions = {"python": platform.python_version(), "marrowmap": metadata.version("marrowmap")}
+    for name in LIBRARIES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "missing"
+    return versions
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _peak_memory_mib() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
+
+
+def _relative(path: Path, sources: tuple[Path, ...]) -> str:
+    """Name an input relative to the source it was found under, never by its place on this machine."""
+    resolved = path.resolve()
+    for number, source in enumerate(sources, start=1):
+        root = source.resolve()
+        if resolved == root:
+            return resolved.name
+        if resolved.is_relative_to(root):
+            inside = resolved.relative_to(root).as_posix()
+            return inside if len(sources) == 1 else f"source-{number}/{inside}"
+    return resolved.name
+
+
+def _inputs(result: AnalysisResult) -> list[dict[str, Any]]:
+    files = dict.fromkeys(file for series in result.exam.series for file in series.files)
+    rows = [{"path": _relative(file, result.sources), "sha256": hash_file(file)} for file in files]
+    return sorted(rows, key=lambda row: (row["path"], row["sha256"]))
+
+
+def build_manifest(result: AnalysisResult, folder: Path, report_steps: Mapping[str, float]) -> str:
+    """Return the text of ``manifest.json`` for a folder that holds all other outputs.
+
+    Parameters
+    ----------
+    result : AnalysisResult
+    folder : Path
+    report_steps : mapping of str to float
+        Seconds of the report's own steps.
+    """
+    outputs = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "manifest.json")
+    return dump_json(
+        {
+            "schema": SCHEMA,
+            "notice": "Research use only. Not a medical device.",
+            "versions": read_versions(),
+            "options": dict(result.options),
+            "inputs": _inputs(result),
+            "outputs": [{"path": path.relative_to(folder).as_posix(), "sha256": hash_file(path)} for path in outputs],
+            "seconds": {name: round(value, 3) for name, value in (*result.steps.items(), *report_steps.items())},
+            "peak_memory_mib": _peak_memory_mib(),
+            "warnings": list(result.warnings),
+            "notes": list(result.exam.notes),
+        }
+    )
