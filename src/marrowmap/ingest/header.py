@@ -76,7 +76,7 @@ def quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def get_value(dataset: Dataset, keyword: str) -> Any:
+def get_value(dataset: Dataset, keyword: str | int) -> Any:
     """Return an element's value, or None where it is absent, empty or not to be decoded."""
     try:
         value = dataset.get(keyword)

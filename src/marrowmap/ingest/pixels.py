@@ -25,6 +25,8 @@ from marrowmap.ingest.header import get_value
 from marrowmap.ingest.header import quiet
 from marrowmap.ingest.header import tag_label
 
+_OVERLAY_BIT_POSITIONS = tuple(0x60000102 + (n << 17) for n in range(16))
+
 
 @contextmanager
 def _quiet_libraries() -> Iterator[None]:
@@ -65,25 +67,37 @@ def _check_description(name: str, dataset: Any) -> tuple[int, bool]:
         raise InputError(
             f"{name}: {tag_label('BitsStored')} {stored} of {allocated} bits allocated cannot be read: export it again"
         )
+    high_bit = as_number(get_value(dataset, "HighBit"))
+    if high_bit is not None and high_bit != stored - 1:
+        raise InputError(
+            f"{name}: {tag_label('HighBit')} {high_bit:.0f} with {stored:.0f} bits stored is a retired layout: "
+            "export it again"
+        )
     if signed not in (0, 1):
         raise InputError(f"{name}: {tag_label('PixelRepresentation')} is {signed}, not 0 or 1: export it again")
     return int(stored), bool(signed)
 
 
-def _decode(path: Path, name: str, dataset: Any) -> NDArray[np.generic]:
-    syntax = UID(get_text(getattr(dataset, "file_meta", pydicom.Dataset()), "TransferSyntaxUID"))
+def _syntax_of(dataset: Any) -> UID:
+    return UID(get_text(getattr(dataset, "file_meta", pydicom.Dataset()), "TransferSyntaxUID"))
+
+
+def _decode(name: str, dataset: Any) -> NDArray[Any]:
+    syntax = _syntax_of(dataset)
     if not syntax:
         raise InputError(f"{name}: {tag_label('TransferSyntaxUID')} is absent: export it again as a DICOM file")
     try:
         with quiet(), _quiet_libraries():
-            decoded: NDArray[np.generic] = pixel_array(dataset, raw=True)
+            # Unused bits are looked at before they are cut off: what lies there may be part of the values.
+            options: dict[str, Any] = {} if syntax.is_encapsulated else {"correct_unused_bits": False}
+            decoded: NDArray[Any] = pixel_array(dataset, raw=True, **options)
     except MemoryError as error:
         raise InputError(
             f"{name}: {tag_label('Rows')} and {tag_label('Columns')} claim more pixels than fit into memory: "
             "the file is broken, copy it again"
         ) from error
     except Exception as error:  # every decoder raises its own kinds
-        if syntax.is_compressed and syntax.name != "Deflated Explicit VR Little Endian":
+        if syntax.is_encapsulated or syntax.is_private:
             what = syntax.name if syntax.is_transfer_syntax else str(syntax)
             raise InputError(
                 f"{name}: pixels in transfer syntax {what} {tag_label('TransferSyntaxUID')} cannot be decoded: "
@@ -95,24 +109,43 @@ def _decode(path: Path, name: str, dataset: Any) -> NDArray[np.generic]:
     return decoded
 
 
-def _check_values(name: str, dataset: Any, raw: NDArray[np.generic], stored: int, signed: int) -> None:
-    """Raise where values cannot have been written with the bits the header states."""
-    low, high = int(raw.min()), int(raw.max())
+def _in_stored_bits(name: str, dataset: Any, raw: NDArray[Any], stored: int, signed: bool) -> NDArray[Any]:
+    """Return the values held by the bits stored; raise where these bits cannot have held them.
+
+    Old files keep an overlay in the bits beyond, some leave a negative value's sign out of them, and a pixel blanked
+    with all bits set is simply the brightest: these are cut as PS3.5 8.1.1 says. Anything else there is a value that
+    the stated bits would wrap.
+    """
+    padding = as_number(get_value(dataset, "PixelPaddingValue"))
     least, most = (-(1 << stored - 1), (1 << stored - 1) - 1) if signed else (0, (1 << stored) - 1)
-    if low < least or high > most:
-        raise InputError(
-            f"{name}: pixel values {low} to {high} exceed {tag_label('BitsStored')} {stored} "
-            f"({'signed' if signed else 'unsigned'}), so values are wrapped or mislabeled: export it again"
-        )
+    outside = (raw < least) | (raw > most)
+    if outside.any() and padding is not None:
+        outside &= raw != padding
+    if not outside.any():
+        return raw
+    spare = raw.dtype.itemsize * 8 - stored
+    cut = (raw << spare) >> spare
+    has_overlay = any(as_number(get_value(dataset, tag)) for tag in _OVERLAY_BIT_POSITIONS)
+    all_set = not signed and bool((raw[outside] == (1 << raw.dtype.itemsize * 8) - 1).all())
+    if has_overlay or all_set or (signed and raw.min() >= 0 and raw.max() < 1 << stored):
+        return cut
+    raise InputError(
+        f"{name}: pixel values {int(raw.min())} to {int(raw.max())} exceed {tag_label('BitsStored')} {stored} "
+        f"({'signed' if signed else 'unsigned'}), so values would wrap: correct the tag or export it again"
+    )
+
+
+def _check_largest(name: str, dataset: Any, raw: NDArray[Any], stored: int, signed: bool) -> None:
+    """Raise where the header states a brightest pixel that its signed bits cannot hold."""
     stated = as_number(get_value(dataset, "LargestImagePixelValue"))
-    if signed and stated is not None and stated > most and low < 0:
+    if signed and stated is not None and stated >= 1 << stored - 1 and raw.min() < 0:
         raise InputError(
             f"{name}: {tag_label('LargestImagePixelValue')} {stated:.0f} does not fit {stored} signed bits, so bright "
             f"pixels wrapped to negative ones: correct {tag_label('PixelRepresentation')} to 0 or export it again"
         )
 
 
-def read_stored_values(path: Path) -> tuple[NDArray[np.generic], Any]:
+def read_stored_values(path: Path) -> tuple[NDArray[Any], Any]:
     """Decode one file's pixels as stored, unscaled.
 
     Returns
@@ -137,7 +170,7 @@ def read_stored_values(path: Path) -> tuple[NDArray[np.generic], Any]:
     except Exception as error:  # pydicom raises many kinds over a broken file
         raise InputError(f"{name}: broken or cut short ({tag_label('PixelData')}): copy the file again") from error
     stored, signed = _check_description(name, dataset)
-    raw = _decode(path, name, dataset)
+    raw = _decode(name, dataset)
     if raw.ndim == 2:
         raw = raw[np.newaxis]
     rows, columns = as_number(get_value(dataset, "Rows")), as_number(get_value(dataset, "Columns"))
@@ -146,7 +179,9 @@ def read_stored_values(path: Path) -> tuple[NDArray[np.generic], Any]:
             f"{name}: decoded pixels have shape {raw.shape}, {tag_label('Rows')} and {tag_label('Columns')} say "
             f"{rows} x {columns}: export it again"
         )
-    _check_values(name, dataset, raw, stored, signed)
+    if not _syntax_of(dataset).is_encapsulated:
+        raw = _in_stored_bits(name, dataset, raw, stored, signed)
+    _check_largest(name, dataset, raw, stored, signed)
     return raw, dataset
 
 
