@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from dataclasses import field
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +22,8 @@ from marrowmap.ingest.exam import Sequence
 from marrowmap.ingest.exam import Series
 from marrowmap.ingest.exam import Subject
 from marrowmap.measure.boundary import BoundaryProfile
+from marrowmap.measure.edema import EdemaResult
+from marrowmap.measure.reference import ReferenceLevel
 from marrowmap.report import AnalysisResult
 from marrowmap.report import BoneReading
 from marrowmap.report import JointReading
@@ -42,19 +42,32 @@ MR_ENHANCED = "1.2.840.10008.5.1.4.1.1.4.1"
 HEAD_RADIUS = 24.0
 
 
-@dataclass(frozen=True)
-class EdemaStandIn:
-    """The fields of an EdemaResult the report reads."""
-
-    membership: Volume
-    closed: Mask
-    voxels: Mask
-    k: float = 4.0
-    threshold: float = 300.0
-    curve_k: np.ndarray = field(default_factory=lambda: np.linspace(1, 8, 15))
-    curve_voxel_ml: np.ndarray = field(default_factory=lambda: 90 * np.exp(-np.linspace(1, 8, 15) / 2))
-    curve_closed_ml: np.ndarray = field(default_factory=lambda: 60 * np.exp(-np.linspace(1, 8, 15) / 4))
-    method: str = "edema/1 k=4"
+def make_edema(grid: Grid, values: np.ndarray, within: Mask) -> EdemaResult:
+    """An EdemaResult put together by hand: nothing is measured here."""
+    k = np.linspace(1, 8, 15)
+    volume = float(values.sum()) * grid.voxel_volume_ml
+    return EdemaResult(
+        membership=Volume(grid, values.astype(np.float32), "1"),
+        voxels=Mask(grid, values > 0.6),
+        closed=Mask(grid, values > 0.5),
+        within=within,
+        bias_field=Volume(grid, np.ones(grid.shape, np.float32), "1"),
+        reference=ReferenceLevel(60.0, 8.0, 4321, "the other hip's marrow"),
+        k=4.0,
+        threshold=92.0,
+        plateau=520.0,
+        curve_k=k,
+        curve_voxel_ml=90 * np.exp(-k / 2),
+        curve_closed_ml=60 * np.exp(-k / 4),
+        t1_note="used",
+        noise_sd=8.0,
+        smallest_detectable=Quantity(0.4, "mL"),
+        smallest_detectable_reason="three voxels in two slices",
+        edema_volume=Quantity(volume, "mL"),
+        signal_ratio=8.7,
+        t1_ratio=0.4,
+        method="edema/1 k=4",
+    )
 
 
 def coronal_grid(spacing: float = 2.0, slices: int = 12) -> Grid:
@@ -344,8 +357,7 @@ def _joint_reading(series: Series, side: Side, frames: tuple[BoneFrame, ...]) ->
     grid = series.volume.grid
     bones = tuple(_bone_reading(frame, grid) for frame in frames if frame.side is side)
     values = membership(grid, side) if side is Side.LEFT else np.zeros(grid.shape)
-    voxels = values > 0.5
-    edema = EdemaStandIn(Volume(grid, values.astype(np.float32), "1"), Mask(grid, voxels), Mask(grid, values > 0.6))
+    edema = make_edema(grid, values, bones[0].mask)
     boundary = None
     if side is Side.LEFT:
         x = np.arange(-40.0, 40, 2)

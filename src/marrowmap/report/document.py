@@ -24,6 +24,8 @@ from marrowmap.report.result import JointReading
 from marrowmap.report.rows import order_findings
 from marrowmap.report.rows import order_frames
 from marrowmap.report.rows import order_measurements
+from marrowmap.terms.quantities import QUANTITIES
+from marrowmap.terms.regions import REGIONS
 from marrowmap.terms.signs import SIGNS
 from marrowmap.values import Finding
 from marrowmap.values import Joint
@@ -96,14 +98,14 @@ def load_reportlets() -> dict[str, Any]:
     return tomllib.loads(text)
 
 
-def number_text(value: float | None) -> str:
-    """Write a number with three significant digits, never in powers of ten."""
+def number_text(value: float | None, digits: int = 3) -> str:
+    """Write a number with a few significant digits, never in powers of ten."""
     if value is None:
         return ""
     if value == 0:
         return "0"
-    digits = max(0, 2 - int(f"{abs(value):e}".split("e")[1]))
-    return f"{value:.{min(digits, 4)}f}".replace("-", "−")
+    decimals = max(0, digits - 1 - int(f"{abs(value):e}".split("e")[1]))
+    return f"{value:.{min(decimals, 4)}f}".replace("-", "−")
 
 
 def _unit(unit: str) -> str:
@@ -115,7 +117,7 @@ def _words(name: str) -> str:
 
 
 def _quantity_text(quantity: Quantity | None) -> str:
-    return "" if quantity is None else f"{number_text(quantity.value)} {_unit(quantity.unit)}".strip()
+    return "" if quantity is None else f"{number_text(quantity.value, 2)} {_unit(quantity.unit)}".strip()
 
 
 def _subject_facts(subject: Subject, date: str) -> tuple[tuple[str, str], ...]:
@@ -167,8 +169,8 @@ def _technique(result: AnalysisResult) -> Section:
             (
                 frame.side.value,
                 _words(frame.bone),
-                number_text(frame.head_radius_mm),
-                number_text(frame.fit_rms_mm),
+                f"{frame.head_radius_mm:.1f}",
+                f"{frame.fit_rms_mm:.1f}",
                 "yes" if frame.trusted else "no",
                 frame.reason,
             )
@@ -195,6 +197,22 @@ def _summary(findings: Sequence[Finding]) -> str:
         if signs:
             parts.append(f"{word.capitalize()}: {', '.join(signs)}.")
     return " ".join(parts) or "No sign was judged."
+
+
+def _notes(reading: JointReading) -> list[str]:
+    """What a reader must know of how this joint was read."""
+    notes = [reading.note] if reading.note else []
+    if reading.edema is not None:
+        edema = reading.edema
+        notes += [
+            f"Reference marrow: {edema.reference.chosen} ({edema.reference.voxels} voxels).",
+            f"T1: {edema.t1_note}.",
+            f"Smallest edema that would have been drawn: {_quantity_text(edema.smallest_detectable)}, "
+            f"{edema.smallest_detectable_reason}.",
+        ]
+    if reading.boundary is not None and reading.boundary.note:
+        notes.append(f"Boundary: {reading.boundary.note}")
+    return notes
 
 
 def _findings(result: AnalysisResult) -> list[Section]:
@@ -226,37 +244,52 @@ def _findings(result: AnalysisResult) -> list[Section]:
     return sections
 
 
-def _measurement_row(measurement: Measurement, methods: list[str]) -> tuple[str, ...]:
+def _cell(measurement: Measurement | None) -> tuple[str, str]:
+    """Return value and interval as text."""
+    if measurement is None:
+        return "", ""
     quantity = measurement.quantity
     interval = "" if quantity.low is None else f"{number_text(quantity.low)} to {number_text(quantity.high)}"
-    return (
-        _words(measurement.region),
-        _words(measurement.name),
-        number_text(quantity.value),
-        _unit(quantity.unit),
-        interval,
-        str(methods.index(measurement.method) + 1),
-    )
+    return number_text(quantity.value), interval
 
 
 def _measurements(result: AnalysisResult) -> Section | None:
+    """Lay both sides of a joint beside each other: each row is one quantity of one region by one method."""
     ordered = order_measurements(result.measurements)
     if not ordered:
         return None
     methods = list(dict.fromkeys(m.method for m in ordered))
-    places = dict.fromkeys((m.joint, m.side) for m in ordered)
-    in_order = sorted(places, key=lambda place: place[1] is Side.LEFT)
-    tables = tuple(
-        Table(
-            f"{side.value if side else ''} {joint.value if joint else 'given region'}".strip().capitalize(),
-            ("Region", "Quantity", "Value", "Unit", "95 % interval", "Method"),
-            tuple(_measurement_row(m, methods) for m in ordered if (m.joint, m.side) == (joint, side)),
-            numeric=(2, 4),
+    tables = []
+    for joint in dict.fromkeys(m.joint for m in ordered):
+        mine = [m for m in ordered if m.joint is joint]
+        sides: list[Side | None] = [side for side in SIDE_ORDER if any(m.side is side for m in mine)]
+        sides = sides or [None]
+        rows: dict[tuple[str, str, str, str], dict[Side | None, Measurement]] = {}
+        for m in mine:
+            key = (m.region, m.name, m.method, m.evidence.series_uid)
+            rows.setdefault(key, {})[m.side] = m
+        regions, quantities = list(REGIONS), list(QUANTITIES)
+        in_order = sorted(rows.items(), key=lambda row: (regions.index(row[0][0]), quantities.index(row[0][1])))
+        names = [side.value.capitalize() if side else "Value" for side in sides]
+        tables.append(
+            Table(
+                f"{joint.value if joint else 'given region'}".capitalize(),
+                ("Region", "Quantity", "Unit", *(c for name in names for c in (name, "95 % interval")), "Method"),
+                tuple(
+                    (
+                        _words(region),
+                        _words(name),
+                        _unit(QUANTITIES[name].unit),
+                        *(text for side in sides for text in _cell(by_side.get(side))),
+                        str(methods.index(method) + 1),
+                    )
+                    for (region, name, method, _), by_side in in_order
+                ),
+                numeric=tuple(range(3, 3 + 2 * len(sides))),
+            )
         )
-        for joint, side in in_order
-    )
     notes = tuple(f"Method {number}: {text}" for number, text in enumerate(methods, start=1))
-    return Section("measurements", "Measurements", items=notes, tables=tables)
+    return Section("measurements", "Measurements", items=notes, tables=tuple(tables))
 
 
 _FIGURES: tuple[Callable[[AnalysisResult, JointReading], Picture | None], ...] = (

@@ -23,6 +23,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from marrowmap.ingest.exam import Series
 from marrowmap.report.masks import REGION_NUMBERS
 from marrowmap.report.masks import join_regions
 from marrowmap.report.result import AnalysisResult
@@ -95,7 +96,8 @@ def _plain_style() -> Iterator[None]:
     }
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(settings)
+        for name, value in settings.items():
+            mpl.rcParams[name] = value  # type: ignore[index]  # the stubs list names one by one
         yield
 
 
@@ -135,19 +137,21 @@ def _slices(reading: JointReading, count: int) -> list[int]:
     return [int(present[round(place)]) for place in places]
 
 
-def _window(reading: JointReading) -> tuple[float, float]:
-    """Grey levels from the joint's surroundings, not from a bright bladder or dark air elsewhere."""
-    view = SliceView.radiological(reading.series.volume.grid)
-    left, right, bottom, top = _crop(reading, view)
-    slices = _slices(reading, SLICES_SHOWN)
+def _window(result: AnalysisResult, series: Series) -> tuple[float, float]:
+    """Grey levels of a series, the same for both hips: from around the joints, not a bright bladder or dark air."""
+    view = SliceView.radiological(series.volume.grid)
     e_left, e_right, e_bottom, e_top = view.extent
     values = []
-    for k in slices:
-        page = view.picture(reading.series.volume.array, k)
-        rows, columns = page.shape
-        v = e_top + (np.arange(rows) + 0.5) * (e_bottom - e_top) / rows
-        u = e_left + (np.arange(columns) + 0.5) * (e_right - e_left) / columns
-        values.append(page[np.ix_((v > top) & (v < bottom), (u > left) & (u < right))].ravel())
+    for reading in result.readings:
+        if reading.series is not series or not reading.bones:
+            continue
+        left, right, bottom, top = _crop(reading, view)
+        for k in _slices(reading, SLICES_SHOWN):
+            page = view.picture(series.volume.array, k)
+            rows, columns = page.shape
+            v = e_top + (np.arange(rows) + 0.5) * (e_bottom - e_top) / rows
+            u = e_left + (np.arange(columns) + 0.5) * (e_right - e_left) / columns
+            values.append(page[np.ix_((v > top) & (v < bottom), (u > left) & (u < right))].ravel())
     low, high = np.percentile(np.concatenate(values), (1.0, 99.3))
     return float(low), float(max(high, low + 1.0))
 
@@ -250,7 +254,7 @@ def _draw_plane(ax: Any, reading: JointReading, view: SliceView, k: int) -> None
         )
 
 
-def _tint(reading: JointReading) -> NDArray[np.float32]:
+def _tint() -> NDArray[np.float32]:
     """Region colors by number, shape (n, 4); background is transparent."""
     table = np.zeros((max(REGION_NUMBERS.values()) + 1, 4), np.float32)
     for name, color in REGION_COLORS.items():
@@ -291,7 +295,7 @@ def draw_bone_fit(result: AnalysisResult, reading: JointReading) -> Picture | No
         columns = min(3, len(slices))
         rows = -(-len(slices) // columns)
         figure, axes = _dark_panels(rows, columns, _shape(reading, view), 0.55)
-        window, tint, regions = _window(reading), _tint(reading), join_regions(reading)
+        window, tint, regions = _window(result, reading.series), _tint(), join_regions(reading)
         assert regions is not None  # there are slices, so there are bones
         for ax, k in zip(axes.flat, slices, strict=False):
             _show(ax, reading, view, k, window)
@@ -321,7 +325,7 @@ def draw_edema(result: AnalysisResult, reading: JointReading) -> Picture | None:
     with _plain_style():
         view = SliceView.radiological(reading.series.volume.grid)
         figure, axes = _dark_panels(2, len(slices), _shape(reading, view), 0.35)
-        window = _window(reading)
+        window = _window(result, reading.series)
         for column, k in enumerate(slices):
             for ax in axes[:, column]:
                 _show(ax, reading, view, k, window)
@@ -450,7 +454,7 @@ def draw_comparison(result: AnalysisResult, readings: Sequence[JointReading]) ->
             pages.append(ndimage.map_coordinates(reading.series.volume.array, index, order=1, mode="grid-constant"))
             mask = reading.edema.closed.array if reading.edema else np.zeros(reading.series.volume.grid.shape)
             closed.append(ndimage.map_coordinates(np.asarray(mask, np.float32), index, order=1, mode="grid-constant"))
-        low, high = np.percentile(np.concatenate([page.ravel() for page in pages]), (1.0, 99.3))
+        low, high = _window(result, pair[0].series)
         figure, axes = _dark_panels(1, 2, 1.15)
         figure.set_size_inches(6.4, 3.8)
         for ax, reading, page, edema in zip(axes.flat, pair, pages, closed, strict=True):

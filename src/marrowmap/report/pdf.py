@@ -51,6 +51,17 @@ def _section(section: Section) -> dict[str, object]:
     }
 
 
+def _chosen(document: Document) -> list[Section]:
+    """Leave out boilerplate, and series with bones only where edema is shown in another."""
+    kinds = {section.key: {plate.picture.key for plate in section.plates} for section in document.sections}
+    edema_shown = any("edema" in kind for kind in kinds.values())
+    return [
+        section
+        for section in document.sections
+        if section.key not in _LEFT_OUT and not (edema_shown and kinds[section.key] == {"bone_fit"})
+    ]
+
+
 def render_pdf(document: Document) -> bytes:
     """Return the report as PDF.
 
@@ -65,7 +76,7 @@ def render_pdf(document: Document) -> bytes:
         "facts": document.facts,
         "warnings": document.warnings,
         "version": document.version,
-        "sections": [_section(section) for section in document.sections if section.key not in _LEFT_OUT],
+        "sections": [_section(section) for section in _chosen(document)],
     }
     template = resources.files("marrowmap.report").joinpath("templates").joinpath("report.typ")
     with tempfile.TemporaryDirectory(prefix="marrowmap-") as name:

@@ -25,6 +25,8 @@ from highdicom.sr import CodedConcept
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as DicomSequence
+from pydicom.valuerep import DA
+from pydicom.valuerep import TM
 
 from marrowmap.errors import ConformanceError
 from marrowmap.image import Mask
@@ -177,7 +179,7 @@ def _describe(number: int, segment: Segment, series_uid: str, version: str) -> S
 
 def _read_sources(series: Series) -> list[Dataset]:
     """Read the headers of the source images in slice order; one dataset for an enhanced object."""
-    sources = []
+    sources: list[Dataset] = []
     for file in dict.fromkeys(series.files):
         source = pydicom.dcmread(file, stop_before_pixels=True, force=True)
         # Type 2 attributes some writers leave out, but a derived object must carry.
@@ -208,13 +210,13 @@ def _frame_planes(series: Series, source: Dataset) -> list[highdicom.PlanePositi
     return planes
 
 
-def _content_time(sources: Sequence[Dataset]) -> tuple[str, str]:
+def _content_time(sources: Sequence[Dataset]) -> tuple[DA, TM]:
     """Return date and time of the source images, so that the same images give the same object."""
     for stem in ("Content", "Acquisition", "Series", "Study"):
         date = str(sources[0].get(f"{stem}Date", "") or "")
         if date:
-            return date, str(sources[0].get(f"{stem}Time", "") or "000000")
-    return datetime.datetime.now(datetime.UTC).strftime("%Y%m%d"), "000000"
+            return DA(date), TM(str(sources[0].get(f"{stem}Time", "") or "000000"))
+    return DA(datetime.datetime.now(datetime.UTC).strftime("%Y%m%d")), TM("000000")
 
 
 def _fix_identity(seg: Segmentation, sources: Sequence[Dataset], series_uid: str) -> None:
@@ -230,7 +232,7 @@ def _fix_identity(seg: Segmentation, sources: Sequence[Dataset], series_uid: str
     scheme.CodingSchemeDesignator = codes.PRIVATE_SCHEME
     scheme.CodingSchemeName = "marrowmap provisional concepts"
     scheme.CodingSchemeResponsibleOrganization = MANUFACTURER
-    seg.CodingSchemeIdentificationSequence = DicomSequence([scheme])
+    seg.CodingSchemeIdentificationSequence = [scheme]
 
 
 def _keep_own_frames(seg: Segmentation, frame_numbers: Sequence[int]) -> None:
