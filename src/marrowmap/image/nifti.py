@@ -6,6 +6,7 @@ import gzip
 import math
 import os
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,6 +65,8 @@ def _one_line(path: Path) -> Iterator[None]:
         if error.strerror is not None and not isinstance(error, gzip.BadGzipFile):
             reason = error.strerror.lower()
             raise InputError(f"{file_label(path)}: cannot be opened ({reason}): check the path and rights") from error
+        raise InputError(f"{file_label(path)}: voxel data is broken or cut short: copy the file again") from error
+    except (EOFError, zlib.error) as error:
         raise InputError(f"{file_label(path)}: voxel data is broken or cut short: copy the file again") from error
     except Exception as error:  # nibabel and zlib have no common base class for a broken file
         raise InputError(

@@ -64,16 +64,18 @@ def tag_label(keyword: str) -> str:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep pydicom's warnings off the user's screen: what matters is checked and said in our own words."""
-    logger = logging.getLogger("pydicom")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    """Keep what pydicom and the codecs log off the user's screen: what matters is checked and said in our own words."""
+    loggers = [logging.getLogger(name) for name in ("pydicom", "openjpeg", "pylibjpeg", "jpeg_ls")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def get_value(dataset: Dataset, keyword: str | int) -> Any:

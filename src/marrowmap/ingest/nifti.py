@@ -120,7 +120,9 @@ def _looks_like_ct(volume: Volume) -> str:
     if not (-3100 <= low <= -900 and 200 <= high <= 32000):
         return ""
     air, soft = float(np.mean(values < -900)), float(np.mean((values > -150) & (values < 200)))
-    if air < 0.01 or soft < 0.02:
+    between, far = float(np.mean((values >= -900) & (values <= -150))), float(np.mean(values < -1130))
+    # Air and soft tissue stand apart in CT; a signal with negative values spreads over what lies between.
+    if air < 0.01 or soft < 0.02 or between > 0.8 * air or far > 0.5 * air:
         return ""
     return (
         f"no sidecar; taken for CT by its values: {low:.0f} to {high:.0f}, {air:.0%} like air below -900 HU, "
