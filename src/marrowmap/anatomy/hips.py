@@ -1,0 +1,294 @@
+"""Find the hips an exam shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from marrowmap.anatomy.bone_frame import BoneFrame
+from marrowmap.anatomy.hip_fit import AGAIN
+from marrowmap.anatomy.hip_fit import COARSE
+from marrowmap.anatomy.hip_fit import FINE
+from marrowmap.anatomy.hip_fit import Evidence
+from marrowmap.anatomy.hip_fit import FitImage
+from marrowmap.anatomy.hip_fit import fit_hip
+from marrowmap.anatomy.hip_fit import gather_evidence
+from marrowmap.anatomy.hip_fit import judge
+from marrowmap.anatomy.hip_pose import BONES
+from marrowmap.anatomy.hip_pose import HipPose
+from marrowmap.anatomy.hip_pose import vertex_areas
+from marrowmap.anatomy.hip_pose import vertex_normals
+from marrowmap.anatomy.laterality import image_side
+from marrowmap.anatomy.localize import Place
+from marrowmap.anatomy.localize import Template
+from marrowmap.anatomy.localize import edge_field
+from marrowmap.anatomy.localize import find_places
+from marrowmap.anatomy.localize import working_grid
+from marrowmap.anatomy.regions import FEMUR_REGIONS
+from marrowmap.anatomy.regions import name_regions
+from marrowmap.anatomy.shape_model import axes
+from marrowmap.anatomy.shape_model import head_sphere
+from marrowmap.anatomy.shape_model import landmarks
+from marrowmap.ingest.exam import Sequence as ImageSequence
+from marrowmap.ingest.exam import Series
+from marrowmap.values import Joint
+from marrowmap.values import Side
+
+Progress = Callable[[str, float], None]
+
+SEARCH_MM = 5.0
+PLACES_TRIED = 8
+"""Places of each side that are fitted."""
+LEAST_APART_MM = 110.0
+"""Left and right head centers are further apart than this in adults (about 150–200 mm)."""
+MOST_SERIES = 4
+"""More series of one hip add time and no accuracy."""
+
+LEAST_GAIN = 0.3
+"""Mean log likelihood gain over chance below which no hip is claimed at all."""
+TRUSTED_GAIN = 0.5
+LEAST_SHOWN = 0.35
+"""Share of the head's surface that must be in view and clearly seen."""
+MOST_RMS_MM = 2.0
+MOST_ATYPICAL = 2.2
+"""Root mean square of the shape's weights beyond which no adult's bones look like that."""
+
+_PREFERRED = (
+    ImageSequence.CT,
+    ImageSequence.T1,
+    ImageSequence.FLUID_FAT_SUPPRESSED,
+    ImageSequence.PD,
+    ImageSequence.T2,
+    ImageSequence.DIXON_IN_PHASE,
+    ImageSequence.DIXON_WATER,
+    ImageSequence.DIXON_FAT,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class FoundHip:
+    """A fitted hip and how much better than chance its surface matches."""
+
+    pose: HipPose
+    gain: float
+
+
+def silent(step: str, share: float) -> None:
+    """Show no progress."""
+
+
+def _templates() -> list[Template]:
+    """Pose the mean hip of both sides as people may lie, in three sizes."""
+    result = []
+    for number, (size, tilt, turn) in enumerate(
+        (size, tilt, turn) for size in (0.9, 1.0, 1.1) for tilt in (-12.0, 8.0) for turn in (-12.0, 10.0)
+    ):
+        for side in Side:
+            turns = np.stack(
+                [
+                    Rotation.from_euler("z", turn * side.sign, degrees=True).as_rotvec(),
+                    Rotation.from_euler("x", tilt, degrees=True).as_rotvec(),
+                ]
+            )
+            pose = HipPose(side, np.zeros(26), turns, np.zeros((2, 3)))
+            parts = []
+            for bone in BONES:
+                vertices, faces = pose.vertices(bone), pose.faces(bone)
+                away = np.linalg.norm(vertices, axis=1)
+                weight = vertex_areas(vertices, faces) * np.exp(-((away / 80) ** 2))
+                kept = away < 140
+                parts.append(
+                    (vertices[kept] * size, vertex_normals(vertices, faces)[kept], weight[kept] / weight.sum())
+                )
+            points, normals, weights = (np.concatenate(part) for part in zip(*parts, strict=True))
+            result.append(Template(side, number, points, normals, weights / weights.sum()))
+    return result
+
+
+def _start(place: Place) -> HipPose:
+    return HipPose.at(place.template.side, place.center_mm)
+
+
+def _usable(series: Sequence[Series]) -> list[Series]:
+    """Pick the series bones are best seen in, one of each kind first, at least two slices each."""
+    thick = [s for s in series if min(s.volume.grid.shape) >= 2 and float(np.ptp(s.volume.array)) > 0]
+    ranked = sorted(
+        thick,
+        key=lambda s: (
+            _PREFERRED.index(s.sequence) if s.sequence in _PREFERRED else len(_PREFERRED),
+            -int(np.prod(s.volume.grid.shape)),
+        ),
+    )
+    return ranked[:MOST_SERIES]
+
+
+def find_hips(series: Sequence[Series], progress: Progress = silent) -> tuple[BoneFrame, ...]:
+    """Find femur and hip bone of every hip in view.
+
+    The shape model's surface is tried at every place and in several poses against the edges of all series, whatever
+    their contrast (:mod:`~marrowmap.anatomy.localize`); the best places are then fitted
+    (:mod:`~marrowmap.anatomy.hip_fit`).
+
+    Parameters
+    ----------
+    series : sequence of Series
+        MR or CT, all in one frame of reference (coordinates LPS mm).
+    progress : callable, optional
+        Called with the step's name and the share done, 0 to 1.
+
+    Returns
+    -------
+    tuple of BoneFrame
+        ``femur`` and ``hip_bone`` of the left, then of the right hip, as far as they are in view; empty where there is
+        no hip. Where the fit is too poor to measure on, the frame's ``trusted`` is False and ``reason`` says why.
+
+    Raises
+    ------
+    GeometryError
+        If a series is tagged with a side whose hip it does not show.
+    """
+    chosen = _usable(series)
+    if not chosen:
+        return ()
+    progress("finding hips", 0.0)
+    volumes = [s.volume for s in chosen]
+    images = [FitImage.of(volume) for volume in volumes]
+    grid = working_grid(volumes, SEARCH_MM)
+    fields = [edge_field(volume, grid) for volume in volumes]
+    places = find_places(fields, grid, _templates(), PLACES_TRIED)
+    progress("finding hips", 0.3)
+    tried = []
+    for number, place in enumerate(places):
+        pose = fit_hip(_start(place), images, COARSE)
+        tried.append(FoundHip(pose, judge(pose, images, "coarse", 700)))
+        progress("finding hips", 0.3 + 0.35 * (number + 1) / len(places))
+    kept = _choose_hips(tried)
+    hips = []
+    for number, hip in enumerate(kept):
+        pose = fit_hip(hip.pose, images, FINE)
+        hips.append(FoundHip(pose, judge(pose, images)))
+        progress("finding hips", 0.65 + 0.2 * (number + 1) / len(kept))
+    if len(hips) == 2 and max(hip.gain for hip in hips) >= LEAST_GAIN:
+        hips = _share_shape(hips, images)
+    frames = [
+        frame for hip in hips if hip.gain >= LEAST_GAIN for frame in build_frames(hip.pose, images, chosen[0], hip.gain)
+    ]
+    for one in chosen:
+        image_side(one, frames)
+    return tuple(frames)
+
+
+def _choose_hips(tried: Sequence[FoundHip]) -> list[FoundHip]:
+    """Take the best hip of each side; where both claim one place, or lie crosswise, the better one alone."""
+    best = {
+        side: max((hip for hip in tried if hip.pose.side is side), key=lambda hip: hip.gain, default=None)
+        for side in Side
+    }
+    left, right = best[Side.LEFT], best[Side.RIGHT]
+    if left is None or right is None:
+        return [hip for hip in (left, right) if hip is not None]
+    if left.pose.pivots[0, 0] - right.pose.pivots[0, 0] >= LEAST_APART_MM:
+        return [left, right]
+    first = left if left.gain >= right.gain else right
+    sign = first.pose.side.opposite.sign
+    others = [
+        hip
+        for hip in tried
+        if hip.pose.side is not first.pose.side
+        and (hip.pose.pivots[0, 0] - first.pose.pivots[0, 0]) * sign >= LEAST_APART_MM
+    ]
+    second = max(others, key=lambda hip: hip.gain, default=None)
+    found = [first] if second is None else [first, second]
+    return sorted(found, key=lambda hip: hip.pose.side is Side.RIGHT)
+
+
+def _share_shape(hips: Sequence[FoundHip], images: Sequence[FitImage]) -> list[FoundHip]:
+    """Fit both hips of a person again, each expecting the other's shape; the surer one leads."""
+    result = list(hips)
+    leads = int(np.argmax([hip.gain for hip in hips]))
+    for number in (1 - leads, leads):
+        other = result[1 - number].pose
+        start = result[number].pose
+        if number != leads:
+            start = HipPose(start.side, np.array(other.weights), start.turns, start.pivots)
+        pose = fit_hip(start, images, AGAIN, other)
+        result[number] = FoundHip(pose, judge(pose, images))
+    return result
+
+
+def _region_errors(pose: HipPose, frame: BoneFrame, evidence: Evidence) -> dict[str, float]:
+    sure = evidence.sure
+    if frame.bone == "femur":
+        region = name_regions(frame, evidence.points - 0.5 * evidence.normals)
+        names = {name: region == n + 1 for n, name in enumerate(FEMUR_REGIONS)}
+    else:
+        away = np.linalg.norm(evidence.points - frame.head_center_mm, axis=1)
+        names = {"acetabulum": away < frame.head_radius_mm + 20}
+    errors = {}
+    for name, here in names.items():
+        chosen = here & sure
+        if chosen.sum() >= 8:
+            errors[name] = float(np.sqrt((evidence.offset[chosen] ** 2).mean()))
+    return errors
+
+
+def _doubt(pose: HipPose, evidence: dict[str, Evidence], gain: float, rms: float) -> str:
+    """Say why a fit is not to be trusted; empty where it is."""
+    femur = evidence["femur"]
+    center = pose.pivots[0]
+    near = np.linalg.norm(femur.points - center, axis=1) < 32
+    shown = float((near & femur.sure & (np.abs(femur.offset) < 2.5)).sum() / max(near.sum(), 1))
+    atypical = float(np.sqrt((pose.weights**2).mean()))
+    if gain < TRUSTED_GAIN:
+        return f"the images' edges hardly support a hip here (gain {gain:.2f}, needs {TRUSTED_GAIN})"
+    if shown < LEAST_SHOWN:
+        return (
+            f"only {100 * shown:.0f} % of the femoral head's surface is clearly seen (needs {100 * LEAST_SHOWN:.0f} %)"
+        )
+    if rms > MOST_RMS_MM:
+        return f"surface and edges lie {rms:.1f} mm apart (at most {MOST_RMS_MM} mm)"
+    if atypical > MOST_ATYPICAL:
+        return f"the shape is unlike adult hips ({atypical:.1f} SD)"
+    return ""
+
+
+def build_frames(
+    pose: HipPose, images: Sequence[FitImage], series: Series, gain: float, how: str = "shape model found automatically"
+) -> list[BoneFrame]:
+    """Turn a fitted pose into frames of femur and hip bone."""
+    evidence = gather_evidence(pose, images, "fine", 1600)
+    femur = pose.vertices("femur")
+    center, radius = head_sphere(femur)
+    marks = landmarks(femur)
+    del marks["head_center"]
+    errors = {
+        bone: float(np.sqrt((e.offset[e.sure] ** 2).mean())) if e.sure.sum() >= 20 else float("inf")
+        for bone, e in evidence.items()
+    }
+    doubt = _doubt(pose, evidence, gain, errors["femur"])
+    frames = []
+    for bone in BONES:
+        reason = f"{how} (gain {gain:.2f}, fit {errors[bone]:.2f} mm)"
+        frame = BoneFrame(
+            bone=bone,
+            joint=Joint.HIP,
+            side=pose.side,
+            series_uid=series.uid,
+            frame_of_reference_uid=series.volume.grid.frame_of_reference_uid,
+            head_center_mm=center,
+            head_radius_mm=radius,
+            axes=axes(femur),
+            landmarks=dict(marks),
+            vertices=pose.vertices(bone),
+            faces=pose.faces(bone),
+            fit_rms_mm=errors[bone],
+            trusted=not doubt,
+            reason=f"{reason}; {doubt}" if doubt else reason,
+        )
+        object.__setattr__(frame, "region_rms_mm", _region_errors(pose, frame, evidence[bone]))
+        frames.append(frame)
+    return frames

@@ -1,0 +1,49 @@
+"""The side an image shows, against the side its tags name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from marrowmap.anatomy.bone_frame import BoneFrame
+from marrowmap.errors import GeometryError
+from marrowmap.ingest.exam import Series
+from marrowmap.values import Side
+
+
+def image_side(series: Series, frames: Sequence[BoneFrame]) -> Side | None:
+    """Read from the bones found which side a series shows, and compare it with what its tags say.
+
+    The shape itself tells the sides apart: seen from the front, trochanter and shaft lie lateral of the head.
+
+    Parameters
+    ----------
+    series : Series
+    frames : sequence of BoneFrame
+        Of this frame of reference; only trusted ones count.
+
+    Returns
+    -------
+    Side or None
+        None where both hips or none are in view.
+
+    Raises
+    ------
+    GeometryError
+        If the series shows only the side its tags do not name.
+    """
+    grid = series.volume.grid
+    shown = {
+        frame.side
+        for frame in frames
+        if frame.trusted and frame.bone == "femur" and bool(grid.contains(frame.head_center_mm, margin_mm=-5.0))
+    }
+    if len(shown) != 1:
+        return None
+    side = next(iter(shown))
+    if series.side is not None and series.side is not side:
+        name = series.description or series.uid
+        raise GeometryError(
+            f"series {name!r}: its tags say {series.side.value} ({series.side_reason}) but the image shows a "
+            f"{side.value} hip: correct the laterality tag or the orientation, then run again"
+        )
+    return side

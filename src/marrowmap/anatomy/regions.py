@@ -1,0 +1,163 @@
+"""Regions of the proximal femur and the acetabulum, defined once in bone coordinates (contract.md)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+from numpy.typing import NDArray
+
+from marrowmap.anatomy.bone_frame import BoneFrame
+from marrowmap.anatomy.hip_pose import vertex_normals
+from marrowmap.errors import GeometryError
+from marrowmap.image import Grid
+from marrowmap.image import LabelMap
+from marrowmap.image import Mask
+from marrowmap.image.voxelize import voxelize
+
+FEMUR_REGIONS = (
+    "femoral_head",
+    "femoral_neck",
+    "intertrochanteric",
+    "greater_trochanter",
+    "lesser_trochanter",
+    "femoral_shaft",
+)
+"""In the order of their label numbers, from 1; together the proximal femur."""
+
+HEAD_ENDS_AT_RADII = 0.62
+"""Where the neck leaves the head's sphere, along the neck axis."""
+SHAFT_BELOW_TIP_MM = 12.0
+ACETABULUM_REACH_MM = 20.0
+"""Hip bone this close to the head's sphere is acetabulum."""
+LESSER_TROCHANTER_OUT = 0.68
+"""The lesser trochanter begins at this share of its tip's distance from the shaft axis."""
+
+
+def name_regions(frame: BoneFrame, points: ArrayLike) -> NDArray[np.uint16]:
+    """Say in which region of the femur points lie, given that they lie in the femur.
+
+    Parameters
+    ----------
+    frame : BoneFrame
+        Of a femur.
+    points : array_like, shape (..., 3)
+        LPS mm.
+
+    Returns
+    -------
+    array of uint16, shape (...)
+        Place in :data:`FEMUR_REGIONS` plus 1.
+    """
+    where = np.asarray(points, np.float64)
+    marks = frame.landmarks
+    shaft = marks["shaft_distal"] - marks["neck_shaft_corner"]
+    shaft = shaft / np.linalg.norm(shaft)
+    anterior = frame.axes[:, 2]
+    lateral = np.cross(shaft, anterior)
+    lateral /= np.linalg.norm(lateral)
+    if lateral @ frame.axes[:, 0] < 0:
+        lateral = -lateral
+
+    plane_point, plane_normal = frame.intertrochanteric_plane
+    from_saddle = where - marks["saddle"]
+    outward, upward = from_saddle @ lateral, -(from_saddle @ shaft)
+    along_neck = frame.to_bone(where)[..., 0]
+    away = np.linalg.norm(where - frame.head_center_mm, axis=-1)
+    below_tip = (where - marks["lesser_trochanter_tip"]) @ shaft
+    below_edge = (where - marks["lesser_trochanter_upper"]) @ shaft
+
+    on_axis = where - marks["neck_shaft_corner"]
+    across = on_axis - (on_axis @ shaft)[..., None] * shaft
+    tip = marks["lesser_trochanter_tip"] - marks["neck_shaft_corner"]
+    tip = tip - (tip @ shaft) * shaft
+    out = np.linalg.norm(across, axis=-1)
+    toward = (across @ tip) / np.maximum(out * np.linalg.norm(tip), 1e-9)
+
+    result = np.full(where.shape[:-1], FEMUR_REGIONS.index("intertrochanteric") + 1, np.uint16)
+    proximal = (where - plane_point) @ plane_normal < 0
+    result[proximal] = FEMUR_REGIONS.index("femoral_neck") + 1
+    lesser = (toward > np.cos(np.radians(55))) & (out > LESSER_TROCHANTER_OUT * np.linalg.norm(tip))
+    lesser &= (below_edge > 0) & (below_tip < SHAFT_BELOW_TIP_MM) & ~proximal
+    result[lesser] = FEMUR_REGIONS.index("lesser_trochanter") + 1
+    # The greater trochanter's base runs from the saddle down and outward at 45 degrees to the shaft.
+    result[(outward > 0) & (upward > -outward)] = FEMUR_REGIONS.index("greater_trochanter") + 1
+    result[~proximal & (below_tip >= SHAFT_BELOW_TIP_MM)] = FEMUR_REGIONS.index("femoral_shaft") + 1
+    radius = frame.head_radius_mm
+    head = proximal & (along_neck < HEAD_ENDS_AT_RADII * radius) & (away < 1.25 * radius)
+    result[head] = FEMUR_REGIONS.index("femoral_head") + 1
+    return result
+
+
+def _require_frame(frame: BoneFrame, grid: Grid) -> None:
+    if frame.frame_of_reference_uid != grid.frame_of_reference_uid:
+        raise GeometryError("the bone and the image have different frames of reference: register them first")
+
+
+def bone_mask(frame: BoneFrame, grid: Grid) -> Mask:
+    """Set the voxels of `grid` whose centers lie in the bone, cortex included."""
+    _require_frame(frame, grid)
+    return voxelize(frame.vertices, frame.faces, grid)
+
+
+def region_labels(frame: BoneFrame, grid: Grid) -> LabelMap:
+    """Paint the bone's regions on a grid, cortex included.
+
+    Parameters
+    ----------
+    frame : BoneFrame
+        A femur (labels 1–6, see :data:`FEMUR_REGIONS`) or a hip bone (label 1, ``acetabulum``).
+    grid : Grid
+        Any grid of the same frame of reference.
+
+    Raises
+    ------
+    GeometryError
+        If frame and grid have different frames of reference.
+    """
+    inside = bone_mask(frame, grid).array
+    labels = np.zeros(grid.shape, np.uint16)
+    points = grid.to_world(np.argwhere(inside))
+    if frame.bone == "femur":
+        labels[inside] = name_regions(frame, points)
+        return LabelMap(grid, labels, {n + 1: name for n, name in enumerate(FEMUR_REGIONS)})
+    away = np.linalg.norm(points - frame.head_center_mm, axis=1)
+    labels[inside] = away < frame.head_radius_mm + ACETABULUM_REACH_MM
+    return LabelMap(grid, labels, {1: "acetabulum"})
+
+
+def marrow_mask(frame: BoneFrame, grid: Grid, cortex_mm: float = 2.0) -> Mask:
+    """Set the voxels whose centers lie at least about `cortex_mm` (true mm, whatever the voxels) below the surface."""
+    _require_frame(frame, grid)
+    inward = frame.vertices - cortex_mm * vertex_normals(frame.vertices, frame.faces)
+    return voxelize(inward, frame.faces, grid) & voxelize(frame.vertices, frame.faces, grid)
+
+
+def joint_capsule_mask(femur: BoneFrame, hip_bone: BoneFrame | None, grid: Grid) -> Mask:
+    """Set the voxels around head and neck, outside the bones, in which joint fluid is looked for.
+
+    The capsule reaches from the socket's rim to the intertrochanteric line: here a shell around the head and a sleeve
+    around the neck, cut by the intertrochanteric plane.
+
+    Parameters
+    ----------
+    femur : BoneFrame
+    hip_bone : BoneFrame or None
+        Taken out where given.
+    grid : Grid
+    """
+    _require_frame(femur, grid)
+    points = grid.points()
+    neck, superior, anterior = np.moveaxis(femur.to_bone(points), -1, 0)
+    radius = femur.head_radius_mm
+    away = np.sqrt(neck**2 + superior**2 + anterior**2)
+    # Deep in the socket only the joint space belongs to it; toward the neck the capsule stands off further.
+    reach = radius + 4.5 + 5.0 * np.clip(neck / radius + 0.3, 0, 1)
+    shell = away < reach
+    sleeve = (neck > 0) & (np.hypot(superior, anterior) < radius + 6.0)
+    plane_point, plane_normal = femur.intertrochanteric_plane
+    proximal = (points - plane_point) @ plane_normal < 0
+    # The fossa behind the greater trochanter is outside the capsule.
+    medial = (points - femur.landmarks["saddle"]) @ femur.axes[:, 0] < 4.0
+    capsule = Mask(grid, (shell | sleeve) & proximal & medial)
+    capsule = capsule - voxelize(femur.vertices, femur.faces, grid)
+    return capsule if hip_bone is None else capsule - voxelize(hip_bone.vertices, hip_bone.faces, grid)

@@ -1,0 +1,247 @@
+"""Bone frames from what a user hands in: a mask of the femur, or three points."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
+
+from marrowmap.anatomy.bone_frame import BoneFrame
+from marrowmap.anatomy.hip_fit import COARSE
+from marrowmap.anatomy.hip_fit import FINE
+from marrowmap.anatomy.hip_fit import FitImage
+from marrowmap.anatomy.hip_fit import fit_hip
+from marrowmap.anatomy.hip_fit import judge
+from marrowmap.anatomy.hip_pose import HipPose
+from marrowmap.anatomy.hip_pose import side_shape
+from marrowmap.anatomy.hip_pose import vertex_normals
+from marrowmap.anatomy.hips import build_frames
+from marrowmap.anatomy.laterality import image_side
+from marrowmap.anatomy.shape_model import landmarks
+from marrowmap.errors import GeometryError
+from marrowmap.errors import InputError
+from marrowmap.image import Mask
+from marrowmap.ingest.exam import Series
+from marrowmap.values import Side
+
+_MARKS = ("head_center", "greater_trochanter_tip", "lesser_trochanter_tip")
+
+
+def _seat_on_points(side: Side, points: NDArray[np.float64]) -> tuple[HipPose, float]:
+    """Turn the mean hip of a side onto three points; also the root mean square distance left, mm."""
+    shape = side_shape("femur", side)
+    marks = landmarks(shape.mean)
+    model = np.stack([marks[name] for name in _MARKS])
+    turn, _ = Rotation.align_vectors(points - points[0], model - model[0], weights=[np.inf, 1.0, 1.0])
+    left = turn.apply(model - model[0]) - (points - points[0])
+    pose = HipPose(side, np.zeros(26), np.tile(turn.as_rotvec(), (2, 1)), np.tile(points[0], (2, 1)))
+    return pose, float(np.sqrt((left**2).sum(axis=1).mean()))
+
+
+def _fitting_sides(points: NDArray[np.float64]) -> list[tuple[float, Side, HipPose]]:
+    """Both sides' poses on the points, the one that turns the body less first."""
+    ranked = []
+    for side in Side:
+        pose, left = _seat_on_points(side, points)
+        ranked.append((float(np.linalg.norm(pose.turns[0])) + left / 30.0, side, pose))
+    return sorted(ranked, key=lambda entry: entry[0])
+
+
+def frames_from_points(points: ArrayLike, series: Series, side: Side | None = None) -> tuple[BoneFrame, ...]:
+    """Start the fit from three clicked points.
+
+    Parameters
+    ----------
+    points : array_like, shape (3, 3)
+        LPS mm: femoral head center, tip of the greater trochanter, tip of the lesser trochanter.
+    series : Series
+        The image to fit to.
+    side : Side, optional
+        Must agree with the points: trochanters lie lateral of the head.
+
+    Returns
+    -------
+    tuple of BoneFrame
+        ``femur`` and ``hip_bone``.
+
+    Raises
+    ------
+    InputError
+        If the points cannot be those of a hip.
+    GeometryError
+        If they lie outside the image or belong to the other side.
+    """
+    clicked = np.asarray(points, np.float64)
+    if clicked.shape != (3, 3) or not np.isfinite(clicked).all():
+        raise InputError("--points needs three points of three numbers (head center, greater and lesser trochanter)")
+    if not series.volume.grid.contains(clicked[0]):
+        raise GeometryError(f"the head center {clicked[0].round(1).tolist()} lies outside {series.description!r}")
+    reach = np.linalg.norm(clicked[1:] - clicked[0], axis=1)
+    if reach.min() < 25 or reach.max() > 110:
+        raise InputError(
+            f"the trochanters lie {reach[0]:.0f} and {reach[1]:.0f} mm from the head center, not 25–110 mm: check the "
+            "order (head center, greater trochanter, lesser trochanter) and that the points are LPS mm"
+        )
+    shown = Side.LEFT if clicked[1, 0] > clicked[0, 0] else Side.RIGHT
+    wanted = side or series.side
+    if wanted is not None and wanted is not shown:
+        raise GeometryError(
+            f"series {series.description!r}: {wanted.value} is asked for, but the points are those of a {shown.value} "
+            "hip (the greater trochanter lies lateral of the head): check side and points"
+        )
+    pose, _ = _seat_on_points(shown, clicked)
+    # The hip bone turns little with the thigh: start it upright.
+    pose = HipPose(shown, pose.weights, np.stack([pose.turns[0], np.zeros(3)]), pose.pivots)
+    images = [FitImage.of(series.volume)]
+    fitted = fit_hip(pose, images, (*COARSE, *FINE))
+    frames = build_frames(fitted, images, series, judge(fitted, images), "shape model started from three points")
+    image_side(series, frames)
+    return tuple(frames)
+
+
+def _boundary(mask: Mask) -> NDArray[np.float64]:
+    """Points midway between set voxels and their unset neighbors within the image, LPS mm, shape (n, 3)."""
+    found = []
+    for axis in range(3):
+        for step in (1, -1):
+            here = np.argwhere(mask.array).astype(float)
+            there = here.astype(int)
+            there[:, axis] += step
+            valid = (there[:, axis] >= 0) & (there[:, axis] < mask.array.shape[axis])
+            here, there = here[valid], there[valid]
+            out = ~mask.array[tuple(there.T)]
+            edge = here[out]
+            edge[:, axis] += 0.5 * step
+            found.append(edge)
+    return mask.grid.to_world(np.concatenate(found))
+
+
+def _fit_to_surface(pose: HipPose, target: NDArray[np.float64], mask: Mask) -> tuple[HipPose, float]:
+    """Fit the femur to surface points (iterated closest points with the shape model); also the error left, mm."""
+    tree = cKDTree(target)
+    shape = side_shape("femur", pose.side)
+    chosen = np.arange(0, len(shape.mean), 2)
+    left = np.inf
+    for round_number in range(40):
+        modes = 0 if round_number < 8 else (6 if round_number < 16 else 26)
+        vertices = pose.vertices("femur")
+        normals = vertex_normals(vertices, pose.faces("femur"))[chosen]
+        points = vertices[chosen]
+        within = mask.grid.contains(points, margin_mm=0.5 * float(mask.grid.spacing.max()))
+        away, nearest = tree.query(points)
+        use = within & (away < (25 if round_number < 8 else 10))
+        if use.sum() < 60:
+            break
+        delta = target[nearest] - points
+        # Points of the mask the model does not reach pull too, so that the femur cannot hide within it.
+        offset = (delta * normals).sum(axis=1)
+        turn = Rotation.from_rotvec(pose.turns[0]).as_matrix()
+        slope = np.concatenate(
+            [
+                np.einsum("knc,nc->nk", shape.modes[:modes, chosen], normals @ turn),
+                np.cross(points - pose.pivots[0], normals),
+                normals,
+            ],
+            axis=1,
+        )[use]
+        weight = 400.0 / use.sum() / np.maximum(1.0, np.abs(offset[use]) / 3.0)
+        matrix = slope.T @ (slope * weight[:, None])
+        goal = slope.T @ (weight * offset[use])
+        matrix[:modes, :modes] += np.eye(modes)
+        goal[:modes] -= pose.weights[:modes]
+        matrix[modes:, modes:] += np.diag([20.0, 20.0, 20.0, 1e-4, 1e-4, 1e-4])
+        solved = np.linalg.solve(matrix, goal)
+        step = np.zeros(38)
+        step[:modes] = solved[:modes]
+        step[26:32] = solved[modes:]
+        step[32:35] = 0.0
+        step[35:38] = solved[modes + 3 :]
+        pose = pose.moved(step)
+        left = float(np.sqrt((np.minimum(np.abs(offset[use]), 8.0) ** 2).mean()))
+    inside = pose.vertices("femur")
+    reached = cKDTree(inside).query(target)[0]
+    return pose, float(np.hypot(left, 0.5 * np.percentile(reached, 80)))
+
+
+def frames_from_mask(mask: Mask, series: Series, side: Side | None = None) -> tuple[BoneFrame, ...]:
+    """Lay frames through a femur someone drew.
+
+    The femur follows the mask alone; the hip bone comes from the shape and the seat of the head, and is fitted to the
+    image only where it is one that shows it.
+
+    Parameters
+    ----------
+    mask : Mask
+        Proximal femur, whole or cut by the edge of the image, on the grid of the series.
+    series : Series
+    side : Side, optional
+        Must agree with the shape.
+
+    Returns
+    -------
+    tuple of BoneFrame
+        ``femur`` and ``hip_bone``.
+
+    Raises
+    ------
+    InputError
+        If the mask is empty or not the size of a proximal femur.
+    GeometryError
+        If mask and series lie on different grids, or the shape is that of the other side.
+    """
+    series.volume.grid.require_same(mask.grid)
+    parts, count = ndimage.label(mask.array)
+    if not count:
+        raise InputError("the bone mask is empty: draw the proximal femur in it")
+    sizes = np.bincount(parts.ravel())[1:]
+    whole = Mask(mask.grid, parts == 1 + int(np.argmax(sizes)))
+    if not 20.0 < whole.volume_ml < 900.0:
+        raise InputError(f"the bone mask holds {whole.volume_ml:.0f} mL, a proximal femur 20–900 mL: check the mask")
+    surface = _boundary(whole)
+    tried = []
+    for candidate in Side:
+        best = None
+        for start in _starts(candidate, surface):
+            fitted, left = _fit_to_surface(start, surface, whole)
+            if best is None or left < best[0]:
+                best = (left, fitted)
+        assert best is not None  # there is at least one start
+        tried.append((best[0], candidate, best[1]))
+    tried.sort(key=lambda entry: entry[0])
+    left, shown, pose = tried[0]
+    wanted = side or series.side
+    if wanted is not None and wanted is not shown and tried[1][0] > 1.15 * left:
+        raise GeometryError(
+            f"series {series.description!r}: {wanted.value} is asked for, but the mask has the shape of a "
+            f"{shown.value} femur: check the side and the mask's orientation"
+        )
+    if wanted is not None:
+        left, shown, pose = next(entry for entry in tried if entry[1] is wanted)
+    images = [FitImage.of(series.volume)]
+    gain = judge(pose, images)
+    frames = []
+    for frame in build_frames(pose, images, series, gain, "shape model fitted to the mask given"):
+        doubt = "" if left <= 3.5 else f"; the mask does not fit a femur ({left:.1f} mm)"
+        changes = {"fit_rms_mm": left, "trusted": not doubt, "reason": f"shape model fitted to the mask given{doubt}"}
+        for name, value in changes.items():
+            object.__setattr__(frame, name, value)
+        frames.append(frame)
+    return tuple(frames)
+
+
+def _starts(side: Side, surface: NDArray[np.float64]) -> list[HipPose]:
+    """Several poses around the top of a femur's surface: the head lies medial of its upper end."""
+    top = surface[:, 2].max()
+    upper = surface[surface[:, 2] > top - 60]
+    medial = upper[:, 0] * side.sign
+    edge = np.percentile(medial, 2)
+    starts = []
+    for down in (22.0, 38.0):
+        for depth in (-8.0, 8.0):
+            near = upper[medial < edge + 30]
+            center = np.array([(edge + 24.0) * side.sign, near[:, 1].mean() + depth, top - down])
+            starts.append(HipPose.at(side, center))
+    return starts
