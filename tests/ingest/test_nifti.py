@@ -55,6 +55,11 @@ def test_laterality_in_a_sidecar(tmp_path, side):
     assert read_exam([write(tmp_path, STIR | {"Laterality": side})]).series[0].side is Side.LEFT
 
 
+def test_the_side_in_a_bids_name(tmp_path):
+    write(tmp_path, STIR, name="sub-1_hemi-R_STIR.nii.gz")
+    assert read_exam([tmp_path]).series[0].side is Side.RIGHT
+
+
 def test_contradicting_sides_in_a_sidecar(tmp_path):
     with pytest.raises(GeometryError, match="sides contradict"):
         read_exam([write(tmp_path, STIR | {"Laterality": "L", "SeriesDescription": "right hip"})])

@@ -327,6 +327,7 @@ def test_a_series_at_a_tilt_is_refused(tmp_path):
         read_exam([tmp_path])
 
 
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")  # that is the point
 def test_harmful_text_in_tags_is_only_text(tmp_path):
     write_series(
         tmp_path,
@@ -352,6 +353,16 @@ def test_missing_frame_of_reference_is_nobody_elses(tmp_path):
 def test_announced_images_that_are_not_there_are_noted(tmp_path):
     write_series(tmp_path, ImagesInAcquisition=8)
     assert "announces 8 images, 5 are here" in read_exam([tmp_path]).notes[0]
+
+
+def test_every_other_slice_lost_is_noted(tmp_path):
+    write_series(tmp_path, step=7.0, SpacingBetweenSlices=3.5)
+    assert "(0018,0088) Spacing Between Slices says 3.5 mm" in read_exam([tmp_path]).notes[0]
+
+
+def test_a_gap_stated_as_spacing_is_no_reason_to_doubt(tmp_path):
+    write_series(tmp_path, step=3.5, SpacingBetweenSlices=0.5)
+    assert read_exam([tmp_path]).notes == ()
 
 
 def test_burned_in_text_is_noted(tmp_path):

@@ -26,6 +26,7 @@ def frame(number, position, orientation=(1.0, 0, 0, 0, 1, 0), **changes):
         "size": (4, 3),
         "image_type": (),
         "stack": "",
+        "frame_of_reference": "1.2",
         "thickness": 3.0,
     }
     return Frame(**(values | changes))
@@ -47,7 +48,7 @@ def test_any_oblique_stack_in_any_order_is_placed(count, step, angles, chance):
     frames = stack(count, step, (*axes[:, 0], *axes[:, 1]), origin=(5.0, -7.0, 9.0))
     shuffled = list(frames)
     chance.shuffle(shuffled)
-    ordered, grid = order_slices(shuffled, "1.2")
+    ordered, grid = order_slices(shuffled)
     assert ordered == tuple(frames)
     assert grid.shape == (4, 3, count)
     assert grid.spacing == pytest.approx([0.5, 0.8, step])
@@ -60,17 +61,17 @@ def test_a_missing_slice_is_never_passed_over(count, data):
     frames = stack(count)
     del frames[data.draw(st.integers(1, count - 2))]
     with pytest.raises(InputError, match="missing"):
-        order_slices(frames, "")
+        order_slices(frames)
 
 
 def test_rounded_positions_are_even():
     frames = [frame(n, (0, 0, round(n * 3.9996, 3))) for n in range(24)]
-    assert order_slices(frames, "")[1].spacing[2] == pytest.approx(3.9996, abs=1e-4)
+    assert order_slices(frames)[1].spacing[2] == pytest.approx(3.9996, abs=1e-4)
 
 
 def test_thickness_is_not_spacing():
     frames = stack(5, step=4.0, thickness=3.0)
-    assert order_slices(frames, "")[1].spacing[2] == pytest.approx(4.0)
+    assert order_slices(frames)[1].spacing[2] == pytest.approx(4.0)
     assert common_thickness(frames) == 3.0
     assert common_thickness(stack(3, thickness=None)) is None
 
@@ -84,6 +85,7 @@ def test_thickness_is_not_spacing():
         {"size": (8, 3)},
         {"spacing": (0.6, 0.8)},
         {"stack": "2"},
+        {"frame_of_reference": "1.3"},
         {"temporal": 2.0},
         {"acquisition": 2.0},
         {"b_value": 800.0},

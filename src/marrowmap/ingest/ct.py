@@ -80,7 +80,7 @@ def read(headers: Sequence[Header]) -> tuple[list[Series], list[LeftOut]]:
             instance_uids=tuple(frame.instance_uid for frame in found.frames),
             frame_numbers=tuple(frame.number for frame in found.frames),
             slice_thickness_mm=common_thickness(found.frames),
-            body_part=found.header.text("BodyPartExamined"),
+            body_part=found.header.body_part,
         )
         for found in volumes
     ]

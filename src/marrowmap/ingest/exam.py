@@ -58,13 +58,15 @@ class Series:
     uid : str
         Series Instance UID, or a name made from the file for NIfTI.
     volume : Volume
-        Slices lie along the third index axis in the order of rising position along the slice normal.
+        From DICOM, slices lie along the third index axis in the order of rising position along the slice normal;
+        from NIfTI the axes are the file's (``volume.grid.slice_axis`` tells which one is the slice's).
     modality : str
         DICOM modality, ``MR`` or ``CT``.
     sequence, sequence_reason
         What it is and which tags said so.
     side, side_reason
-        The one side it shows, or None where it shows both or does not say.
+        The one side its tags and descriptions name, or None where they name both or none. An exam of one hip may
+        well show both in the image.
     files : tuple of Path
         The file of each slice (classic), the one file (enhanced, NIfTI).
     instance_uids : tuple of str

@@ -30,6 +30,7 @@ _GROUPS = {
     "ImageOrientationPatient": ("PlaneOrientationSequence",),
     "PixelSpacing": ("PixelMeasuresSequence",),
     "SliceThickness": ("PixelMeasuresSequence",),
+    "SpacingBetweenSlices": ("PixelMeasuresSequence",),
     "RescaleSlope": ("PixelValueTransformationSequence", "CTPixelValueTransformationSequence"),
     "RescaleIntercept": ("PixelValueTransformationSequence", "CTPixelValueTransformationSequence"),
     "EffectiveEchoTime": ("MREchoSequence",),
@@ -160,6 +161,10 @@ class Frame:
         Between columns, between rows.
     size : tuple of 2 int
         Columns, rows.
+    frame_of_reference : str
+        Its UID; where that is absent the series is its own frame, never another's.
+    stated_spacing : float or None
+        (0018,0088); only compared with the positions, never used in their place.
     """
 
     file: Path
@@ -177,6 +182,8 @@ class Frame:
     repetition_time: float | None
     inversion_time: float | None
     flip_angle: float | None
+    frame_of_reference: str
+    stated_spacing: float | None
     stack: str
     temporal: float | None
     acquisition: float | None
@@ -238,9 +245,11 @@ class Header:
         return ""
 
     @property
-    def transfer_syntax(self) -> str:
-        """Transfer Syntax UID, empty where absent."""
-        return self._meta("TransferSyntaxUID")
+    def body_part(self) -> str:
+        """Body part as a word, else the meaning of the anatomic region's code; empty where neither is stated."""
+        stated = self.text("BodyPartExamined")
+        regions = self.frame_value(0, "AnatomicRegionSequence")
+        return stated or ("" if regions is None else get_text(regions[0], "CodeMeaning"))
 
     def _meta(self, keyword: str) -> str:
         meta = getattr(self.dataset, "file_meta", None)
@@ -303,6 +312,7 @@ class Header:
                 "RescaleSlope",
                 "RescaleIntercept",
                 "SliceThickness",
+                "SpacingBetweenSlices",
                 "EffectiveEchoTime",
                 "EchoTime",
                 "RepetitionTime",
@@ -344,6 +354,8 @@ class Header:
             repetition_time=number["RepetitionTime"],
             inversion_time=inversion,
             flip_angle=number["FlipAngle"],
+            frame_of_reference=safe_uid(self.text("FrameOfReferenceUID")) or self.series_uid,
+            stated_spacing=number["SpacingBetweenSlices"],
             stack=one_line(str(self.frame_value(index, "StackID") or "")),
             temporal=_first(number["TemporalPositionIndex"], number["TemporalPositionIdentifier"]),
             acquisition=_first(number["FrameAcquisitionNumber"], number["AcquisitionNumber"]),

@@ -121,7 +121,7 @@ def _to_series(found: SeriesVolume, echo_count: int) -> Series:
         echo_time_ms=first.echo_time,
         inversion_time_ms=first.inversion_time,
         field_strength_t=header.number("MagneticFieldStrength"),
-        body_part=header.text("BodyPartExamined"),
+        body_part=header.body_part,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from marrowmap.ingest.mr import require_magnitude_values
 from marrowmap.ingest.sequence import Physics
 from marrowmap.ingest.sequence import recognize
 from marrowmap.ingest.slices import MIN_SLICES
+from marrowmap.values import Side
 
 SIDECAR_EXAMPLE = (
     '{"Modality": "MR", "ScanningSequence": "SE", "RepetitionTime": 4.0, "EchoTime": 0.04, "InversionTime": 0.15}'
@@ -99,6 +101,9 @@ def _times_ms(sidecar: Sidecar) -> tuple[dict[str, float | None], str]:
 
 def _claims(sidecar: Sidecar) -> list[SideClaim]:
     claims = []
+    entity = re.search(r"(?:^|_)hemi-([LR])(?=[_.])", sidecar.path.name)
+    if entity is not None:
+        claims.append(SideClaim("file name", Side.LEFT if entity.group(1) == "L" else Side.RIGHT, entity.group(0)))
     for key in ("Laterality", "ImageLaterality", "FrameLaterality"):
         letter = sidecar.text(key).upper()
         said = side_in_text(letter.title()) if len(letter) > 1 else side_in_text(f"{letter} hip" if letter else "")

@@ -65,6 +65,7 @@ def _contrast(frame: Frame) -> Hashable:
         _rounded(frame.inversion_time, 1),
         tuple(sorted(_CONTRAST_WORDS.intersection(frame.image_type))),
         frame.stack,
+        frame.frame_of_reference,
     )
 
 
@@ -116,8 +117,9 @@ def count_orientations(frames: Sequence[Frame]) -> int:
 def split_stacks(frames: Sequence[Frame]) -> list[list[Frame]]:
     """Split the frames of one series into those that make one volume each.
 
-    By size, pixel spacing, echo time, inversion time, image type, stack and orientation; where several frames still
-    lie at one place, also by temporal position, acquisition number, trigger time, b-value or flip angle.
+    By size, pixel spacing, echo time, inversion time, image type, stack, frame of reference and orientation; where
+    several frames still lie at one place, also by temporal position, acquisition number, trigger time, b-value or
+    flip angle.
 
     Returns
     -------
@@ -165,7 +167,7 @@ def _check_steps(depths: NDArray[np.float64]) -> None:
     )
 
 
-def order_slices(frames: Sequence[Frame], frame_of_reference_uid: str) -> tuple[tuple[Frame, ...], Grid]:
+def order_slices(frames: Sequence[Frame]) -> tuple[tuple[Frame, ...], Grid]:
     """Sort the frames of one volume along their normal and place them.
 
     Space: k rises with position along the slice normal (column direction x row direction); the distance between
@@ -204,7 +206,7 @@ def order_slices(frames: Sequence[Frame], frame_of_reference_uid: str) -> tuple[
     affine[:3, 1] = np.cross(normal, along) * first.spacing[1]
     affine[:3, 2] = normal * (depths[-1] - depths[0]) / (len(ordered) - 1)
     affine[:3, 3] = origin
-    return ordered, Grid((*first.size, len(ordered)), affine, frame_of_reference_uid)
+    return ordered, Grid((*first.size, len(ordered)), affine, first.frame_of_reference)
 
 
 def common_thickness(frames: Sequence[Frame]) -> float | None:

@@ -17,7 +17,6 @@ from marrowmap.ingest.header import Frame
 from marrowmap.ingest.header import Header
 from marrowmap.ingest.header import as_number
 from marrowmap.ingest.header import get_value
-from marrowmap.ingest.header import safe_uid
 from marrowmap.ingest.header import tag_label
 from marrowmap.ingest.laterality import SideClaim
 from marrowmap.ingest.laterality import claims_in_header
@@ -25,12 +24,13 @@ from marrowmap.ingest.laterality import combine_sides
 from marrowmap.ingest.left_out import LeftOut
 from marrowmap.ingest.left_out import Weight
 from marrowmap.ingest.pixels import read_values
+from marrowmap.ingest.slices import common_thickness
 from marrowmap.ingest.slices import count_orientations
 from marrowmap.ingest.slices import order_slices
 from marrowmap.ingest.slices import split_stacks
 from marrowmap.values import Side
 
-_NOT_SLICES = {"LOCALIZER", "PROJECTION IMAGE", "PROJECTION", "SCREEN SAVE", "SCREENSHOT"}
+_NOT_SLICES = {"LOCALIZER", "MOSAIC", "PROJECTION IMAGE", "PROJECTION", "SCREEN SAVE", "SCREENSHOT"}
 
 Finish = Callable[[Sequence[Frame], NDArray[np.float32], NDArray[np.bool_]], NDArray[np.float32]]
 """A modality's own check of the values: (frames, values, padding) to the values to use; raises InputError."""
@@ -99,14 +99,28 @@ def _check_kind(frames: Sequence[Frame]) -> None:
         )
 
 
-def _read_stack(stack: Sequence[Frame], header: Header, unit: str, finish: Finish) -> tuple[tuple[Frame, ...], Volume]:
-    # Where the frame of reference is not stated the series is its own frame, never another's.
-    frame_of_reference = safe_uid(header.text("FrameOfReferenceUID")) or header.series_uid
+def _read_stack(stack: Sequence[Frame], unit: str, finish: Finish) -> tuple[tuple[Frame, ...], Volume]:
     if len(stack) == 1:
         read_values(stack)  # a broken file says more than a lone slice
-    ordered, grid = order_slices(stack, frame_of_reference)
+    ordered, grid = order_slices(stack)
     values, padding = read_values(ordered)
     return ordered, Volume(grid, finish(ordered, values, padding), unit)
+
+
+def _thinned(name: str, volume: Volume, frames: Sequence[Frame]) -> list[LeftOut]:
+    """Say where slices lie much further apart than the header states: every other one may be missing.
+
+    Some scanners state the gap alone; less than the thickness is therefore no statement on the distance.
+    """
+    stated, thickness = abs(frames[0].stated_spacing or 0.0), common_thickness(frames) or 0.0
+    found = float(volume.grid.spacing[2])
+    if stated <= 0 or stated < 0.9 * thickness or found < 1.5 * stated:
+        return []
+    text = (
+        f"{name}: slices lie {found:.3g} mm apart, {tag_label('SpacingBetweenSlices')} says {stated:.3g} mm: "
+        "slices between them may be missing"
+    )
+    return [LeftOut(Weight.OTHER, text)]
 
 
 def _claims(frames: Sequence[Frame], by_file: dict[Path, Header]) -> list[SideClaim]:
@@ -169,14 +183,14 @@ def read_volumes(headers: Sequence[Header], unit: str, finish: Finish) -> tuple[
     except InputError as error:
         failed[str(error)] = [frames]
     for stack in stacks:
-        header = by_file[stack[0].file]
         try:
-            ordered, volume = _read_stack(stack, header, unit, finish)
+            ordered, volume = _read_stack(stack, unit, finish)
         except (InputError, GeometryError) as error:
             failed.setdefault(str(error), []).append(stack)
             continue
         side, reason = combine_sides(_claims(ordered, by_file), name)
-        volumes.append(SeriesVolume(header, ordered, volume, side, reason))
+        left_out += _thinned(name, volume, ordered)
+        volumes.append(SeriesVolume(by_file[ordered[0].file], ordered, volume, side, reason))
     if volumes:
         left_out += _announced_missing(name, headers, frames)
     return volumes, left_out + _failed_parts(name, failed, len(stacks))
