@@ -8,20 +8,20 @@ from scipy import ndimage
 
 from marrowmap.image import Grid
 
-FINE_MM = 0.9
-"""In-plane smoothing (standard deviation) under which a voxel is compared with a threshold."""
-
 COHERENT_RADIUS_MM = 4.0
-"""Edema shown by brightness alone is at least this wide (radius of a disc): vessels and sheets of fluid are not."""
+"""Edema shown by brightness alone holds a disc of this radius: vessels and sheets of fluid do not."""
 
-T1_RADIUS_MM = 3.0
-"""Neighborhood (standard deviation) over which T1 must be lowered for a small lesion."""
+SEED_FACTOR = 2.5
+"""A small lesion starts where the excess is this many times the threshold's, and grows down to the threshold."""
+
+SEED_DEPTH_MM = 1.8
+"""Depth from the border of the region at which a small lesion may start: fluid shines in from outside."""
+
+EDGE_MM = 0.6
+"""Rim of the region that no small lesion grows into."""
 
 CLOSING_RADIUS_MM = 1.2
 """Gaps that a reader's pencil passes over."""
-
-RIM_MM = 1.5
-"""Depth along the border of the region in which no small lesion may start: cartilage and fluid shine in from outside."""
 
 FloatArray = NDArray[np.floating]
 BoolArray = NDArray[np.bool_]
@@ -32,13 +32,6 @@ def plane_sigma(grid: Grid, sigma_mm: float) -> list[float]:
     return [0.0 if axis == grid.slice_axis else sigma_mm / grid.spacing[axis] for axis in range(3)]
 
 
-def disc(grid: Grid, radius_mm: float) -> BoolArray:
-    """Return an in-plane disc as a structuring element, one voxel thick across slices."""
-    reach = [0 if axis == grid.slice_axis else int(radius_mm / grid.spacing[axis]) for axis in range(3)]
-    steps = np.meshgrid(*[np.arange(-n, n + 1) * s for n, s in zip(reach, grid.spacing, strict=True)], indexing="ij")
-    return np.asarray(sum(s**2 for s in steps) <= radius_mm**2 + 1e-9)
-
-
 def smooth_within(array: FloatArray, within: BoolArray, sigma: list[float]) -> FloatArray:
     """Gaussian mean over the voxels of a mask only: nothing outside it bleeds in. Zero far outside."""
     weight = ndimage.gaussian_filter(within.astype(np.float32), sigma)
@@ -47,11 +40,47 @@ def smooth_within(array: FloatArray, within: BoolArray, sigma: list[float]) -> F
     return smoothed
 
 
-def grow(seeds: BoolArray, into: BoolArray) -> BoolArray:
-    """Keep the connected parts (26 neighbors) of `into` that hold a seed."""
-    labels, _ = ndimage.label(into, np.ones((3, 3, 3)))
-    kept = np.unique(labels[seeds & into])
-    return np.isin(labels, kept[kept > 0])
+def disc(grid: Grid, radius_mm: float) -> BoolArray:
+    """Return an in-plane disc as a structuring element, one voxel thick across slices."""
+    reach = [0 if axis == grid.slice_axis else int(radius_mm / grid.spacing[axis] + 1e-6) for axis in range(3)]
+    steps = np.meshgrid(*[np.arange(-n, n + 1) * s for n, s in zip(reach, grid.spacing, strict=True)], indexing="ij")
+    return np.asarray(sum(s**2 for s in steps) <= radius_mm**2 * (1 + 1e-6))
+
+
+def _in_plane_distance(mask: BoolArray, grid: Grid) -> FloatArray:
+    """Distance in mm, within its slice, of every voxel of the mask to the nearest voxel center outside it."""
+    result = np.zeros(mask.shape, np.float32)
+    axis = grid.slice_axis
+    spacing = [s for a, s in enumerate(grid.spacing) if a != axis]
+    for k in range(mask.shape[axis]):
+        index = tuple(k if a == axis else slice(None) for a in range(3))
+        if mask[index].any():
+            # A border of the image counts as a border of the region.
+            padded = np.pad(mask[index], 1)
+            result[index] = ndimage.distance_transform_edt(padded, sampling=spacing)[1:-1, 1:-1]
+    return result
+
+
+def erode_in_plane(mask: BoolArray, grid: Grid, radius_mm: float) -> BoolArray:
+    """Keep what lies further than a radius from the border, slice by slice."""
+    return np.asarray(_in_plane_distance(mask, grid) > radius_mm)
+
+
+def dilate_in_plane(mask: BoolArray, grid: Grid, radius_mm: float) -> BoolArray:
+    """Add what lies within a radius of the mask, slice by slice."""
+    result = mask.copy()
+    axis = grid.slice_axis
+    spacing = [s for a, s in enumerate(grid.spacing) if a != axis]
+    for k in range(mask.shape[axis]):
+        index = tuple(k if a == axis else slice(None) for a in range(3))
+        if mask[index].any():
+            result[index] = ndimage.distance_transform_edt(~mask[index], sampling=spacing) <= radius_mm
+    return result
+
+
+def open_in_plane(mask: BoolArray, grid: Grid, radius_mm: float) -> BoolArray:
+    """Keep only what a disc of the radius can sweep without leaving the mask."""
+    return np.asarray(dilate_in_plane(erode_in_plane(mask, grid, radius_mm), grid, radius_mm) & mask)
 
 
 def close_in_plane(mask: BoolArray, grid: Grid, radius_mm: float) -> BoolArray:
@@ -61,37 +90,44 @@ def close_in_plane(mask: BoolArray, grid: Grid, radius_mm: float) -> BoolArray:
     closed = ndimage.binary_closing(np.pad(mask, margin), element)
     closed = closed[tuple(slice(b, n - a) for (b, a), n in zip(margin, closed.shape, strict=True))]
     axis = grid.slice_axis
-    for k in np.flatnonzero(closed.any(axis=tuple(a for a in range(3) if a != axis))):
+    for k in range(mask.shape[axis]):
         index = tuple(k if a == axis else slice(None) for a in range(3))
-        closed[index] = ndimage.binary_fill_holes(closed[index])
+        if closed[index].any():
+            closed[index] = ndimage.binary_fill_holes(closed[index])
     return np.asarray(closed | mask)
 
 
-def erode_in_plane(mask: BoolArray, grid: Grid, radius_mm: float) -> BoolArray:
-    """Take off a rim slice by slice."""
-    return np.asarray(ndimage.binary_erosion(mask, disc(grid, radius_mm)))
+def grow(seeds: BoolArray, into: BoolArray) -> BoolArray:
+    """Keep the connected parts (26 neighbors) of `into` that hold a seed."""
+    labels, _ = ndimage.label(into, np.ones((3, 3, 3)))
+    kept = np.unique(labels[seeds & into])
+    return np.isin(labels, kept[kept > 0])
 
 
-def coherent_lesions(excess: FloatArray, within: BoolArray, grid: Grid) -> BoolArray:
-    """Areas that are bright by themselves and too wide for a vessel.
+def draw_closed_region(
+    excess: FloatArray, focal_excess: FloatArray | None, within: BoolArray, grid: Grid
+) -> BoolArray:
+    """Draw what a reader would.
 
     Parameters
     ----------
     excess : ndarray, shape of the grid
-        Smoothed signal above the reference in units of the threshold's distance: 1 at the threshold.
+        Smoothed signal above the reference over the threshold's distance from it: 1 at the threshold.
+    focal_excess : ndarray or None
+        The same with T1 weighed in: higher where T1 is low, lower where it is high. A vessel in fatty marrow is as
+        bright as a small lesion, but its surroundings stay bright on T1. Without it small lesions are left out.
     within : ndarray of bool
+        The region.
     grid : Grid
+
+    Returns
+    -------
+    ndarray of bool
+        Wide bright areas, and small ones confirmed by T1, with gaps closed; inside the region.
     """
-    bright = within & (excess > 1.0)
-    return np.asarray(ndimage.binary_opening(bright, disc(grid, COHERENT_RADIUS_MM)))
-
-
-def focal_lesions(excess: FloatArray, within: BoolArray, t1_lowered: BoolArray, grid: Grid) -> BoolArray:
-    """Small bright areas in marrow whose T1 signal is lowered around them.
-
-    A vessel in fatty marrow is as bright as a small lesion; it does not darken its surroundings on T1. Seeds stand out
-    clearly (1.4 times the threshold's distance) and grow down to half of it.
-    """
-    inner = erode_in_plane(within, grid, RIM_MM)
-    seeds = inner & t1_lowered & (excess > 1.4)
-    return grow(seeds, within & t1_lowered & (excess > 0.5))
+    drawn = open_in_plane(within & (excess > 1), grid, COHERENT_RADIUS_MM)
+    if focal_excess is not None:
+        seeds = erode_in_plane(within, grid, SEED_DEPTH_MM) & (focal_excess > SEED_FACTOR)
+        inner = erode_in_plane(within, grid, EDGE_MM) & (focal_excess > 1)
+        drawn = drawn | grow(seeds, inner)
+    return close_in_plane(drawn, grid, CLOSING_RADIUS_MM) & within

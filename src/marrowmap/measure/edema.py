@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,13 +18,12 @@ from marrowmap.image import resample
 from marrowmap.measure.bias import estimate_bias
 from marrowmap.measure.closed_region import CLOSING_RADIUS_MM
 from marrowmap.measure.closed_region import COHERENT_RADIUS_MM
-from marrowmap.measure.closed_region import FINE_MM
-from marrowmap.measure.closed_region import T1_RADIUS_MM
-from marrowmap.measure.closed_region import close_in_plane
-from marrowmap.measure.closed_region import coherent_lesions
-from marrowmap.measure.closed_region import disc
+from marrowmap.measure.closed_region import EDGE_MM
+from marrowmap.measure.closed_region import SEED_DEPTH_MM
+from marrowmap.measure.closed_region import SEED_FACTOR
+from marrowmap.measure.closed_region import dilate_in_plane
+from marrowmap.measure.closed_region import draw_closed_region
 from marrowmap.measure.closed_region import erode_in_plane
-from marrowmap.measure.closed_region import focal_lesions
 from marrowmap.measure.closed_region import plane_sigma
 from marrowmap.measure.closed_region import smooth_within
 from marrowmap.measure.reference import ReferenceLevel
@@ -34,8 +34,25 @@ from marrowmap.values import Quantity
 DEFAULT_K = 3.3
 """Threshold in robust standard deviations of reference marrow above its median."""
 
-T1_LOWERED = 0.95
-"""A neighborhood's T1 signal is lowered where it is under this share of the region's median."""
+K_DOUBT = 0.15
+"""The interval of the volume spans thresholds whose k is this share lower and higher."""
+
+COHERENT_SIGMA_MM = 0.9
+FOCAL_SIGMA_MM = 0.6
+"""In-plane smoothing (standard deviation) before wide and before small lesions are looked for."""
+
+T1_SIGMA_MM = 1.8
+"""Neighborhood over which T1 is averaged."""
+
+T1_EXPONENT = 0.4
+"""Small lesions: signal times relative T1 to minus this power. Readers call a voxel edema along lines of such a slope."""
+
+T1_LEAST, T1_MOST = 0.5, 1.5
+"""Relative T1 is held within these bounds: darker is cortex, brighter is subcutaneous fat."""
+
+LEVEL_SIGMA_MM = 25.0
+LEVEL_MOST = 1.2
+"""Normal marrow varies from bone to bone: its level follows the surroundings by at most this factor."""
 
 CURVE_K = tuple(np.arange(1.0, 8.01, 0.5).tolist())
 VERSION = "1"
@@ -76,6 +93,11 @@ class EdemaResult:
     smallest_detectable : Quantity
         Least volume of edema, mL, that would have been drawn.
     smallest_detectable_reason : str
+        In words.
+    signal_ratio : float or None
+        Mean signal of the closed region over the reference median; None where nothing was drawn.
+    t1_ratio : float or None
+        Mean T1 signal of the closed region over that of the reference; None without T1, reference or edema.
     edema_volume : Quantity
         Integral of membership, mL, with its interval.
     method : str
@@ -119,33 +141,52 @@ class EdemaResult:
         return self.voxels.volume_ml
 
 
-def _t1_on(grid: Grid, t1: Volume | None) -> tuple[Volume | None, str]:
+def _t1_on(grid: Grid, t1: Volume | None, within: Mask) -> tuple[Volume | None, str]:
     """Bring T1 to the fluid-sensitive grid by its coordinates."""
     if t1 is None:
         return None, "not used: none given; small lesions cannot be told from vessels and are left out"
     if t1.grid.same_as(grid):
-        return t1, "used as it is: same grid as the fluid-sensitive image"
-    try:
-        moved = resample(t1, grid)
-    except GeometryError:
-        return None, "not used: its frame of reference differs from the fluid-sensitive image's"
-    if not (moved.array > 0).any():
-        return None, "not used: it does not cover the region"
-    return moved, "used, resampled to the fluid-sensitive grid by its coordinates"
+        moved, how = t1, "used as it is: same grid as the fluid-sensitive image"
+    else:
+        try:
+            moved, how = resample(t1, grid), "used, resampled to the fluid-sensitive grid by its coordinates"
+        except GeometryError:
+            return None, "not used: its frame of reference differs from the fluid-sensitive image's"
+    if np.mean(moved.array[within.array] > 0) < 0.9:
+        return None, "not used: it covers less than 90 % of the region"
+    return moved, how
 
 
-def _draw(
-    excess: NDArray[np.floating], within: NDArray[np.bool_], lowered: NDArray[np.bool_] | None, grid: Grid
-) -> NDArray[np.bool_]:
-    drawn = coherent_lesions(excess, within, grid)
-    if lowered is not None:
-        drawn = drawn | focal_lesions(excess, within, lowered, grid)
-    return close_in_plane(drawn, grid, CLOSING_RADIUS_MM) & within
+def _local_level(
+    signal: NDArray[np.floating], within: NDArray[np.bool_], level: float, grid: Grid
+) -> NDArray[np.floating]:
+    """Level of normal marrow around each voxel over the reference's: close to 1, slowly varying."""
+    sigma = [LEVEL_SIGMA_MM / s / (2 if axis == grid.slice_axis else 1) for axis, s in enumerate(grid.spacing)]
+    # Every third voxel is plenty for a mean over centimeters.
+    step = tuple(1 if s > 1.5 else 3 for s in grid.spacing)
+    coarse = tuple(slice(None, None, n) for n in step)
+    relative = np.clip(signal[coarse] / level, 0.6, 1.4)
+    local = smooth_within(relative, within[coarse], [s / n for s, n in zip(sigma, step, strict=True)])
+    local = np.clip(np.where(local > 0, local, 1), 1 / LEVEL_MOST, LEVEL_MOST)
+    for axis, n in enumerate(step):
+        local = np.repeat(local, n, axis=axis)
+    local = local[tuple(slice(0, n) for n in grid.shape)]
+    return np.asarray(ndimage.uniform_filter(local, [2 * n - 1 for n in step], mode="nearest"))
+
+
+def _crop(within: NDArray[np.bool_], grid: Grid, margin_mm: float = 8.0) -> tuple[slice, ...]:
+    """Index range that holds the region and a margin: nothing beyond it plays a part."""
+    ranges = []
+    for axis in range(3):
+        hit = np.flatnonzero(within.any(axis=tuple(a for a in range(3) if a != axis)))
+        extra = int(np.ceil(margin_mm / grid.spacing[axis]))
+        ranges.append(slice(max(int(hit[0]) - extra, 0), int(hit[-1]) + extra + 1))
+    return tuple(ranges)
 
 
 def _plateau(signal: NDArray[np.floating], closed: NDArray[np.bool_], grid: Grid) -> float:
     """Signal of pure edema: lower quartile of the lesion's inside, so that its own texture counts as whole."""
-    inside = erode_in_plane(closed, grid, 2 * FINE_MM)
+    inside = erode_in_plane(closed, grid, 2 * COHERENT_SIGMA_MM)
     values = signal[inside] if inside.sum() >= 20 else signal[closed]
     return float(np.percentile(values, 25))
 
@@ -153,12 +194,25 @@ def _plateau(signal: NDArray[np.floating], closed: NDArray[np.bool_], grid: Grid
 def _membership(
     signal: NDArray[np.floating], closed: NDArray[np.bool_], within: NDArray[np.bool_], low: float, grid: Grid
 ) -> tuple[NDArray[np.float32], float | None]:
+    """Share of edema by voxel: linear from the reference level to the plateau, on and beside what was drawn."""
     if not closed.any():
-        return np.zeros(grid.shape, np.float32), None
+        return np.zeros(closed.shape, np.float32), None
     high = max(_plateau(signal, closed, grid), low * 1.05)
-    reach = ndimage.binary_dilation(closed, disc(grid, 1.5 * float(grid.spacing.min()))) & within
+    reach = dilate_in_plane(closed, grid, 2 * COHERENT_SIGMA_MM) & within
     share = np.clip((signal - low) / (high - low), 0, 1)
     return np.where(reach, share, 0).astype(np.float32), high
+
+
+def _smallest_detectable(
+    level: ReferenceLevel, k: float, noise: float, grid: Grid, *, t1_used: bool
+) -> tuple[Quantity, str]:
+    radius = COHERENT_RADIUS_MM if not t1_used else SEED_DEPTH_MM
+    why = "the narrowest area that is not taken for a vessel" if not t1_used else "the least depth of a small lesion"
+    if k * level.sd < 3 * noise:
+        radius *= 3 * noise / (k * level.sd)
+        why += ", widened as noise comes close to the threshold"
+    volume = np.pi * radius**2 * float(grid.spacing[grid.slice_axis]) / 1000
+    return Quantity(volume, "mL"), f"a disc of radius {radius:.2g} mm in one slice: {why}"
 
 
 def measure_edema(
@@ -173,7 +227,8 @@ def measure_edema(
 
     The threshold lies k robust standard deviations above the median of reference marrow of the same person, after the
     coils' shading is taken out. A voxel threshold alone also counts vessels and joint fluid; drawn are therefore areas
-    that are bright and wide, and smaller ones where T1 is lowered around them.
+    that are bright and wide, and small ones that stand out clearly once T1 is weighed in (edema replaces fat, a vessel
+    does not darken its surroundings). Membership rises linearly from the reference level to the lesion's plateau.
 
     Parameters
     ----------
@@ -182,7 +237,8 @@ def measure_edema(
     within : Mask
         Marrow region to search, on the grid of `fluid`.
     reference : Mask, optional
-        Normal marrow of the same person, on the grid of `fluid`. Without it the lower mode of `within` serves.
+        Normal marrow of the same person, on the grid of `fluid`. Without it the most frequent signal inside `within`
+        serves.
     t1 : Volume, optional
         T1-weighted image in the same frame of reference, on any grid.
     k : float
@@ -200,57 +256,102 @@ def measure_edema(
         raise InputError("the region to search for edema is empty: check the mask given as --within")
     if not k > 0:
         raise InputError(f"k must be positive, got {k}: give the threshold in standard deviations of the reference")
-    grid = fluid.grid
-    inside = within.array
-    bias = estimate_bias(fluid)
-    signal = np.maximum(fluid.array, 0) / bias.array
-    level = level_of(signal, reference, grid) if reference is not None else level_within(signal, within)
-    scale = k * level.sd
-    threshold = level.median + scale
+    marrow = within if reference is None else within | reference
+    bias = estimate_bias(fluid, marrow)
+    corrected = np.maximum(fluid.array, 0) / bias.array
+    level = level_within(corrected, within) if reference is None else level_of(corrected, reference, fluid.grid)
+    aligned, t1_note = _t1_on(fluid.grid, t1, within)
 
-    aligned, t1_note = _t1_on(grid, t1)
-    lowered = None
+    box = _crop(within.array, fluid.grid)
+    start = [s.start for s in box]
+    inside = within.array[box]
+    corner = fluid.grid.affine.copy()
+    corner[:3, 3] = fluid.grid.to_world(start)
+    grid = Grid(inside.shape, corner, fluid.grid.frame_of_reference_uid)
+    signal = corrected[box]
+    local = _local_level(signal, inside, level.median, grid)
+    smooth = smooth_within(signal, inside, plane_sigma(grid, COHERENT_SIGMA_MM))
+    focal, flat_t1 = None, None
     if aligned is not None:
-        flat_t1 = np.maximum(aligned.array, 0) / estimate_bias(aligned).array
-        near = smooth_within(flat_t1, inside, plane_sigma(grid, T1_RADIUS_MM))
-        lowered = near < T1_LOWERED * float(np.median(flat_t1[inside]))
-    smooth = smooth_within(signal, inside, plane_sigma(grid, FINE_MM))
-    closed = _draw((smooth - level.median) / scale, inside, lowered, grid)
+        flat_t1 = np.maximum(aligned.array, 0) / estimate_bias(aligned, marrow).array
+        near = smooth_within(flat_t1[box], inside, plane_sigma(grid, T1_SIGMA_MM)) / np.median(flat_t1[within.array])
+        fine = smooth_within(signal, inside, plane_sigma(grid, FOCAL_SIGMA_MM))
+        focal = fine * np.clip(near, T1_LEAST, T1_MOST) ** -T1_EXPONENT
+
+    def draw(at_k: float) -> NDArray[np.bool_]:
+        scale = at_k * level.sd
+        excess = (smooth / local - level.median) / scale
+        return draw_closed_region(excess, None if focal is None else (focal / local - level.median) / scale, inside, grid)
+
+    closed = draw(k)
     membership, plateau = _membership(smooth, closed, inside, level.median, grid)
     voxel_ml = grid.voxel_volume_ml
-    value = float(membership.sum()) * voxel_ml
-
-    curve_k = np.array(CURVE_K)
-    closed_ml = np.array([_draw((smooth - level.median) / (c * level.sd), inside, lowered, grid).sum() for c in curve_k])
-    above_ml = np.array([(signal[inside] > level.median + c * level.sd).sum() for c in curve_k])
-    bounds = []
-    for factor in (0.85, 1.15):
-        other = _draw((smooth - level.median) / (factor * scale), inside, lowered, grid)
-        bounds.append(float(_membership(smooth, other, inside, level.median, grid)[0].sum()) * voxel_ml)
-
     noise = _noise_sd(signal, inside, grid)
-    smallest = np.pi * COHERENT_RADIUS_MM**2 * float(grid.spacing[grid.slice_axis]) / 1000
+    smallest, smallest_reason = _smallest_detectable(level, k, noise, grid, t1_used=focal is not None)
+    threshold = level.median + k * level.sd
     return EdemaResult(
-        membership=Volume(grid, membership, "1"),
-        voxels=Mask(grid, inside & (signal > threshold)),
-        closed=Mask(grid, closed),
+        membership=Volume(fluid.grid, _paste(membership, box, fluid.grid), "1"),
+        voxels=Mask(fluid.grid, within.array & (corrected > threshold)),
+        closed=Mask(fluid.grid, _paste(closed, box, fluid.grid)),
         within=within,
         bias_field=bias,
         reference=level,
         k=k,
         threshold=threshold,
         plateau=plateau,
-        curve_k=curve_k,
-        curve_voxel_ml=above_ml * voxel_ml,
-        curve_closed_ml=closed_ml * voxel_ml,
+        curve_k=np.array(CURVE_K),
+        curve_voxel_ml=np.array([np.sum(signal[inside] > level.median + c * level.sd) for c in CURVE_K]) * voxel_ml,
+        curve_closed_ml=np.array([draw(c).sum() for c in CURVE_K]) * voxel_ml,
         t1_note=t1_note,
         noise_sd=noise,
-        smallest_detectable=Quantity(smallest, "mL"),
-        smallest_detectable_reason=f"a disc of radius {COHERENT_RADIUS_MM:g} mm in one slice",
-        edema_volume=Quantity(value, "mL", min(*bounds, value), max(*bounds, value)),
-        signal_ratio=float(signal[closed].mean() / level.median) if closed.any() else None,
-        t1_ratio=None,
-        method=f"marrowmap edema {VERSION}, k={k:g} SD",
+        smallest_detectable=smallest,
+        smallest_detectable_reason=smallest_reason,
+        edema_volume=_volume_interval(
+            lambda at_k, low: float(_membership(smooth, draw(at_k), inside, low, grid)[0].sum()) * voxel_ml,
+            float(membership.sum()) * voxel_ml,
+            k,
+            level,
+        ),
+        signal_ratio=float(signal[closed].mean()) / level.median if closed.any() else None,
+        t1_ratio=_t1_ratio(flat_t1, box, closed, reference),
+        method=_method(k, level, bias, t1_note),
+    )
+
+
+def _paste(part: NDArray[np.generic], box: tuple[slice, ...], grid: Grid) -> NDArray[np.generic]:
+    whole = np.zeros(grid.shape, part.dtype)
+    whole[box] = part
+    return whole
+
+
+def _volume_interval(
+    volume: Callable[[float, float], float], value: float, k: float, level: ReferenceLevel
+) -> Quantity:
+    """Bounds of the volume where k is K_DOUBT lower or higher and the reference level is off by 2 standard errors."""
+    error = 2 * level.standard_error
+    others = [volume(k * (1 - K_DOUBT), level.median - error), volume(k * (1 + K_DOUBT), level.median + error)]
+    return Quantity(value, "mL", min(value, *others), max(value, *others))
+
+
+def _t1_ratio(
+    flat_t1: NDArray[np.floating] | None,
+    box: tuple[slice, ...],
+    closed: NDArray[np.bool_],
+    reference: Mask | None,
+) -> float | None:
+    if flat_t1 is None or reference is None or not closed.any():
+        return None
+    level = float(np.median(flat_t1[reference.array]))
+    return float(flat_t1[box][closed].mean()) / level if level > 0 else None
+
+
+def _method(k: float, level: ReferenceLevel, bias: Volume, t1_note: str) -> str:
+    shading = "no shading found" if np.ptp(bias.array) == 0 else "quadratic shading taken out"
+    return (
+        f"marrowmap edema {VERSION}: {shading}; reference {level.median:.4g} SD {level.sd:.3g} ({level.chosen}); "
+        f"k={k:g} SD; local level within {LEVEL_MOST:g}; wide areas radius {COHERENT_RADIUS_MM:g} mm; small lesions from "
+        f"{SEED_FACTOR:g} thresholds, depth {SEED_DEPTH_MM:g} mm, rim {EDGE_MM:g} mm, T1^-{T1_EXPONENT:g}; "
+        f"closing {CLOSING_RADIUS_MM:g} mm; T1 {t1_note}"
     )
 
 

@@ -38,6 +38,11 @@ class ReferenceLevel:
     voxels: int
     chosen: str
 
+    @property
+    def standard_error(self) -> float:
+        """Standard error of the median; neighbors are alike, so that only one voxel in ten counts."""
+        return 1.2533 * self.sd / max(self.voxels / 10, 1.0) ** 0.5
+
 
 def _level(values: NDArray[np.floating], chosen: str) -> ReferenceLevel:
     if values.size < LEAST_VOXELS:
