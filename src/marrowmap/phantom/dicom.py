@@ -1,0 +1,170 @@
+"""Virtual slices as classic MR DICOM files, tagged the way scanners and hospitals tag them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import FileDataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import MRImageStorage
+
+from marrowmap.image import Grid
+from marrowmap.phantom.mr import Acquisition
+from marrowmap.phantom.mr import Contrast
+from marrowmap.phantom.mr import Orientation
+from marrowmap.phantom.mr import timing
+from marrowmap.phantom.person import Person
+from marrowmap.values import Side
+
+UID_ROOT = "2.25."
+"""UIDs made from a number need no registered root (PS3.5 B.2)."""
+
+
+def make_uid(*parts: object) -> str:
+    """Return the same UID for the same parts, every time."""
+    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
+    return UID_ROOT + str(int.from_bytes(digest[:15], "big"))
+
+
+@dataclass(frozen=True)
+class StudyTags:
+    """What all files of an exam share."""
+
+    person_id: str
+    study_uid: str
+    frame_of_reference_uid: str
+    date: str
+    person: Person
+
+
+def describe(contrast: Contrast, acquisition: Acquisition) -> str:
+    """Return a series description as hospitals write it."""
+    short = "COR" if acquisition.orientation is Orientation.CORONAL else "AX"
+    name = {Contrast.T1: "T1 TSE", Contrast.STIR: "STIR", Contrast.PD_FAT_SATURATED: "PD TSE FS"}[contrast]
+    if len(acquisition.sides) == 2:
+        return f"{short} {name} PELVIS"
+    return f"{short} {name} HIP {'LT' if acquisition.sides[0] is Side.LEFT else 'RT'}"
+
+
+def _add_physics(data: FileDataset, contrast: Contrast, acquisition: Acquisition) -> None:
+    times = timing(contrast, acquisition.field_t)
+    data.ScanningSequence = ["SE", "IR"] if contrast is Contrast.STIR else "SE"
+    data.SequenceVariant = ["SK", "SP"]
+    data.ScanOptions = "FS" if contrast is Contrast.PD_FAT_SATURATED else ""
+    data.MRAcquisitionType = "2D"
+    data.SequenceName = {Contrast.T1: "*tse2d1_3", Contrast.STIR: "*tir2d1_10", Contrast.PD_FAT_SATURATED: "*tse2d1_8"}[
+        contrast
+    ]
+    data.RepetitionTime = times.repetition_ms
+    data.EchoTime = times.echo_ms
+    if times.inversion_ms is not None:
+        data.InversionTime = times.inversion_ms
+    data.EchoTrainLength = times.echo_train
+    data.EchoNumbers = 1
+    data.NumberOfAverages = 2
+    data.MagneticFieldStrength = acquisition.field_t
+    data.ImagingFrequency = round(42.577 * acquisition.field_t, 3)
+    data.ImagedNucleus = "1H"
+    data.FlipAngle = 150
+    data.PixelBandwidth = 200
+
+
+def write_series(
+    folder: Path,
+    pixels: NDArray[np.uint16],
+    grid: Grid,
+    contrast: Contrast,
+    acquisition: Acquisition,
+    study: StudyTags,
+    number: int,
+) -> tuple[str, list[str]]:
+    """Write one series, one file a slice.
+
+    Parameters
+    ----------
+    folder : Path
+        Exists; file names are the instance numbers.
+    pixels : array, shape (columns, rows, slices)
+    grid : Grid
+        Of the pixels, LPS mm.
+    contrast, acquisition, study
+    number : int
+        Series Number.
+
+    Returns
+    -------
+    series_uid : str
+    instance_uids : list of str
+        In the order of the slices.
+    """
+    description = describe(contrast, acquisition)
+    series_uid = make_uid(study.study_uid, "series", number)
+    uids = []
+    high = int(pixels.max())
+    for index in range(grid.shape[2]):
+        uid = make_uid(series_uid, index)
+        uids.append(uid)
+        meta = FileMetaDataset()
+        meta.MediaStorageSOPClassUID = MRImageStorage
+        meta.MediaStorageSOPInstanceUID = uid
+        meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        meta.ImplementationClassUID = make_uid("marrowmap")
+        data = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+        data.SpecificCharacterSet = "ISO_IR 100"
+        data.ImageType = ["ORIGINAL", "PRIMARY", "OTHER"]
+        data.SOPClassUID = MRImageStorage
+        data.SOPInstanceUID = uid
+        data.StudyDate = data.SeriesDate = data.AcquisitionDate = data.ContentDate = study.date
+        data.StudyTime = "090000"
+        data.SeriesTime = data.AcquisitionTime = data.ContentTime = f"09{number % 60:02d}00"
+        data.AccessionNumber = ""
+        data.Modality = "MR"
+        data.Manufacturer = "marrowmap phantom"
+        data.ManufacturerModelName = "virtual"
+        data.InstitutionName = "Virtual"
+        data.ReferringPhysicianName = ""
+        data.StudyDescription = "MR HIP" if len(acquisition.sides) == 1 else "MR PELVIS HIPS"
+        data.SeriesDescription = description
+        data.ProtocolName = description
+        data.PatientName = f"Virtual^{study.person_id}"
+        data.PatientID = study.person_id
+        data.PatientBirthDate = f"{int(study.date[:4]) - study.person.age_years}0101"
+        data.PatientSex = study.person.sex
+        data.PatientAge = f"{study.person.age_years:03d}Y"
+        data.PatientIdentityRemoved = "YES"
+        data.DeidentificationMethod = "Virtual person"
+        data.BodyPartExamined = "HIP"
+        data.PatientPosition = "HFS"
+        data.SliceThickness = acquisition.thickness_mm
+        data.SpacingBetweenSlices = round(float(grid.spacing[2]), 6)
+        _add_physics(data, contrast, acquisition)
+        data.StudyInstanceUID = study.study_uid
+        data.SeriesInstanceUID = series_uid
+        data.StudyID = "1"
+        data.SeriesNumber = number
+        data.AcquisitionNumber = 1
+        data.InstanceNumber = index + 1
+        if len(acquisition.sides) == 1:
+            data.Laterality = "L" if acquisition.sides[0] is Side.LEFT else "R"
+            data.ImageLaterality = data.Laterality
+        data.FrameOfReferenceUID = study.frame_of_reference_uid
+        data.PositionReferenceIndicator = ""
+        data.ImagePositionPatient = [round(float(v), 6) for v in grid.to_world((0, 0, index))]
+        data.ImageOrientationPatient = [round(float(v), 9) for v in (*grid.axes[:, 0], *grid.axes[:, 1])]
+        data.SliceLocation = round(float(grid.to_world((0, 0, index)) @ grid.axes[:, 2]), 6)
+        data.PixelSpacing = [round(float(grid.spacing[1]), 9), round(float(grid.spacing[0]), 9)]
+        data.SamplesPerPixel = 1
+        data.PhotometricInterpretation = "MONOCHROME2"
+        data.Columns, data.Rows = grid.shape[0], grid.shape[1]
+        data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 12, 11, 0
+        data.SmallestImagePixelValue, data.LargestImagePixelValue = 0, high
+        data.WindowCenter, data.WindowWidth = 500, 1000
+        data.PixelData = np.ascontiguousarray(pixels[:, :, index].T).astype("<u2").tobytes()
+        data["PixelData"].VR = "OW"
+        data.save_as(folder / f"{index + 1:04d}.dcm", enforce_file_format=True)
+    return series_uid, uids

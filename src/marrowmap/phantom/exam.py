@@ -1,0 +1,237 @@
+"""A whole virtual exam on disk: DICOM, ``truth.json`` and truth masks."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import asdict
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+
+from marrowmap.errors import InputError
+from marrowmap.errors import UsageError
+from marrowmap.image import Grid
+from marrowmap.phantom.dicom import StudyTags
+from marrowmap.phantom.dicom import make_uid
+from marrowmap.phantom.dicom import write_series
+from marrowmap.phantom.layers import Array
+from marrowmap.phantom.mr import Acquisition
+from marrowmap.phantom.mr import degrade
+from marrowmap.phantom.mr import sample_acquisition
+from marrowmap.phantom.mr import slice_grid
+from marrowmap.phantom.person import Person
+from marrowmap.phantom.person import sample_person
+from marrowmap.phantom.scene import build_scene
+from marrowmap.phantom.scene import render
+from marrowmap.phantom.scene import truth_on_slices
+from marrowmap.phantom.toh import WELL
+from marrowmap.phantom.toh import Lesion
+from marrowmap.phantom.toh import sample_toh
+from marrowmap.phantom.truth import finding_rows
+from marrowmap.phantom.truth import frame_row
+from marrowmap.phantom.truth import measurement_rows
+from marrowmap.values import Side
+
+KINDS: dict[str, str] = {
+    "normal": "well hips",
+    "red_marrow": "well hips with much red marrow, which brightens fluid-sensitive images without being edema",
+    "toh": "transient osteoporosis of one hip: edema of head and neck that ends at the intertrochanteric plane",
+}
+"""What a virtual person can have."""
+
+MODALITIES = ("mr",)
+"""What a virtual exam can be made of."""
+
+Progress = Callable[[str, float], None]
+
+
+def draw_exam(
+    kind: str, seed: int, side: Side | None = None, weeks: float | None = None
+) -> tuple[Person, dict[Side, Lesion], Acquisition]:
+    """Draw who is scanned, what they have and how.
+
+    Raises
+    ------
+    UsageError
+        If `kind` is not one of :data:`KINDS`.
+    """
+    if kind not in KINDS:
+        raise UsageError(f"unknown kind of virtual person {kind!r}: use one of {', '.join(KINDS)}")
+    streams = [np.random.default_rng([seed, 100 + n]) for n in range(4)]
+    drawn_side = Side.LEFT if streams[0].random() < 0.5 else Side.RIGHT
+    affected = (side or drawn_side) if kind == "toh" else None
+    if kind == "red_marrow":
+        person = sample_person(
+            streams[1],
+            sex="F" if streams[0].random() < 0.7 else "M",
+            age_years=int(streams[0].integers(20, 40)),
+            red_marrow=float(streams[0].uniform(0.6, 0.85)),
+        )
+    else:
+        person = sample_person(streams[1])
+    lesions = {Side.LEFT: WELL, Side.RIGHT: WELL}
+    if affected is not None:
+        lesions[affected] = sample_toh(streams[2], weeks)
+    acquisition = sample_acquisition(streams[3], affected or side)
+    return person, lesions, acquisition
+
+
+def _write_mask(path: Path, share: Array, grid: Grid) -> None:
+    """Write shares 0 to 1 in steps of 1/250 as NIfTI (RAS)."""
+    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ grid.affine
+    image = nib.Nifti1Image(np.rint(np.clip(share, 0, 1) * 250).astype(np.uint8), affine)
+    image.header.set_slope_inter(1 / 250, 0)
+    image.header.set_xyzt_units("mm")
+    image.set_qform(affine, 1)
+    image.set_sform(affine, 1)
+    nib.save(image, path)
+
+
+def _plain(value: Any) -> Any:
+    """Turn enums into their values for JSON."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value.value if hasattr(value, "value") else value
+
+
+def _write(
+    folder: Path,
+    kind: str,
+    seed: int,
+    person: Person,
+    lesions: dict[Side, Lesion],
+    acquisition: Acquisition,
+    progress: Progress,
+) -> None:
+    person_id = f"VIRTUAL-{kind.upper()}-{seed}"
+    study_uid = make_uid("study", kind, seed, person_id, acquisition)
+    study = StudyTags(person_id, study_uid, make_uid(study_uid, "frame of reference"), "20260105", person)
+    date = "2026-01-05"
+    progress("laying out the body", 0.0)
+    scene = build_scene(person, lesions, acquisition, seed)
+    grid = slice_grid(acquisition, person)
+    fluid_uid, fluid_instances = "", [""]
+    for number, contrast in enumerate(acquisition.contrasts, start=1):
+        progress(f"scanning {contrast.value}", 0.4 + 0.4 * (number - 1) / len(acquisition.contrasts))
+        image = render(scene, grid, acquisition, contrast)
+        pixels = degrade(image, grid, acquisition, contrast, np.random.default_rng([seed, 200 + number]))
+        target = folder / "dicom" / f"{number:02d}_{contrast.value.replace(' ', '_')}"
+        target.mkdir(parents=True)
+        uid, instances = write_series(target, pixels, grid, contrast, acquisition, study, number)
+        if contrast.fluid_sensitive and not fluid_uid:
+            fluid_uid, fluid_instances = uid, instances
+    progress("computing the truth", 0.8)
+    evidence = {"series_uid": fluid_uid, "image_uids": fluid_instances[:0]}
+    masks = folder / "truth"
+    masks.mkdir()
+    measurements, findings, frames = [], [], []
+    for side in (Side.LEFT, Side.RIGHT):
+        frames.append(frame_row(person.hips[side], fluid_uid, study.frame_of_reference_uid, grid))
+        if side not in acquisition.sides:
+            continue
+        measurements += measurement_rows(scene, side, grid, date, evidence)
+        findings += finding_rows(scene, side, grid, date, evidence)
+        for name in ("femur", "marrow", "edema", "fluid"):
+            _write_mask(
+                masks / f"{name}_{side.value}.nii.gz",
+                truth_on_slices(scene, grid, acquisition.thickness_mm, side, name),
+                grid,
+            )
+    truth = {
+        "schema": "marrowmap/1",
+        "subject": {"person_id": person_id, "sex": person.sex, "age_years": person.age_years},
+        "kind": kind,
+        "seed": seed,
+        "note": "Volumes are of the part of the bone inside the slices' box, gaps between slices included.",
+        "lesions": {side.value: asdict(lesion) for side, lesion in lesions.items()},
+        "acquisition": _plain(asdict(acquisition)),
+        "measurements": measurements,
+        "findings": findings,
+        "frames": frames,
+    }
+    (folder / "truth.json").write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
+    progress("done", 1.0)
+
+
+def write_virtual_exam(
+    kind: str,
+    out: Path,
+    *,
+    seed: int,
+    modalities: Sequence[str] = ("mr",),
+    side: Side | None = None,
+    weeks: float | None = None,
+    acquisition: Acquisition | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Write a virtual person's exam: ``dicom/``, ``truth.json`` and ``truth/*.nii.gz``.
+
+    The same arguments give the same files, UIDs included.
+
+    Parameters
+    ----------
+    kind : str
+        One of :data:`KINDS`.
+    out : Path
+        Folder to make; must not exist or be empty.
+    seed : int
+        0 or more.
+    modalities : sequence of str
+        Some of :data:`MODALITIES`.
+    side : Side, optional
+        The affected side, and the one that a small field of view shows; drawn if not given.
+    weeks : float, optional
+        Since onset.
+    acquisition : Acquisition, optional
+        Fixes how it is scanned; drawn from the seed if not given.
+    progress : callable, optional
+        Called with a phrase and the share done.
+
+    Returns
+    -------
+    Path
+        `out`.
+
+    Raises
+    ------
+    UsageError
+        If kind, modality or seed are unknown or impossible.
+    InputError
+        If `out` holds something already or cannot be written.
+    """
+    unknown = [name for name in modalities if name not in MODALITIES]
+    if unknown or not modalities:
+        raise UsageError(f"no virtual exam in {', '.join(unknown) or 'no modality'}: use {', '.join(MODALITIES)}")
+    if seed < 0:
+        raise UsageError(f"the seed must be 0 or more, got {seed}")
+    person, lesions, drawn = draw_exam(kind, seed, side, weeks)
+    if acquisition is None:
+        acquisition = drawn
+    elif len(acquisition.sides) == 1 and side is not None and acquisition.sides[0] is not side:
+        acquisition = replace(acquisition, sides=(side,))
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out} holds something already: give a folder that does not exist yet")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    except OSError as error:
+        raise InputError(f"cannot write to {out.parent}: {error.strerror}; choose another folder") from error
+    try:
+        _write(work, kind, seed, person, lesions, acquisition, progress or (lambda phrase, share: None))
+        if out.exists():
+            out.rmdir()
+        work.chmod(0o755)
+        work.rename(out)
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+    return out

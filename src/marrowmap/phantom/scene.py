@@ -1,0 +1,125 @@
+"""A virtual body at two finenesses: coarse everywhere, fine at each hip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from marrowmap.image import Grid
+from marrowmap.phantom.hip import BoneScene
+from marrowmap.phantom.hip import HipTruth
+from marrowmap.phantom.hip import bone_layers
+from marrowmap.phantom.hip import metal_layers
+from marrowmap.phantom.layers import Array
+from marrowmap.phantom.layers import Layer
+from marrowmap.phantom.layers import make_grid
+from marrowmap.phantom.mr import Acquisition
+from marrowmap.phantom.mr import Contrast
+from marrowmap.phantom.mr import feather
+from marrowmap.phantom.mr import paint
+from marrowmap.phantom.mr import through_slices
+from marrowmap.phantom.person import Person
+from marrowmap.phantom.soft_tissue import REACH_MM
+from marrowmap.phantom.soft_tissue import body_layers
+from marrowmap.phantom.soft_tissue import lay_out
+from marrowmap.phantom.soft_tissue import organ_layers
+from marrowmap.phantom.soft_tissue import vessel_layers
+from marrowmap.phantom.toh import Lesion
+from marrowmap.values import Side
+
+COARSE_MM = 1.7
+FINE_MM = 0.8
+HIP_REACH_MM = np.array([[-42.0, -52.0, -118.0], [74.0, 62.0, 48.0]])
+"""The fine box around a left head center, LPS."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Layers and truth on one grid."""
+
+    grid: Grid
+    layers: list[Layer]
+    truths: dict[Side, HipTruth]
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """The whole body as one coarse part and a fine part for each hip in view."""
+
+    person: Person
+    lesions: dict[Side, Lesion]
+    coarse: Part
+    fine: dict[Side, Part]
+
+
+def build_scene(person: Person, lesions: dict[Side, Lesion], acquisition: Acquisition, seed: int) -> Scene:
+    """Build all layers of a body once; every sequence paints them anew."""
+    # Each part draws from its own stream, so that a change in one leaves the others as they were.
+    streams = [np.random.default_rng([seed, n]) for n in range(5)]
+    tissue = lay_out(person, streams[0])
+    grid = make_grid(REACH_MM[0] + person.origin, REACH_MM[1] + person.origin, COARSE_MM)
+    both = (Side.LEFT, Side.RIGHT)
+
+    def part(grid: Grid, sides: tuple[Side, ...], rng: np.random.Generator) -> Part:
+        bones: BoneScene = bone_layers(person, lesions, grid, rng, sides=sides)
+        layers = body_layers(person, tissue, grid, rng)
+        layers += organ_layers(person, grid, np.random.default_rng([seed, 9]))
+        layers += vessel_layers(person, grid)
+        layers += bones.layers
+        if acquisition.metal_side in sides and acquisition.metal_side is not None:
+            strength = 1.6 if acquisition.field_t > 2 else 1.1
+            layers += metal_layers(person.hips[acquisition.metal_side], grid, strength)
+        return Part(grid, layers, bones.truths)
+
+    coarse = part(grid, both, streams[1])
+    fine = {}
+    for number, side in enumerate(acquisition.sides):
+        reach = HIP_REACH_MM if side is Side.LEFT else HIP_REACH_MM[::-1] * (-1, 1, 1)
+        reach = np.stack([reach.min(axis=0), reach.max(axis=0)])
+        center = person.hips[side].center
+        fine[side] = part(make_grid(reach[0] + center, reach[1] + center, FINE_MM), (side,), streams[2 + number])
+    return Scene(person, lesions, coarse, fine)
+
+
+def _combine(scene: Scene, coarse: Array, fine: dict[Side, Array], target: Grid, thickness_mm: float) -> Array:
+    """Sample coarse and fine images through the slices of a target grid, the fine ones taking over at the hips."""
+    out = np.zeros(target.shape, np.float32)
+    rest = np.array(coarse)
+    for side, image in fine.items():
+        grid = scene.fine[side].grid
+        rest *= 1 - feather(grid, scene.coarse.grid)
+        through_slices(image * feather(grid, grid), grid, target, thickness_mm, out)
+    through_slices(rest, scene.coarse.grid, target, thickness_mm, out)
+    return out
+
+
+def render(scene: Scene, target: Grid, acquisition: Acquisition, contrast: Contrast) -> Array:
+    """Return the noise-free signal of one sequence on its slices."""
+    field_t = acquisition.field_t
+    coarse = paint(scene.coarse.layers, scene.coarse.grid.shape, contrast, field_t)
+    fine = {side: paint(part.layers, part.grid.shape, contrast, field_t) for side, part in scene.fine.items()}
+    return _combine(scene, coarse, fine, target, acquisition.thickness_mm)
+
+
+def _whole(part: Part, side: Side, name: str) -> Array:
+    """One truth array of a side on its part's whole grid."""
+    result = np.zeros(part.grid.shape, np.float32)
+    truth = part.truths.get(side)
+    if truth is not None:
+        start = np.rint(part.grid.to_index(truth.grid.affine[:3, 3])).astype(int)
+        box = tuple(slice(a, a + n) for a, n in zip(start, truth.grid.shape, strict=True))
+        values = {
+            "femur": truth.bone,
+            "marrow": truth.marrow,
+            "edema": truth.membership * truth.marrow,
+            "fluid": truth.fluid,
+        }[name]
+        result[box] = values
+    return result
+
+
+def truth_on_slices(scene: Scene, target: Grid, thickness_mm: float, side: Side, name: str) -> Array:
+    """Return the share of each voxel of a slice grid that is ``femur``, ``marrow``, ``edema`` or ``fluid``."""
+    fine = {side: _whole(scene.fine[side], side, name)} if side in scene.fine else {}
+    return _combine(scene, _whole(scene.coarse, side, name), fine, target, thickness_mm)
