@@ -136,6 +136,13 @@ def sheared():
     return affine
 
 
+def test_nibabel_keeps_its_remarks_to_itself(tmp_path, caplog):
+    path = patch(save(tmp_path / "a.nii", np.zeros((3, 3, 3))), 70, "h", 528)  # datatype
+    with pytest.raises(InputError):
+        read_nifti(path)
+    assert caplog.text == ""
+
+
 def test_geometry_that_cannot_be_trusted_stops(tmp_path):
     with pytest.raises(GeometryError, match=r"a\.nii: .*sheared"):
         read_nifti(save(tmp_path / "a.nii", np.zeros((3, 3, 3)), sheared()))

@@ -56,6 +56,13 @@ def test_an_unknown_transfer_syntax_is_named(tmp_path):
     assert str(caught.value).startswith("IM0000.dcm: ")
 
 
+def test_what_is_no_transfer_syntax_is_named(tmp_path):
+    (path, *_) = write_series(tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.9.1\0"))
+    with pytest.raises(InputError, match=r"\(0002,0010\) Transfer Syntax UID 1\.2\.840\.10008\.1\.9\.1"):
+        read_stored_values(path)
+
+
 def test_lossless_encodings_of_one_real_scan_agree(shared_data):
     folder = shared_data / "nm-wholebody-bone"
     scans = [read_stored_values(folder / name)[0] for name in ("NM1_RLE.dcm", "NM1_J2K_reversible.dcm",

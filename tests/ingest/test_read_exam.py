@@ -370,6 +370,28 @@ def test_burned_in_text_is_noted(tmp_path):
     assert "(0028,0301)" in read_exam([tmp_path]).notes[0]
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_damaged_files_are_read_or_refused_never_more(tmp_path, seed):
+    chance = random.Random(seed)
+    if seed % 2:
+        write_series(tmp_path, count=3)
+    else:
+        write_enhanced(tmp_path / "e.dcm", count=3)
+    path = chance.choice(sorted(tmp_path.iterdir()))
+    content = bytearray(path.read_bytes())
+    for _ in range(8):
+        place = chance.randrange(len(content))
+        if chance.random() < 0.5:
+            content[place] = chance.randrange(256)
+        else:
+            del content[place : place + chance.randrange(1, 9)]
+    path.write_bytes(content)
+    try:
+        read_exam([tmp_path])
+    except MarrowmapError as error:
+        assert "\n" not in str(error)
+
+
 def test_nothing_there(tmp_path):
     with pytest.raises(InputError, match="no file found"):
         read_exam([tmp_path])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import logging
 import math
 import os
 import warnings
@@ -30,6 +31,8 @@ RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 MAX_VOXELS = 2_000_000_000
 """A header that claims more is broken; half of it would not fit into memory."""
 
+_NIBABEL_LOGGER = logging.getLogger("nibabel.global")
+
 _NEW_IMAGE: Any = nib.Nifti1Image  # nibabel carries no types
 
 _MM_PER_UNIT = {"mm": 1.0, "meter": 1000.0, "micron": 0.001, "unknown": 1.0}
@@ -48,7 +51,9 @@ def file_label(path: Path) -> str:
 
 @contextmanager
 def _one_line(path: Path) -> Iterator[None]:
-    """Turn what nibabel, NumPy and zlib raise over a broken file into one line."""
+    """Turn what nibabel, NumPy and zlib raise over a broken file into one line; keep what nibabel logs to itself."""
+    level = _NIBABEL_LOGGER.level
+    _NIBABEL_LOGGER.setLevel(logging.CRITICAL + 1)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -72,6 +77,8 @@ def _one_line(path: Path) -> Iterator[None]:
         raise InputError(
             f"{file_label(path)}: not a readable NIfTI file ({type(error).__name__}): copy or convert it again"
         ) from error
+    finally:
+        _NIBABEL_LOGGER.setLevel(level)
 
 
 def _load(path: Path) -> Any:

@@ -86,6 +86,8 @@ def _decode(name: str, dataset: Any) -> NDArray[Any]:
     syntax = _syntax_of(dataset)
     if not syntax:
         raise InputError(f"{name}: {tag_label('TransferSyntaxUID')} is absent: export it again as a DICOM file")
+    if not syntax.is_transfer_syntax:
+        raise InputError(f"{name}: {tag_label('TransferSyntaxUID')} {syntax} is none: export it again as a DICOM file")
     try:
         with quiet(), _quiet_libraries():
             # Unused bits are looked at before they are cut off: what lies there may be part of the values.
@@ -97,10 +99,9 @@ def _decode(name: str, dataset: Any) -> NDArray[Any]:
             "the file is broken, copy it again"
         ) from error
     except Exception as error:  # every decoder raises its own kinds
-        if syntax.is_encapsulated or syntax.is_private:
-            what = syntax.name if syntax.is_transfer_syntax else str(syntax)
+        if syntax.is_encapsulated:
             raise InputError(
-                f"{name}: pixels in transfer syntax {what} {tag_label('TransferSyntaxUID')} cannot be decoded: "
+                f"{name}: pixels in transfer syntax {syntax.name} {tag_label('TransferSyntaxUID')} cannot be decoded: "
                 "convert to Explicit VR Little Endian (gdcmconv --raw) and try again"
             ) from error
         raise InputError(
