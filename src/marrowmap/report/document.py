@@ -236,7 +236,8 @@ def _findings(result: AnalysisResult) -> list[Section]:
             numeric=(2, 3),
             state_column=1,
         )
-        notes = tuple(dict.fromkeys(r.note for r in result.readings if (r.joint, r.side) == (joint, side) and r.note))
+        readings = [r for r in result.readings if (r.joint, r.side) == (joint, side)]
+        notes = tuple(dict.fromkeys(note for reading in readings for note in _notes(reading)))
         title = f"{side.value.capitalize()} {joint.value}"
         tables = (table,) if mine else ()
         key = f"findings-{joint.value}-{side.value}"

@@ -417,7 +417,7 @@ def draw_threshold_curve(result: AnalysisResult, reading: JointReading) -> Pictu
         ax.set_xlim(float(np.min(edema.curve_k)), float(np.max(edema.curve_k)))
         ax.set_xlabel("threshold factor k (robust standard deviations above reference marrow)")
         ax.set_ylabel("volume, mL")
-        figure.legend(loc="outside right upper", frameon=False, fontsize=8)
+        ax.legend(loc="upper right", frameon=False, fontsize=8)
         alt = f"Volume against threshold for the {_place(result, reading)}: closed {chosen:.1f} mL at k = {edema.k:g}."
         return Picture("threshold", _place(result, reading), "svg", _svg(figure), alt)
 

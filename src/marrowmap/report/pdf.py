@@ -52,14 +52,15 @@ def _section(section: Section) -> dict[str, object]:
 
 
 def _chosen(document: Document) -> list[Section]:
-    """Leave out boilerplate, and series with bones only where edema is shown in another."""
+    """Leave out boilerplate, and series with bones only where edema is shown in another; words before pictures."""
     kinds = {section.key: {plate.picture.key for plate in section.plates} for section in document.sections}
     edema_shown = any("edema" in kind for kind in kinds.values())
-    return [
+    chosen = [
         section
         for section in document.sections
         if section.key not in _LEFT_OUT and not (edema_shown and kinds[section.key] == {"bone_fit"})
     ]
+    return sorted(chosen, key=lambda section: section.key.startswith("pictures"))
 
 
 def render_pdf(document: Document) -> bytes:

@@ -225,6 +225,9 @@ def _fix_identity(seg: Segmentation, sources: Sequence[Dataset], series_uid: str
     seg.ContentDate, seg.ContentTime = date, time
     seg.InstanceCreationDate, seg.InstanceCreationTime = date, time
     seg.SeriesDate, seg.SeriesTime = date, time
+    for item in seg.get("ContributingEquipmentSequence", []):
+        if "ContributionDateTime" in item:
+            item.ContributionDateTime = f"{date}{time}"
     organization = name_based_uid("dimensions", series_uid)
     for item in (*seg.DimensionOrganizationSequence, *seg.DimensionIndexSequence):
         item.DimensionOrganizationUID = organization

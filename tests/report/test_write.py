@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from marrowmap.errors import ConformanceError
+from marrowmap.errors import UsageError
+from marrowmap.report import AnalysisResult
+from marrowmap.report import write as write_module
+from marrowmap.report import write_report
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def out(result: AnalysisResult, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_report(result, tmp_path_factory.mktemp("report") / "out")
+
+
+def test_everything_the_contract_lists(out: Path) -> None:
+    names = set(files_of(out))
+    assert {
+        "report.html",
+        "report.pdf",
+        "measurements.json",
+        "measurements.csv",
+        "findings.json",
+        "frames.json",
+        "manifest.json",
+        "dicom/02-fluid_seg.dcm",
+    } <= names
+    assert "differential.json" not in names  # comes later and is not pretended
+    assert sum(name.startswith("masks/") for name in names) == 14
+
+
+def test_manifest(result: AnalysisResult, out: Path) -> None:
+    text = (out / "manifest.json").read_text()
+    manifest = json.loads(text)
+    contents = files_of(out)
+    listed = {entry["path"]: entry["sha256"] for entry in manifest["outputs"]}
+    assert set(listed) == set(contents) - {"manifest.json"}
+    assert all(hashlib.sha256(contents[path]).hexdigest() == digest for path, digest in listed.items())
+    inputs = {entry["path"] for entry in manifest["inputs"]}
+    assert "stir/IM0001" in inputs
+    assert len(inputs) == sum(len(series.files) for series in result.exam.series)
+    assert manifest["options"] == {"k": 4.0, "bone": None}
+    assert manifest["seconds"]["ingest"] == 1.25
+    assert manifest["peak_memory_mib"] > 10
+    assert str(result.sources[0]) not in text
+    assert "Secret" not in text
+    assert "1980" not in text
+
+
+def test_evidence_names_a_file_that_is_there(out: Path) -> None:
+    rows = json.loads((out / "measurements.json").read_text())["rows"]
+    files = {row["evidence"]["mask_file"] for row in rows}
+    assert any(name and name.endswith("hip_left_edema-closed.nii.gz") for name in files)
+    assert all(name is None or (out / name).is_file() for name in files)
+
+
+def test_second_run_gives_the_same_bytes(result: AnalysisResult, out: Path, tmp_path: Path) -> None:
+    first, second = files_of(out), files_of(write_report(result, tmp_path / "again"))
+    assert set(first) == set(second)
+    assert {name for name in first if first[name] != second[name]} <= {"manifest.json"}
+
+
+def test_an_earlier_result_is_replaced(result: AnalysisResult, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    told: list[float] = []
+    write_report(result, out)
+    write_report(result, out, lambda _step, share: told.append(share))
+    assert (out / "report.html").is_file()
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+
+
+def test_anything_else_is_refused(result: AnalysisResult, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(UsageError):
+        write_report(result, tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_failure_leaves_nothing(result: AnalysisResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_document: object) -> bytes:
+        raise ConformanceError("report.pdf could not be set")
+
+    monkeypatch.setattr(write_module, "render_pdf", fail)
+    with pytest.raises(ConformanceError):
+        write_report(result, tmp_path / "a" / "out")
+    assert list(tmp_path.iterdir()) == []
