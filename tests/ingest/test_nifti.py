@@ -84,6 +84,11 @@ def test_an_image_without_sidecar_is_told_which_to_write(tmp_path):
         read_exam([write(tmp_path)])
 
 
+def test_a_mask_is_called_one(tmp_path):
+    with pytest.raises(InputError, match=r"image\.nii\.gz: .*it is a mask"):
+        read_exam([write(tmp_path, values=np.arange(120).reshape(6, 5, 4) % 2 * 1.0)])
+
+
 def test_hounsfield_units_are_recognized_with_the_reason(tmp_path):
     series = read_exam([write(tmp_path, values=hounsfield())]).series[0]
     assert (series.modality, series.volume.unit, series.sequence) == ("CT", "HU", Sequence.CT)

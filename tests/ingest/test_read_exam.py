@@ -1,3 +1,4 @@
+import contextlib
 import json
 import random
 import re
@@ -386,10 +387,8 @@ def test_damaged_files_are_read_or_refused_never_more(tmp_path, seed):
         else:
             del content[place : place + chance.randrange(1, 9)]
     path.write_bytes(content)
-    try:
-        read_exam([tmp_path])
-    except MarrowmapError as error:
-        assert "\n" not in str(error)
+    with contextlib.suppress(MarrowmapError):  # any other kind of error fails the test
+        assert read_exam([tmp_path]).series
 
 
 def test_nothing_there(tmp_path):

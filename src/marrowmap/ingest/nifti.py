@@ -167,6 +167,8 @@ def _modality(sidecar: Sidecar, volume: Volume) -> tuple[str, str]:
         raise InputError(f"{name}: modality {stated} (Modality in {place}) is not read yet: pass MR or CT")
     if any(key in sidecar.content for key in ("RepetitionTime", "EchoTime", "MagneticFieldStrength")):
         return "MR", ""
+    if not sidecar.content and bool(np.isin(volume.array, (0.0, 1.0)).all()):
+        raise InputError(f"{name}: holds 0 and 1 only and has no sidecar, so it is a mask: pass it with --bone")
     by_values = _looks_like_ct(volume)
     if by_values and not sidecar.content:
         return "CT", by_values

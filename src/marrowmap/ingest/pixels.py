@@ -205,7 +205,7 @@ def read_values(frames: Sequence[Frame]) -> tuple[NDArray[np.float32], NDArray[n
     InputError
         As `read_stored_values`; also where a file holds fewer frames than its header describes.
     """
-    size = (*frames[0].size, len(frames))
+    size = (len(frames), *frames[0].size[::-1])  # slices apart while reading: each is one block of memory
     values, padding = np.empty(size, np.float32), np.zeros(size, bool)
     slots: dict[Path, list[int]] = {}
     for slot, frame in enumerate(frames):
@@ -221,16 +221,16 @@ def read_values(frames: Sequence[Frame]) -> tuple[NDArray[np.float32], NDArray[n
                     f"{file_label(path)}: {tag_label('NumberOfFrames')} promises frame {frame.number}, the pixels hold "
                     f"{len(raw)}: copy the file again"
                 )
-            pixels = raw[frame.number - 1].T
+            pixels = raw[frame.number - 1]
             slope = 1.0 if frame.slope is None else frame.slope
             intercept = 0.0 if frame.intercept is None else frame.intercept
-            values[:, :, slot] = pixels * np.float64(slope) + intercept
+            values[slot] = pixels * np.float64(slope) + intercept
             if pad is not None:
                 first, last = sorted((pad, pad if limit is None else limit))
-                padding[:, :, slot] = (pixels >= first) & (pixels <= last)
+                padding[slot] = (pixels >= first) & (pixels <= last)
     if not np.isfinite(values).all():
         raise InputError(
             f"{file_label(frames[0].file)}: {tag_label('RescaleSlope')} or {tag_label('RescaleIntercept')} "
             "takes values beyond 32-bit floats: export it again"
         )
-    return values, padding
+    return np.ascontiguousarray(values.T), np.ascontiguousarray(padding.T)
