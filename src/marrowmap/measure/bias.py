@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-
 from scipy import ndimage
 
 from marrowmap.image import Mask
@@ -140,5 +139,5 @@ def _body_field(volume: Volume) -> Volume:
     field = np.zeros(grid.shape)
     for c, power in zip(coefficients, _powers(list(np.meshgrid(*axes, indexing="ij", sparse=True))), strict=True):
         field += c * power
-    field -= np.mean(sum(c * b for c, b in zip(coefficients, basis, strict=True))[body])
+    field -= np.mean(np.stack([b[body] for b in basis], axis=-1) @ coefficients)
     return Volume(grid, np.exp(np.clip(field, -1.5, 1.5)).astype(np.float32), "1")

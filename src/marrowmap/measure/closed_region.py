@@ -11,7 +11,7 @@ from marrowmap.image import Grid
 COHERENT_RADIUS_MM = 4.0
 """Edema shown by brightness alone holds a disc of this radius: vessels and sheets of fluid do not."""
 
-SEED_FACTOR = 2.5
+SEED_FACTOR = 2.7
 """A small lesion starts where the excess is this many times the threshold's, and grows down to the threshold."""
 
 SEED_DEPTH_MM = 1.8
@@ -47,7 +47,13 @@ def disc(grid: Grid, radius_mm: float) -> BoolArray:
     return np.asarray(sum(s**2 for s in steps) <= radius_mm**2 * (1 + 1e-6))
 
 
-def _in_plane_distance(mask: BoolArray, grid: Grid) -> FloatArray:
+def _bounds(mask: BoolArray, margin: int) -> tuple[slice, ...]:
+    """Index range of a 2-D mask and a margin around it."""
+    hits = [np.flatnonzero(mask.any(axis=1 - axis)) for axis in range(2)]
+    return tuple(slice(max(int(h[0]) - margin, 0), int(h[-1]) + margin + 1) for h in hits)
+
+
+def in_plane_depth(mask: BoolArray, grid: Grid) -> FloatArray:
     """Distance in mm, within its slice, of every voxel of the mask to the nearest voxel center outside it."""
     result = np.zeros(mask.shape, np.float32)
     axis = grid.slice_axis
@@ -55,15 +61,16 @@ def _in_plane_distance(mask: BoolArray, grid: Grid) -> FloatArray:
     for k in range(mask.shape[axis]):
         index = tuple(k if a == axis else slice(None) for a in range(3))
         if mask[index].any():
+            part = _bounds(mask[index], 0)
             # A border of the image counts as a border of the region.
-            padded = np.pad(mask[index], 1)
-            result[index] = ndimage.distance_transform_edt(padded, sampling=spacing)[1:-1, 1:-1]
+            padded = np.pad(mask[index][part], 1)
+            result[index][part] = ndimage.distance_transform_edt(padded, sampling=spacing)[1:-1, 1:-1]
     return result
 
 
 def erode_in_plane(mask: BoolArray, grid: Grid, radius_mm: float) -> BoolArray:
     """Keep what lies further than a radius from the border, slice by slice."""
-    return np.asarray(_in_plane_distance(mask, grid) > radius_mm)
+    return np.asarray(in_plane_depth(mask, grid) > radius_mm)
 
 
 def dilate_in_plane(mask: BoolArray, grid: Grid, radius_mm: float) -> BoolArray:
@@ -74,7 +81,8 @@ def dilate_in_plane(mask: BoolArray, grid: Grid, radius_mm: float) -> BoolArray:
     for k in range(mask.shape[axis]):
         index = tuple(k if a == axis else slice(None) for a in range(3))
         if mask[index].any():
-            result[index] = ndimage.distance_transform_edt(~mask[index], sampling=spacing) <= radius_mm
+            part = _bounds(mask[index], int(radius_mm / min(spacing)) + 1)
+            result[index][part] = ndimage.distance_transform_edt(~mask[index][part], sampling=spacing) <= radius_mm
     return result
 
 
@@ -105,7 +113,7 @@ def grow(seeds: BoolArray, into: BoolArray) -> BoolArray:
 
 
 def draw_closed_region(
-    excess: FloatArray, focal_excess: FloatArray | None, within: BoolArray, grid: Grid
+    excess: FloatArray, focal_excess: FloatArray | None, within: BoolArray, depth_mm: FloatArray, grid: Grid
 ) -> BoolArray:
     """Draw what a reader would.
 
@@ -118,6 +126,8 @@ def draw_closed_region(
         bright as a small lesion, but its surroundings stay bright on T1. Without it small lesions are left out.
     within : ndarray of bool
         The region.
+    depth_mm : ndarray
+        :func:`in_plane_depth` of the region.
     grid : Grid
 
     Returns
@@ -127,7 +137,7 @@ def draw_closed_region(
     """
     drawn = open_in_plane(within & (excess > 1), grid, COHERENT_RADIUS_MM)
     if focal_excess is not None:
-        seeds = erode_in_plane(within, grid, SEED_DEPTH_MM) & (focal_excess > SEED_FACTOR)
-        inner = erode_in_plane(within, grid, EDGE_MM) & (focal_excess > 1)
+        seeds = (depth_mm > SEED_DEPTH_MM) & (focal_excess > SEED_FACTOR)
+        inner = (depth_mm > EDGE_MM) & (focal_excess > 1)
         drawn = drawn | grow(seeds, inner)
     return close_in_plane(drawn, grid, CLOSING_RADIUS_MM) & within

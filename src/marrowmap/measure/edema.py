@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from marrowmap.measure.closed_region import SEED_FACTOR
 from marrowmap.measure.closed_region import dilate_in_plane
 from marrowmap.measure.closed_region import draw_closed_region
 from marrowmap.measure.closed_region import erode_in_plane
+from marrowmap.measure.closed_region import in_plane_depth
 from marrowmap.measure.closed_region import plane_sigma
 from marrowmap.measure.closed_region import smooth_within
 from marrowmap.measure.reference import ReferenceLevel
@@ -31,7 +33,7 @@ from marrowmap.measure.reference import level_of
 from marrowmap.measure.reference import level_within
 from marrowmap.values import Quantity
 
-DEFAULT_K = 3.3
+DEFAULT_K = 3.0
 """Threshold in robust standard deviations of reference marrow above its median."""
 
 K_DOUBT = 0.15
@@ -45,7 +47,7 @@ T1_SIGMA_MM = 1.8
 """Neighborhood over which T1 is averaged."""
 
 T1_EXPONENT = 0.4
-"""Small lesions: signal times relative T1 to minus this power. Readers call a voxel edema along lines of such a slope."""
+"""Small lesions: signal times relative T1 to minus this power; readers' calls follow lines of such a slope."""
 
 T1_LEAST, T1_MOST = 0.5, 1.5
 """Relative T1 is held within these bounds: darker is cortex, brighter is subcutaneous fat."""
@@ -54,8 +56,10 @@ LEVEL_SIGMA_MM = 25.0
 LEVEL_MOST = 1.2
 """Normal marrow varies from bone to bone: its level follows the surroundings by at most this factor."""
 
-CURVE_K = tuple(np.arange(1.0, 8.01, 0.5).tolist())
+CURVE_K = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0)
 VERSION = "1"
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +78,11 @@ class EdemaResult:
         Coherent areas, gaps closed: what a reader would draw.
     within : Mask
         The region that was searched.
+    corrected : Volume
+        The fluid-sensitive image without its shading.
+    t1_relative : Volume or None
+        T1 signal without its shading over its median in the reference (in the region where there is none); None where
+        T1 was not used.
     bias_field : Volume
         Multiplicative shading that was taken out, unit ``1``.
     reference : ReferenceLevel
@@ -97,7 +106,7 @@ class EdemaResult:
     signal_ratio : float or None
         Mean signal of the closed region over the reference median; None where nothing was drawn.
     t1_ratio : float or None
-        Mean T1 signal of the closed region over that of the reference; None without T1, reference or edema.
+        Mean T1 signal of the closed region over that of the reference; None without T1 or edema.
     edema_volume : Quantity
         Integral of membership, mL, with its interval.
     method : str
@@ -108,6 +117,8 @@ class EdemaResult:
     voxels: Mask
     closed: Mask
     within: Mask
+    corrected: Volume
+    t1_relative: Volume | None
     bias_field: Volume
     reference: ReferenceLevel
     k: float
@@ -124,6 +135,16 @@ class EdemaResult:
     signal_ratio: float | None
     t1_ratio: float | None
     method: str
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the numbers should know, in sentences."""
+        level = self.reference
+        return (
+            f"Reference marrow: {level.chosen}; median {level.median:.4g}, SD {level.sd:.3g}, {level.voxels} voxels.",
+            f"T1: {self.t1_note}.",
+            f"Smallest detectable edema {self.smallest_detectable}: {self.smallest_detectable_reason}.",
+        )
 
     @property
     def edema_volume_ml(self) -> float:
@@ -222,6 +243,7 @@ def measure_edema(
     t1: Volume | None = None,
     *,
     k: float = DEFAULT_K,
+    reference_note: str = "given as reference marrow",
 ) -> EdemaResult:
     """Measure marrow edema inside a region.
 
@@ -243,6 +265,8 @@ def measure_edema(
         T1-weighted image in the same frame of reference, on any grid.
     k : float
         Threshold in standard deviations of the reference.
+    reference_note : str
+        Which marrow the reference is and why, for the method.
 
     Raises
     ------
@@ -258,8 +282,12 @@ def measure_edema(
         raise InputError(f"k must be positive, got {k}: give the threshold in standard deviations of the reference")
     marrow = within if reference is None else within | reference
     bias = estimate_bias(fluid, marrow)
-    corrected = np.maximum(fluid.array, 0) / bias.array
-    level = level_within(corrected, within) if reference is None else level_of(corrected, reference, fluid.grid)
+    corrected = (np.maximum(fluid.array, 0) / bias.array).astype(np.float32)
+    level = (
+        level_within(corrected, within)
+        if reference is None
+        else level_of(corrected, reference, fluid.grid, reference_note)
+    )
     aligned, t1_note = _t1_on(fluid.grid, t1, within)
 
     box = _crop(within.array, fluid.grid)
@@ -271,19 +299,26 @@ def measure_edema(
     signal = corrected[box]
     local = _local_level(signal, inside, level.median, grid)
     smooth = smooth_within(signal, inside, plane_sigma(grid, COHERENT_SIGMA_MM))
-    focal, flat_t1 = None, None
+    focal, relative_t1, t1_ratio = None, None, None
     if aligned is not None:
         flat_t1 = np.maximum(aligned.array, 0) / estimate_bias(aligned, marrow).array
+        normal_t1 = float(np.median(flat_t1[(reference or within).array]))
         near = smooth_within(flat_t1[box], inside, plane_sigma(grid, T1_SIGMA_MM)) / np.median(flat_t1[within.array])
+        relative_t1 = Volume(fluid.grid, (flat_t1 / max(normal_t1, 1e-6)).astype(np.float32), "1")
         fine = smooth_within(signal, inside, plane_sigma(grid, FOCAL_SIGMA_MM))
         focal = fine * np.clip(near, T1_LEAST, T1_MOST) ** -T1_EXPONENT
+
+    depth = in_plane_depth(inside, grid)
 
     def draw(at_k: float) -> NDArray[np.bool_]:
         scale = at_k * level.sd
         excess = (smooth / local - level.median) / scale
-        return draw_closed_region(excess, None if focal is None else (focal / local - level.median) / scale, inside, grid)
+        focal_excess = None if focal is None else (focal / local - level.median) / scale
+        return draw_closed_region(excess, focal_excess, inside, depth, grid)
 
     closed = draw(k)
+    if relative_t1 is not None and closed.any():
+        t1_ratio = float(relative_t1.array[box][closed].mean())
     membership, plateau = _membership(smooth, closed, inside, level.median, grid)
     voxel_ml = grid.voxel_volume_ml
     noise = _noise_sd(signal, inside, grid)
@@ -294,6 +329,8 @@ def measure_edema(
         voxels=Mask(fluid.grid, within.array & (corrected > threshold)),
         closed=Mask(fluid.grid, _paste(closed, box, fluid.grid)),
         within=within,
+        corrected=fluid.with_array(corrected),
+        t1_relative=relative_t1,
         bias_field=bias,
         reference=level,
         k=k,
@@ -313,13 +350,13 @@ def measure_edema(
             level,
         ),
         signal_ratio=float(signal[closed].mean()) / level.median if closed.any() else None,
-        t1_ratio=_t1_ratio(flat_t1, box, closed, reference),
+        t1_ratio=t1_ratio,
         method=_method(k, level, bias, t1_note),
     )
 
 
-def _paste(part: NDArray[np.generic], box: tuple[slice, ...], grid: Grid) -> NDArray[np.generic]:
-    whole = np.zeros(grid.shape, part.dtype)
+def _paste(part: NDArray[Scalar], box: tuple[slice, ...], grid: Grid) -> NDArray[Scalar]:
+    whole: NDArray[Scalar] = np.zeros(grid.shape, part.dtype)
     whole[box] = part
     return whole
 
@@ -333,25 +370,13 @@ def _volume_interval(
     return Quantity(value, "mL", min(value, *others), max(value, *others))
 
 
-def _t1_ratio(
-    flat_t1: NDArray[np.floating] | None,
-    box: tuple[slice, ...],
-    closed: NDArray[np.bool_],
-    reference: Mask | None,
-) -> float | None:
-    if flat_t1 is None or reference is None or not closed.any():
-        return None
-    level = float(np.median(flat_t1[reference.array]))
-    return float(flat_t1[box][closed].mean()) / level if level > 0 else None
-
-
 def _method(k: float, level: ReferenceLevel, bias: Volume, t1_note: str) -> str:
     shading = "no shading found" if np.ptp(bias.array) == 0 else "quadratic shading taken out"
     return (
         f"marrowmap edema {VERSION}: {shading}; reference {level.median:.4g} SD {level.sd:.3g} ({level.chosen}); "
-        f"k={k:g} SD; local level within {LEVEL_MOST:g}; wide areas radius {COHERENT_RADIUS_MM:g} mm; small lesions from "
-        f"{SEED_FACTOR:g} thresholds, depth {SEED_DEPTH_MM:g} mm, rim {EDGE_MM:g} mm, T1^-{T1_EXPONENT:g}; "
-        f"closing {CLOSING_RADIUS_MM:g} mm; T1 {t1_note}"
+        f"k={k:g} SD; local level within {LEVEL_MOST:g}; wide areas radius {COHERENT_RADIUS_MM:g} mm; "
+        f"small lesions from {SEED_FACTOR:g} thresholds, depth {SEED_DEPTH_MM:g} mm, rim {EDGE_MM:g} mm, "
+        f"T1^-{T1_EXPONENT:g}; closing {CLOSING_RADIUS_MM:g} mm; T1 {t1_note}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from marrowmap.errors import InputError
 from marrowmap.image import Grid
 from marrowmap.image import Mask
+from marrowmap.image import Volume
 
 SD_FLOOR = 0.15
 """Least spread, as a share of the median: marrow differs by so much within a person even where a small sample does not
@@ -41,7 +43,7 @@ class ReferenceLevel:
     @property
     def standard_error(self) -> float:
         """Standard error of the median; neighbors are alike, so that only one voxel in ten counts."""
-        return 1.2533 * self.sd / max(self.voxels / 10, 1.0) ** 0.5
+        return float(1.2533 * self.sd / np.sqrt(max(self.voxels / 10, 1.0)))
 
 
 def _level(values: NDArray[np.floating], chosen: str) -> ReferenceLevel:
@@ -56,10 +58,10 @@ def _level(values: NDArray[np.floating], chosen: str) -> ReferenceLevel:
     return ReferenceLevel(median, sd, int(values.size), chosen)
 
 
-def level_of(signal: NDArray[np.floating], reference: Mask, grid: Grid) -> ReferenceLevel:
+def level_of(signal: NDArray[np.floating], reference: Mask, grid: Grid, chosen: str) -> ReferenceLevel:
     """Level of the marrow given as reference."""
     grid.require_same(reference.grid)
-    return _level(signal[reference.array], "given as reference marrow")
+    return _level(signal[reference.array], chosen)
 
 
 def level_within(signal: NDArray[np.floating], within: Mask) -> ReferenceLevel:
@@ -70,7 +72,9 @@ def level_within(signal: NDArray[np.floating], within: Mask) -> ReferenceLevel:
     """
     values = np.sort(signal[within.array].astype(np.float64))
     if values.size < LEAST_VOXELS:
-        raise InputError(f"the region has only {values.size} voxels: too few to find normal marrow in, give --reference")
+        raise InputError(
+            f"the region has only {values.size} voxels: too few to find normal marrow in, give --reference"
+        )
     part = values
     while part.size > 10:
         half = (part.size + 1) // 2
@@ -82,3 +86,71 @@ def level_within(signal: NDArray[np.floating], within: Mask) -> ReferenceLevel:
     below = values[values <= mode]
     sd = max(1.4826 * float(np.median(mode - below)), SD_FLOOR * mode)
     return ReferenceLevel(mode, sd, int(values.size), "no reference given: most frequent signal inside the region")
+
+
+@dataclass(frozen=True, eq=False)
+class ReferenceCandidate:
+    """Marrow that could serve as reference.
+
+    Parameters
+    ----------
+    mask : Mask
+    name : str
+        Which marrow it is, e.g. ``mirrored region of the other hip``.
+    """
+
+    mask: Mask
+    name: str
+
+
+ABNORMAL = 2.0
+"""A candidate this much brighter than the darkest one is itself abnormal: red marrow brightens less, edema more."""
+
+
+def choose_reference(fluid: Volume, candidates: Sequence[ReferenceCandidate]) -> tuple[Mask, str]:
+    """Choose the reference marrow: the first candidate that is not itself abnormal.
+
+    Parameters
+    ----------
+    fluid : Volume
+        Fluid-sensitive image.
+    candidates : sequence of ReferenceCandidate
+        In order of preference: the same regions of the other hip (they hold the same red marrow), then marrow of the
+        same hip that transient osteoporosis spares (shaft, greater trochanter). Never muscle.
+
+    Returns
+    -------
+    Mask
+        The chosen candidate's.
+    str
+        Which it is and why, for the method and the report.
+
+    Raises
+    ------
+    InputError
+        If no candidate has enough voxels with signal.
+    GeometryError
+        If a candidate lies on another grid.
+    """
+    medians: list[float] = []
+    rejected: list[str] = []
+    usable: list[ReferenceCandidate] = []
+    for candidate in candidates:
+        fluid.grid.require_same(candidate.mask.grid)
+        values = fluid.within(candidate.mask)
+        median = float(np.median(values)) if values.size else 0.0
+        if values.size < LEAST_VOXELS or median <= 0:
+            rejected.append(f"{candidate.name} has {values.size} voxels in view")
+        else:
+            usable.append(candidate)
+            medians.append(median)
+    if not usable:
+        reasons = "; ".join(rejected) or "none offered"
+        raise InputError(f"no normal marrow to compare with ({reasons}): give a mask of normal marrow as --reference")
+    darkest = min(medians)
+    for candidate, median in zip(usable, medians, strict=True):
+        if median <= ABNORMAL * darkest:
+            break
+        rejected.append(f"{candidate.name} is {median / darkest:.1f} times as bright as the darkest")
+    passed = f"; passed over: {', '.join(rejected)}" if rejected else ""
+    return candidate.mask, f"{candidate.name}, {median / darkest:.2f} times the darkest candidate{passed}"
