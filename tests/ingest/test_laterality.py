@@ -42,7 +42,9 @@ def test_text_without_a_side_names_none(text):
     assert side_in_text(text) is None
 
 
-@pytest.mark.parametrize("text", ["both hips", "Hüften beidseits", "hip left and right", "rechts links"])
+@pytest.mark.parametrize(
+    "text", ["both hips", "Hüften beidseits", "hip left and right", "rechts links", "Hüfte re.+li.", "hip R+L"]
+)
 def test_text_names_both(text):
     claim = side_in_text(text)
     assert claim is not None

@@ -35,12 +35,10 @@ _BOTH_TEXT = """
 both bilateral bilat beide beidseits bds bilatéral bilatérale bilaterale ambas ambos entrambe
 """
 _BOTH_WORDS = frozenset(_BOTH_TEXT.split())
-# Short words that mean a side only beside the name of a joint ("dx" is also a diagnosis), some only behind it
-# ("hanche D", but "d'anca").
-_SHORT = {
-    **dict.fromkeys(("l", "li", "sx", "sn"), Side.LEFT),
-    **dict.fromkeys(("r", "re", "dx"), Side.RIGHT),
-}
+# Short words mean a side only where a joint is named: German ones anywhere in the text, single letters and the like
+# beside the joint or another such letter ("dx" is also a diagnosis), French ones behind it ("hanche D", but "d'anca").
+_SHORT_ANYWHERE = {"li": Side.LEFT, "re": Side.RIGHT}
+_SHORT = {**dict.fromkeys(("l", "sx", "sn"), Side.LEFT), **dict.fromkeys(("r", "dx"), Side.RIGHT)}
 _SHORT_BEHIND = {"d": Side.RIGHT, "g": Side.LEFT}
 _JOINTS_TEXT = """
 hip hüfte hüft huefte hüftgelenk huft hanche cadera anca quadril heup hofte höft knee knie genou rodilla ginocchio
@@ -81,7 +79,7 @@ def _words(text: str) -> list[str]:
 def side_in_text(text: str) -> SideClaim | None:
     """Find a side named in a description; in English, German, French, Spanish, Italian, Portuguese and others.
 
-    Whole words only. Single letters and "re" count only next to the name of a joint.
+    Whole words only. Single letters count only next to the name of a joint, "li" and "re" where a joint is named.
 
     Returns
     -------
@@ -92,6 +90,8 @@ def side_in_text(text: str) -> SideClaim | None:
     seen: set[Side] = set()
     if any(word in _BOTH_WORDS for word in words):
         seen = {Side.LEFT, Side.RIGHT}
+    names_joint = not _JOINT_WORDS.isdisjoint(words)
+    beside = _JOINT_WORDS.union(_SHORT)
     for n, word in enumerate(words):
         before, behind = words[max(n - 1, 0) : n], words[n + 1 : n + 2]
         glued = _GLUED.match(word)
@@ -99,7 +99,9 @@ def side_in_text(text: str) -> SideClaim | None:
             seen.add(Side.LEFT)
         elif word in _RIGHT_WORDS:
             seen.add(Side.RIGHT)
-        elif word in _SHORT and _JOINT_WORDS.intersection((*before, *behind)):
+        elif word in _SHORT_ANYWHERE and names_joint:
+            seen.add(_SHORT_ANYWHERE[word])
+        elif word in _SHORT and names_joint and beside.intersection((*before, *behind)):
             seen.add(_SHORT[word])
         elif word in _SHORT_BEHIND and _JOINT_WORDS.intersection(before):
             seen.add(_SHORT_BEHIND[word])
