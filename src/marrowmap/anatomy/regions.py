@@ -74,7 +74,8 @@ def name_regions(frame: BoneFrame, points: ArrayLike) -> NDArray[np.uint16]:
     toward = (across @ tip) / np.maximum(out * np.linalg.norm(tip), 1e-9)
 
     result = np.full(where.shape[:-1], FEMUR_REGIONS.index("intertrochanteric") + 1, np.uint16)
-    proximal = (where - plane_point) @ plane_normal < 0
+    # Below the lesser trochanter's upper edge the plane has left the neck: what it still cuts off is shaft.
+    proximal = ((where - plane_point) @ plane_normal < 0) & (below_edge < 0)
     result[proximal] = FEMUR_REGIONS.index("femoral_neck") + 1
     lesser = (toward > np.cos(np.radians(55))) & (out > LESSER_TROCHANTER_OUT * np.linalg.norm(tip))
     lesser &= (below_edge > 0) & (below_tip < SHAFT_BELOW_TIP_MM) & ~proximal
