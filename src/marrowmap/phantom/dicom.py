@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import FileDataset
 from pydicom.dataset import FileMetaDataset
+from pydicom.uid import UID
 from pydicom.uid import ExplicitVRLittleEndian
 from pydicom.uid import MRImageStorage
 
@@ -74,6 +75,56 @@ def _add_physics(data: FileDataset, contrast: Contrast, acquisition: Acquisition
     data.PixelBandwidth = 200
 
 
+def _add_person_and_study(data: FileDataset, study: StudyTags, acquisition: Acquisition, number: int) -> None:
+    data.StudyDate = data.SeriesDate = data.AcquisitionDate = data.ContentDate = study.date
+    data.StudyTime = "090000"
+    data.SeriesTime = data.AcquisitionTime = data.ContentTime = f"09{number % 60:02d}00"
+    data.AccessionNumber = ""
+    data.Modality = "MR"
+    data.Manufacturer = "marrowmap phantom"
+    data.ManufacturerModelName = "virtual"
+    data.InstitutionName = "Virtual"
+    data.ReferringPhysicianName = ""
+    data.StudyDescription = "MR HIP" if len(acquisition.sides) == 1 else "MR PELVIS HIPS"
+    data.PatientName = f"Virtual^{study.person_id}"
+    data.PatientID = study.person_id
+    data.PatientBirthDate = f"{int(study.date[:4]) - study.person.age_years}0101"
+    data.PatientSex = study.person.sex
+    data.PatientAge = f"{study.person.age_years:03d}Y"
+    data.PatientIdentityRemoved = "YES"
+    data.DeidentificationMethod = "Virtual person"
+    data.BodyPartExamined = "HIP"
+    data.PatientPosition = "HFS"
+    data.StudyInstanceUID = study.study_uid
+    data.StudyID = "1"
+    data.AcquisitionNumber = 1
+    if len(acquisition.sides) == 1:
+        data.Laterality = "L" if acquisition.sides[0] is Side.LEFT else "R"
+        data.ImageLaterality = data.Laterality
+    else:
+        data.Laterality = ""
+    data.FrameOfReferenceUID = study.frame_of_reference_uid
+    data.PositionReferenceIndicator = ""
+
+
+def _add_slice(data: FileDataset, pixels: NDArray[np.uint16], grid: Grid, index: int) -> None:
+    position = grid.to_world((0, 0, index))
+    data.InstanceNumber = index + 1
+    data.SpacingBetweenSlices = round(float(grid.spacing[2]), 6)
+    data.ImagePositionPatient = [round(float(v), 6) for v in position]
+    data.ImageOrientationPatient = [round(float(v), 9) for v in (*grid.axes[:, 0], *grid.axes[:, 1])]
+    data.SliceLocation = round(float(position @ grid.axes[:, 2]), 6)
+    data.PixelSpacing = [round(float(grid.spacing[1]), 9), round(float(grid.spacing[0]), 9)]
+    data.SamplesPerPixel = 1
+    data.PhotometricInterpretation = "MONOCHROME2"
+    data.Columns, data.Rows = grid.shape[0], grid.shape[1]
+    data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 12, 11, 0
+    data.SmallestImagePixelValue, data.LargestImagePixelValue = 0, int(pixels.max())
+    data.WindowCenter, data.WindowWidth = 500, 1000
+    data.PixelData = np.ascontiguousarray(pixels[:, :, index].T).astype("<u2").tobytes()
+    data["PixelData"].VR = "OW"
+
+
 def write_series(
     folder: Path,
     pixels: NDArray[np.uint16],
@@ -105,66 +156,25 @@ def write_series(
     description = describe(contrast, acquisition)
     series_uid = make_uid(study.study_uid, "series", number)
     uids = []
-    high = int(pixels.max())
     for index in range(grid.shape[2]):
         uid = make_uid(series_uid, index)
         uids.append(uid)
         meta = FileMetaDataset()
         meta.MediaStorageSOPClassUID = MRImageStorage
-        meta.MediaStorageSOPInstanceUID = uid
+        meta.MediaStorageSOPInstanceUID = UID(uid)
         meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        meta.ImplementationClassUID = make_uid("marrowmap")
+        meta.ImplementationClassUID = UID(make_uid("marrowmap"))
         data = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
         data.SpecificCharacterSet = "ISO_IR 100"
         data.ImageType = ["ORIGINAL", "PRIMARY", "OTHER"]
         data.SOPClassUID = MRImageStorage
         data.SOPInstanceUID = uid
-        data.StudyDate = data.SeriesDate = data.AcquisitionDate = data.ContentDate = study.date
-        data.StudyTime = "090000"
-        data.SeriesTime = data.AcquisitionTime = data.ContentTime = f"09{number % 60:02d}00"
-        data.AccessionNumber = ""
-        data.Modality = "MR"
-        data.Manufacturer = "marrowmap phantom"
-        data.ManufacturerModelName = "virtual"
-        data.InstitutionName = "Virtual"
-        data.ReferringPhysicianName = ""
-        data.StudyDescription = "MR HIP" if len(acquisition.sides) == 1 else "MR PELVIS HIPS"
-        data.SeriesDescription = description
-        data.ProtocolName = description
-        data.PatientName = f"Virtual^{study.person_id}"
-        data.PatientID = study.person_id
-        data.PatientBirthDate = f"{int(study.date[:4]) - study.person.age_years}0101"
-        data.PatientSex = study.person.sex
-        data.PatientAge = f"{study.person.age_years:03d}Y"
-        data.PatientIdentityRemoved = "YES"
-        data.DeidentificationMethod = "Virtual person"
-        data.BodyPartExamined = "HIP"
-        data.PatientPosition = "HFS"
-        data.SliceThickness = acquisition.thickness_mm
-        data.SpacingBetweenSlices = round(float(grid.spacing[2]), 6)
-        _add_physics(data, contrast, acquisition)
-        data.StudyInstanceUID = study.study_uid
         data.SeriesInstanceUID = series_uid
-        data.StudyID = "1"
         data.SeriesNumber = number
-        data.AcquisitionNumber = 1
-        data.InstanceNumber = index + 1
-        if len(acquisition.sides) == 1:
-            data.Laterality = "L" if acquisition.sides[0] is Side.LEFT else "R"
-            data.ImageLaterality = data.Laterality
-        data.FrameOfReferenceUID = study.frame_of_reference_uid
-        data.PositionReferenceIndicator = ""
-        data.ImagePositionPatient = [round(float(v), 6) for v in grid.to_world((0, 0, index))]
-        data.ImageOrientationPatient = [round(float(v), 9) for v in (*grid.axes[:, 0], *grid.axes[:, 1])]
-        data.SliceLocation = round(float(grid.to_world((0, 0, index)) @ grid.axes[:, 2]), 6)
-        data.PixelSpacing = [round(float(grid.spacing[1]), 9), round(float(grid.spacing[0]), 9)]
-        data.SamplesPerPixel = 1
-        data.PhotometricInterpretation = "MONOCHROME2"
-        data.Columns, data.Rows = grid.shape[0], grid.shape[1]
-        data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 12, 11, 0
-        data.SmallestImagePixelValue, data.LargestImagePixelValue = 0, high
-        data.WindowCenter, data.WindowWidth = 500, 1000
-        data.PixelData = np.ascontiguousarray(pixels[:, :, index].T).astype("<u2").tobytes()
-        data["PixelData"].VR = "OW"
+        data.SeriesDescription = data.ProtocolName = description
+        data.SliceThickness = acquisition.thickness_mm
+        _add_person_and_study(data, study, acquisition, number)
+        _add_physics(data, contrast, acquisition)
+        _add_slice(data, pixels, grid, index)
         data.save_as(folder / f"{index + 1:04d}.dcm", enforce_file_format=True)
     return series_uid, uids

@@ -12,12 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 
 from marrowmap.errors import InputError
 from marrowmap.errors import UsageError
 from marrowmap.image import Grid
+from marrowmap.image import Volume
+from marrowmap.image.nifti import write_nifti
 from marrowmap.phantom.dicom import StudyTags
 from marrowmap.phantom.dicom import make_uid
 from marrowmap.phantom.dicom import write_series
@@ -37,6 +38,7 @@ from marrowmap.phantom.toh import sample_toh
 from marrowmap.phantom.truth import finding_rows
 from marrowmap.phantom.truth import frame_row
 from marrowmap.phantom.truth import measurement_rows
+from marrowmap.phantom.truth import sum_hip
 from marrowmap.values import Side
 
 KINDS: dict[str, str] = {
@@ -83,15 +85,9 @@ def draw_exam(
     return person, lesions, acquisition
 
 
-def _write_mask(path: Path, share: Array, grid: Grid) -> None:
-    """Write shares 0 to 1 in steps of 1/250 as NIfTI (RAS)."""
-    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ grid.affine
-    image = nib.Nifti1Image(np.rint(np.clip(share, 0, 1) * 250).astype(np.uint8), affine)
-    image.header.set_slope_inter(1 / 250, 0)
-    image.header.set_xyzt_units("mm")
-    image.set_qform(affine, 1)
-    image.set_sform(affine, 1)
-    nib.save(image, path)
+def _write_share(path: Path, share: Array, grid: Grid) -> None:
+    """Write shares 0 to 1, in steps of 1/256 so that the file stays small."""
+    write_nifti(Volume(grid, np.asarray(np.rint(np.clip(share, 0, 1) * 256) / 256, np.float32), "1"), path)
 
 
 def _plain(value: Any) -> Any:
@@ -119,18 +115,18 @@ def _write(
     progress("laying out the body", 0.0)
     scene = build_scene(person, lesions, acquisition, seed)
     grid = slice_grid(acquisition, person)
-    fluid_uid, fluid_instances = "", [""]
+    fluid_uid = ""
     for number, contrast in enumerate(acquisition.contrasts, start=1):
         progress(f"scanning {contrast.value}", 0.4 + 0.4 * (number - 1) / len(acquisition.contrasts))
         image = render(scene, grid, acquisition, contrast)
         pixels = degrade(image, grid, acquisition, contrast, np.random.default_rng([seed, 200 + number]))
         target = folder / "dicom" / f"{number:02d}_{contrast.value.replace(' ', '_')}"
         target.mkdir(parents=True)
-        uid, instances = write_series(target, pixels, grid, contrast, acquisition, study, number)
+        uid, _ = write_series(target, pixels, grid, contrast, acquisition, study, number)
         if contrast.fluid_sensitive and not fluid_uid:
-            fluid_uid, fluid_instances = uid, instances
+            fluid_uid = uid
     progress("computing the truth", 0.8)
-    evidence = {"series_uid": fluid_uid, "image_uids": fluid_instances[:0]}
+    evidence = {"series_uid": fluid_uid, "image_uids": []}
     masks = folder / "truth"
     masks.mkdir()
     measurements, findings, frames = [], [], []
@@ -138,14 +134,11 @@ def _write(
         frames.append(frame_row(person.hips[side], fluid_uid, study.frame_of_reference_uid, grid))
         if side not in acquisition.sides:
             continue
-        measurements += measurement_rows(scene, side, grid, date, evidence)
-        findings += finding_rows(scene, side, grid, date, evidence)
-        for name in ("femur", "marrow", "edema", "fluid"):
-            _write_mask(
-                masks / f"{name}_{side.value}.nii.gz",
-                truth_on_slices(scene, grid, acquisition.thickness_mm, side, name),
-                grid,
-            )
+        sums = sum_hip(scene, side, grid)
+        measurements += measurement_rows(scene, side, sums, grid, date, evidence)
+        findings += finding_rows(scene, side, sums, grid, date, evidence)
+        for name, share in truth_on_slices(scene, grid, acquisition.thickness_mm, side).items():
+            _write_share(masks / f"{name}_{side.value}.nii.gz", share, grid)
     truth = {
         "schema": "marrowmap/1",
         "subject": {"person_id": person_id, "sex": person.sex, "age_years": person.age_years},

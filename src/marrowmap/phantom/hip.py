@@ -128,9 +128,9 @@ def _capsule(hip: Hip, lesion: Lesion, bone: Array, past: Array) -> Array:
     front = smoothstep(anterior / around, -0.1, 0.8)
     under = smoothstep(-superior / around, 0.2, 0.9)
     over = smoothstep(superior / around, 0.4, 0.95)
-    along = smoothstep(neck, 0.15 * hip.radius, 0.85 * hip.radius) * (1 - smoothstep(past, -13, -2))
+    along = smoothstep(neck, 0.15 * hip.radius, 0.85 * hip.radius) * (1 - smoothstep(past + 9 * under, -12, -3))
     swell = lesion.effusion_mm * (0.15 + 0.85 * np.maximum(front, 0.75 * under) + 0.25 * over)
-    usual = 0.35 + 0.9 * under + 0.5 * front
+    usual = 0.3 + 0.6 * under + 0.35 * front
     return np.asarray(
         (usual + swell) * along - 2.0 * (1 - smoothstep(neck, -0.3 * hip.radius, 0.1 * hip.radius)), np.float32
     )

@@ -6,6 +6,7 @@ right at every edge, and one list of layers serves every sequence.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,9 +85,9 @@ def points_of(grid: Grid) -> Array:
     return np.stack(np.broadcast_arrays(*coordinates(grid)), axis=-1)
 
 
-def occupancy(distance: Array, voxel_mm: float) -> Array:
+def occupancy(distance: NDArray[np.floating], voxel_mm: float) -> Array:
     """Return the share of a voxel below a surface at signed distance (negative inside)."""
-    return np.clip(0.5 - distance / np.float32(voxel_mm), 0, 1, dtype=np.float32)
+    return np.asarray(np.clip(0.5 - np.asarray(distance, np.float32) / np.float32(voxel_mm), 0, 1), np.float32)
 
 
 def smoothstep(x: Array, low: float, high: float) -> Array:
@@ -120,28 +121,38 @@ def signed_distance(
     return box, np.ascontiguousarray(distance[4:-4, 4:-4, 4:-4])
 
 
+def _stretch(field: Array, starts: Sequence[float], steps: Sequence[float], shape: tuple[int, ...]) -> Array:
+    """Interpolate linearly, one axis after the other, at starts + n * steps (in voxels); the edge goes on outward."""
+    result = np.asarray(field, np.float32)
+    for axis in range(3):
+        last = result.shape[axis] - 1
+        place = np.clip(starts[axis] + steps[axis] * np.arange(shape[axis]), 0, last)
+        below = np.minimum(np.floor(place).astype(np.int64), max(last - 1, 0))
+        weight = (place - below).astype(np.float32).reshape([-1 if n == axis else 1 for n in range(3)])
+        first = np.take(result, below, axis=axis)
+        second = np.take(result, np.minimum(below + 1, last), axis=axis)
+        second -= first
+        second *= weight
+        second += first
+        result = second
+    return result
+
+
 def noise(grid: Grid, rng: np.random.Generator, length_mm: float) -> Array:
     """Return smooth noise of unit variance that changes over about `length_mm`, on an axis-aligned grid."""
     step = max(length_mm / 2, float(grid.spacing[0]))
     extent = (np.array(grid.shape) - 1) * grid.spacing
-    coarse = rng.normal(size=tuple(np.ceil(extent / step).astype(int) + 4)).astype(np.float32)
+    coarse = rng.standard_normal(tuple(np.ceil(extent / step).astype(int) + 4), np.float32)
     coarse = ndimage.gaussian_filter(coarse, 0.9)
     coarse /= coarse.std() + 1e-9
     ratio = float(grid.spacing[0]) / step
-    result = ndimage.affine_transform(
-        coarse, np.full(3, ratio), offset=1.0 + rng.random(), output_shape=grid.shape, order=1, mode="nearest"
-    )
-    return np.asarray(result, np.float32)
+    return _stretch(coarse, [1.0 + float(rng.random())] * 3, [ratio] * 3, grid.shape)
 
 
 def upsample(field: Array, source: Grid, target: Grid) -> Array:
     """Interpolate a field linearly between two axis-aligned grids."""
-    scale = target.spacing / source.spacing
-    offset = source.to_index(target.affine[:3, 3])
-    result = ndimage.affine_transform(
-        field, scale, offset=offset, output_shape=target.shape, order=1, mode="nearest", output=np.float32
-    )
-    return np.asarray(result, np.float32)
+    start = source.to_index(target.affine[:3, 3])
+    return _stretch(field, start.tolist(), (target.spacing / source.spacing).tolist(), target.shape)
 
 
 def tube_distance(

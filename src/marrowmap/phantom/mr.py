@@ -170,9 +170,9 @@ TISSUES: dict[str, tuple[float, float, float, float, float]] = {
     "cortical_bone": (0.06, 800, 900, 5, 0.1),
     "yellow_marrow": (0.98, 900, 1100, 60, 0.94),
     "red_marrow": (0.92, 900, 1100, 48, 0.42),
-    "edema": (1.0, 1300, 1600, 85, 0.03),
+    "edema": (0.95, 1300, 1600, 78, 0.03),
     "cartilage": (0.75, 1050, 1240, 40, 0.0),
-    "joint_fluid": (1.0, 2850, 3600, 500, 0.0),
+    "joint_fluid": (1.05, 2850, 3600, 500, 0.0),
     "artery": (0.10, 1400, 1650, 150, 0.0),
     "vein": (0.75, 1400, 1650, 130, 0.0),
     "nerve": (0.8, 1000, 1250, 55, 0.25),
@@ -186,7 +186,7 @@ TISSUES: dict[str, tuple[float, float, float, float, float]] = {
     "prostate_core": (0.85, 1100, 1300, 60, 0.0),
     "disc": (0.8, 1100, 1300, 75, 0.0),
 }
-FAT_T1_MS = {1.5: 235.0, 3.0: 305.0}
+FAT_T1_MS = {1.5: 250.0, 3.0: 325.0}
 FAT_T2_MS = 105.0
 FAT_SATURATION_LEFT = 0.07
 """Share of fat signal that chemical fat saturation leaves."""
@@ -261,7 +261,7 @@ def _profile(thickness_mm: float, count: int) -> tuple[NDArray[np.float64], NDAr
     return offsets, weights / weights.sum()
 
 
-def through_slices(image: Array, source: Grid, target: Grid, thickness_mm: float, out: Array, count: int = 6) -> None:
+def through_slices(image: Array, source: Grid, target: Grid, thickness_mm: float, out: Array, count: int = 5) -> None:
     """Average an image over each slice's profile and add it to `out` (on the target grid), where it reaches."""
     corners = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)]) * (np.array(source.shape) - 1)
     index = target.to_index(source.to_world(corners))
@@ -301,12 +301,13 @@ def degrade(
     shaded = image * _coil_shading(grid, rng, acquisition.bias)
     shift = int(rng.integers(image.shape[1] // 6, image.shape[1] // 3))
     phase = rng.uniform(0, np.pi)
-    strength = acquisition.ghost * rng.uniform(0.5, 1.0, image.shape[2]).astype(np.float32)
+    strength = np.asarray(acquisition.ghost * rng.uniform(0.5, 1.0, image.shape[2]), np.float32)
     ghost = np.roll(shaded, shift, axis=1) * strength
     muscle = tissue_signal("muscle", contrast, field_t)
     sigma = NOISE_OF_MUSCLE[contrast] * muscle * acquisition.noise / (1.4 if field_t > 2 else 1.0)
     real = shaded + ghost * np.float32(np.cos(phase)) + sigma * rng.standard_normal(image.shape, np.float32)
     imaginary = ghost * np.float32(np.sin(phase)) + sigma * rng.standard_normal(image.shape, np.float32)
     magnitude = np.sqrt(real**2 + imaginary**2)
-    scale = 900.0 / float(np.percentile(image[image > 0.2 * muscle], 98)) if (image > 0.2 * muscle).any() else 1.0
-    return np.clip(np.rint(magnitude * scale), 0, 4095).astype(np.uint16)
+    body = image[image > np.float32(0.2 * muscle)]
+    scale = 900.0 / float(np.percentile(body, 98)) if body.size else 1.0
+    return np.asarray(np.clip(np.rint(magnitude * scale), 0, 4095), np.uint16)

@@ -102,24 +102,21 @@ def render(scene: Scene, target: Grid, acquisition: Acquisition, contrast: Contr
     return _combine(scene, coarse, fine, target, acquisition.thickness_mm)
 
 
-def _whole(part: Part, side: Side, name: str) -> Array:
-    """One truth array of a side on its part's whole grid."""
-    result = np.zeros(part.grid.shape, np.float32)
-    truth = part.truths.get(side)
-    if truth is not None:
-        start = np.rint(part.grid.to_index(truth.grid.affine[:3, 3])).astype(int)
-        box = tuple(slice(a, a + n) for a, n in zip(start, truth.grid.shape, strict=True))
-        values = {
-            "femur": truth.bone,
-            "marrow": truth.marrow,
-            "edema": truth.membership * truth.marrow,
-            "fluid": truth.fluid,
-        }[name]
-        result[box] = values
+def truth_on_slices(scene: Scene, target: Grid, thickness_mm: float, side: Side) -> dict[str, Array]:
+    """Return the shares of each voxel of a slice grid that are ``femur``, ``marrow``, ``edema`` and ``fluid``."""
+    result = {name: np.zeros(target.shape, np.float32) for name in ("femur", "marrow", "edema", "fluid")}
+    fine = scene.fine.get(side)
+    parts = [scene.coarse] if fine is None else [scene.coarse, fine]
+    for part in parts:
+        truth = part.truths.get(side)
+        if truth is None:
+            continue
+        if fine is None:
+            weight = np.ones(truth.grid.shape, np.float32)
+        else:
+            weight = feather(fine.grid, truth.grid)
+            weight = weight if part is fine else 1 - weight
+        images = (truth.bone, truth.marrow, truth.membership * truth.marrow, truth.fluid)
+        for name, image in zip(result, images, strict=True):
+            through_slices(image * weight, truth.grid, target, thickness_mm, result[name])
     return result
-
-
-def truth_on_slices(scene: Scene, target: Grid, thickness_mm: float, side: Side, name: str) -> Array:
-    """Return the share of each voxel of a slice grid that is ``femur``, ``marrow``, ``edema`` or ``fluid``."""
-    fine = {side: _whole(scene.fine[side], side, name)} if side in scene.fine else {}
-    return _combine(scene, _whole(scene.coarse, side, name), fine, target, thickness_mm)

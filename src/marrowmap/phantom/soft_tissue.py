@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marrowmap.image import Grid
 from marrowmap.phantom.layers import Array
@@ -22,6 +23,9 @@ from marrowmap.phantom.person import Person
 
 FIELD_MM = 2.5
 """Muscles and body outline are laid out on this grid and interpolated: their surfaces are smooth."""
+
+GROWTH_MM = 8.0
+"""How far muscles swell beyond the tubes they are drawn with, where nothing is in their way."""
 
 REACH_MM = np.array([[-215.0, -150.0, -245.0], [215.0, 150.0, 215.0]])
 """The box around the middle between the heads that a virtual body fills."""
@@ -146,13 +150,16 @@ def _muscles(grid: Grid, person: Person, rng: np.random.Generator) -> Array:
             for path in paths:
                 table = np.array(path)
                 spread = table[:, 3] * person.muscularity * rng.normal(1.0, 0.05)
-                d = tube_distance((local[0], local[1], local[2]), table[:, :3] * size, spread * 1.12)
+                d = tube_distance((local[0], local[1], local[2]), table[:, :3] * size, spread)
                 distance = d if distance is None else np.minimum(distance, d)
             assert distance is not None
             np.minimum(other, np.maximum(first, distance), out=other)
             np.minimum(first, distance, out=first)
-    gap = np.float32(1.1) - (second - nearest) * np.float32(0.5)
-    return np.maximum(nearest, gap)
+    # Muscles swell until they meet or have grown by GROWTH_MM; a thin fat plane stays between them.
+    nearest -= np.float32(GROWTH_MM * person.muscularity)
+    second -= np.float32(GROWTH_MM * person.muscularity)
+    gap = np.float32(0.9) - (second - nearest) * np.float32(0.5)
+    return np.asarray(np.maximum(nearest, gap), np.float32)
 
 
 def lay_out(person: Person, rng: np.random.Generator) -> SoftTissue:
@@ -165,7 +172,7 @@ def lay_out(person: Person, rng: np.random.Generator) -> SoftTissue:
 
 
 def _ellipsoid(
-    grid: Grid, center: np.ndarray, radii: tuple[float, float, float], power: float = 2.0
+    grid: Grid, center: NDArray[np.float64], radii: tuple[float, float, float], power: float = 2.0
 ) -> tuple[tuple[slice, slice, slice], Array] | None:
     size = np.array(radii)
     box = box_around(grid, np.stack([center - size, center + size]), 3.0)
@@ -243,14 +250,14 @@ def organ_layers(person: Person, grid: Grid, rng: np.random.Generator) -> list[L
             layers.append(Layer(name, found[0], occupancy(found[1], voxel)))
 
     # Bowel: loops that fill the pelvis above the bladder, each with wall, content and sometimes gas.
-    for _ in range(26):
-        place = (float(rng.uniform(-58, 58)), float(rng.uniform(-62, 42)), float(rng.uniform(62, 200)))
-        a, b, c = (float(r) for r in rng.uniform(11, 21, 3))
+    for _ in range(44):
+        place = (float(rng.uniform(-58, 58)), float(rng.uniform(-62, 42)), float(rng.uniform(48, 205)))
+        a, b, c = (float(r) for r in rng.uniform(12, 23, 3))
         put("bowel_wall", place, (a, b, c), 2.5)
         put("bowel_content", place, (a - 2.5, b - 2.5, c - 2.5), 2.5)
         if rng.random() < 0.3:
             put("air", (place[0], place[1] - b * 0.4, place[2]), (a * 0.55, b * 0.4, c * 0.55))
-    full = float(rng.uniform(0.65, 1.25))
+    full = float(rng.uniform(0.7, 1.5))
     put("bladder_wall", (0, -30, 18 + 10 * full), (44 * full**0.5, 31 * full**0.5, 30 * full))
     put("urine", (0, -30, 18 + 10 * full), (44 * full**0.5 - 3.5, 31 * full**0.5 - 3.5, 30 * full - 3.5))
     if person.sex == "F":
@@ -259,9 +266,10 @@ def organ_layers(person: Person, grid: Grid, rng: np.random.Generator) -> list[L
     else:
         put("prostate", (0, -8, -22), (22, 17, 19))
         put("prostate_core", (0, -10, -20), (12, 9, 12))
-    for height in range(-30, 100, 12):
-        put("bowel_wall", (float(4 * np.sin(height / 25)), 46 + 0.15 * height, float(height)), (13, 11, 10))
-        put("bowel_content", (float(4 * np.sin(height / 25)), 46 + 0.15 * height, float(height)), (9, 7, 8))
+    for level in np.arange(-30.0, 100.0, 9.0):
+        place = (float(4 * np.sin(level / 25)), float(46 + 0.15 * level), float(level))
+        put("bowel_wall", place, (13, 11, 10))
+        put("bowel_content", place, (9, 7, 8))
     top = person.sacrum[:, 2].max() - person.origin[2]
     front = float(person.sacrum[person.sacrum[:, 2] > top + person.origin[2] - 25, 1].mean() - person.origin[1])
     for number in range(3):

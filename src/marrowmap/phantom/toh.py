@@ -100,7 +100,7 @@ def edema_membership(lesion: Lesion, hip: Hip, points: Array, bone: Array, uneve
         # Medial and a little inferior: away from the neck and down from the weight-bearing dome.
         toward = -0.93 * bone[..., 0] - 0.36 * bone[..., 1]
         membership *= 1 - smoothstep(toward + 1.5 * unevenness, 0.42 * hip.radius, 0.68 * hip.radius)
-    return membership
+    return np.asarray(membership, np.float32)
 
 
 def acetabular_membership(lesion: Lesion, hip: Hip, points: Array, unevenness: Array) -> Array:

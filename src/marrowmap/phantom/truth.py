@@ -189,10 +189,11 @@ def sum_hip(scene: Scene, side: Side, seen: Grid) -> HipSums:
     return sums
 
 
-def measurement_rows(scene: Scene, side: Side, seen: Grid, date: str, evidence: dict[str, Any]) -> list[dict[str, Any]]:
+def measurement_rows(
+    scene: Scene, side: Side, sums: HipSums, seen: Grid, date: str, evidence: dict[str, Any]
+) -> list[dict[str, Any]]:
     """Return the measurement rows of one hip."""
     hip = scene.person.hips[side]
-    sums = sum_hip(scene, side, seen)
     rows: list[dict[str, Any]] = []
 
     def row(region: str, quantity: str, value: float | None, unit: str, note: str = "") -> None:
@@ -232,20 +233,23 @@ def measurement_rows(scene: Scene, side: Side, seen: Grid, date: str, evidence: 
     return rows
 
 
-def finding_rows(scene: Scene, side: Side, seen: Grid, date: str, evidence: dict[str, Any]) -> list[dict[str, Any]]:
+def finding_rows(
+    scene: Scene, side: Side, sums: HipSums, seen: Grid, date: str, evidence: dict[str, Any]
+) -> list[dict[str, Any]]:
     """Return the finding rows of one hip."""
     lesion: Lesion = scene.lesions[side]
     hip = scene.person.hips[side]
-    sums = sum_hip(scene, side, seen)
     in_view = bool(seen.contains(hip.center)) and bool(seen.contains(hip.landmarks["lesser_trochanter_tip"]))
 
     def share(name: str) -> float:
         return sums.edema[name] / sums.marrow[name] if sums.marrow[name] > 0 else 0.0
 
     edema = lesion.amount > 0.05
+    fine = scene.fine.get(side)
+    end = boundary(hip, fine.truths[side] if fine is not None else scene.coarse.truths[side])
     signs = {
         "diffuse_edema": edema and share("femoral_head") > 0.4 and share("femoral_neck") > 0.5,
-        "intertrochanteric_demarcation": edema and lesion.width_mm <= 20 and abs(lesion.boundary_mm) <= 15,
+        "intertrochanteric_demarcation": edema and end is not None and end[1] <= 20 and abs(end[0]) <= 15,
         "trochanter_sparing": edema and share("greater_trochanter") < 0.25,
         "effusion": sums.fluid > EFFUSION_FROM_ML,
         "medial_head_sparing": edema and lesion.medial_sparing,

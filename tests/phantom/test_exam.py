@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from marrowmap.errors import InputError
+from marrowmap.errors import UsageError
+from marrowmap.image import resample
+from marrowmap.image.nifti import read_nifti
+from marrowmap.ingest import read_exam
+from marrowmap.ingest.exam import Sequence
+from marrowmap.phantom import KINDS
+from marrowmap.phantom import draw_exam
+from marrowmap.phantom import write_virtual_exam
+from marrowmap.values import Side
+from tests.phantom.conftest import SMALL
+
+
+def _digest(folder: Path) -> dict[str, str]:
+    return {
+        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
+
+
+def test_same_seed_gives_the_same_files(small_exam, tmp_path):
+    again = write_virtual_exam("toh", tmp_path / "again", seed=3, side=Side.LEFT, acquisition=SMALL)
+    assert _digest(again) == _digest(small_exam)
+
+
+def test_seeds_differ():
+    one, two = draw_exam("toh", 1), draw_exam("toh", 2)
+    assert not np.allclose(one[0].hips[Side.LEFT].femur, two[0].hips[Side.LEFT].femur)
+
+
+def test_dciodvfy_finds_no_errors(small_exam):
+    program = Path(sys.executable).parent / "dciodvfy"
+    if not program.exists():
+        pytest.skip("dciodvfy is not installed")
+    for series in sorted((small_exam / "dicom").iterdir()):
+        done = subprocess.run([str(program), str(series / "0001.dcm")], capture_output=True, text=True, check=False)
+        assert "Error" not in done.stderr + done.stdout
+        assert done.returncode == 0
+
+
+def test_ingest_recognizes_the_series_and_the_truth_lies_on_them(small_exam):
+    exam = read_exam([small_exam / "dicom"])
+    sequences = {series.sequence: series for series in exam.series}
+    assert set(sequences) == {Sequence.T1, Sequence.FLUID_FAT_SUPPRESSED}
+    stir, t1 = sequences[Sequence.FLUID_FAT_SUPPRESSED], sequences[Sequence.T1]
+    assert stir.volume.grid.same_as(t1.volume.grid)
+    shares = {}
+    for name in ("femur_left", "edema_left", "marrow_right"):
+        volume = read_nifti(small_exam / "truth" / f"{name}.nii.gz")
+        assert volume.grid.shape == stir.volume.grid.shape
+        assert np.allclose(volume.grid.affine, stir.volume.grid.affine, atol=1e-3)
+        shares[name] = volume.array
+    edema, normal = shares["edema_left"] > 0.9, shares["marrow_right"] > 0.95
+    assert edema.sum() > 50
+    assert np.median(stir.volume.array[edema]) > 2 * np.median(stir.volume.array[normal])
+    assert np.median(t1.volume.array[edema]) < 0.7 * np.median(t1.volume.array[normal])
+    # The marrow lies where the picture says: moved by one centimeter, it hits other tissue.
+    assert t1.volume.array[normal].std() < t1.volume.array[np.roll(normal, 7, axis=0)].std()
+
+
+def test_truth_names_the_frame_and_the_side(small_exam):
+    truth = json.loads((small_exam / "truth.json").read_text())
+    assert truth["schema"] == "marrowmap/1"
+    frames = {row["side"]: row for row in truth["frames"]}
+    assert frames["left"]["head_center_mm"][0] > frames["right"]["head_center_mm"][0]
+    volumes = {
+        (row["side"], row["region"]): row["value"] for row in truth["measurements"] if row["quantity"] == "edema_volume"
+    }
+    assert volumes["left", "femoral_head"] > 5
+    assert volumes["right", "proximal_femur"] == 0
+    regions = [v for (side, region), v in volumes.items() if side == "left" and region != "proximal_femur"]
+    assert sum(regions) == pytest.approx(volumes["left", "proximal_femur"], abs=0.01)
+    states = {(row["side"], row["sign"]): row["state"] for row in truth["findings"]}
+    assert states["left", "diffuse_edema"] == "present"
+    assert states["right", "diffuse_edema"] == "absent"
+
+
+def test_mask_volume_agrees_with_the_model(small_exam):
+    truth = json.loads((small_exam / "truth.json").read_text())
+    model = next(
+        row["value"]
+        for row in truth["measurements"]
+        if (row["side"], row["region"], row["quantity"]) == ("left", "proximal_femur", "edema_volume")
+    )
+    share = read_nifti(small_exam / "truth" / "edema_left.nii.gz")
+    # Slices 8 mm apart sample the volume coarsely.
+    assert share.array.sum() * share.grid.voxel_volume_ml == pytest.approx(model, rel=0.08)
+    assert resample(share, share.grid) is share
+
+
+def test_affected_side_can_be_chosen():
+    for side in Side:
+        _, lesions, acquisition = draw_exam("toh", 11, side)
+        assert lesions[side].amount > 0
+        assert lesions[side.opposite].amount == 0
+        assert side in acquisition.sides
+
+
+def test_well_people_have_no_edema():
+    for kind in ("normal", "red_marrow"):
+        assert all(lesion.amount == 0 for lesion in draw_exam(kind, 4)[1].values())
+    assert draw_exam("red_marrow", 4)[0].red_marrow > draw_exam("normal", 4)[0].red_marrow
+
+
+def test_bad_requests_are_refused(tmp_path):
+    with pytest.raises(UsageError, match="kind"):
+        write_virtual_exam("gout", tmp_path / "a", seed=1)
+    with pytest.raises(UsageError, match="ct"):
+        write_virtual_exam("toh", tmp_path / "a", seed=1, modalities=("mr", "ct"))
+    with pytest.raises(UsageError, match="seed"):
+        write_virtual_exam("toh", tmp_path / "a", seed=-1)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").touch()
+    with pytest.raises(InputError, match="something"):
+        write_virtual_exam("toh", tmp_path / "full", seed=1)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["full"]
+    assert set(KINDS) == {"normal", "red_marrow", "toh"}

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from marrowmap.image import Grid
+from marrowmap.phantom.hip import HipTruth
+from marrowmap.phantom.layers import make_grid
+from marrowmap.phantom.layers import points_of
+from marrowmap.phantom.person import pose_hip
+from marrowmap.phantom.toh import Lesion
+from marrowmap.phantom.toh import edema_membership
+from marrowmap.phantom.truth import boundary
+from marrowmap.phantom.truth import midline
+from marrowmap.phantom.truth import region_masks
+from marrowmap.phantom.truth import sum_hip
+from marrowmap.values import Side
+
+
+def _hip(side):
+    still = Rotation.identity()
+    return pose_hip(np.zeros(26), side, still, still)
+
+
+def _truth(hip, lesion):
+    grid = make_grid(hip.center - [70.0, 45, 110], hip.center + [70.0, 60, 30], 1.0)
+    points = points_of(grid)
+    even = np.zeros(grid.shape, np.float32)
+    membership = edema_membership(lesion, hip, points, hip.bone_coordinates(points), even)
+    full = np.ones(grid.shape, np.float32)
+    return HipTruth(grid, full, full, membership, even)
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize(("position", "width"), [(0.0, 3.0), (5.0, 6.0), (-6.0, 8.0)])
+def test_boundary_lies_where_it_was_set(side, position, width):
+    hip = _hip(side)
+    found = boundary(hip, _truth(hip, Lesion(boundary_mm=position, width_mm=width, amount=0.7)))
+    assert found is not None
+    points, tangent, arc = midline(hip)
+    at = int(np.argmin(np.abs(arc - found[0])))
+    # The midline crosses the plane at a slant, which stretches distances along it.
+    slant = float(tangent[at] @ hip.plane_normal)
+    past = float((points[at] - hip.landmarks["saddle"]) @ hip.plane_normal)
+    assert past == pytest.approx(position, abs=1.2)
+    assert width * 0.9 < found[1] < width / slant + 9.0
+
+
+def test_no_edema_has_no_boundary():
+    hip = _hip(Side.LEFT)
+    assert boundary(hip, _truth(hip, Lesion())) is None
+
+
+def test_midline_starts_at_the_head_and_counts_from_the_plane():
+    hip = _hip(Side.RIGHT)
+    points, _, arc = midline(hip)
+    assert np.allclose(points[0], hip.center)
+    assert arc[0] < -15
+    crossing = points[int(np.argmin(np.abs(arc)))]
+    assert abs((crossing - hip.landmarks["saddle"]) @ hip.plane_normal) < 0.5
+
+
+def test_sides_mirror_each_other():
+    left, right = _hip(Side.LEFT), _hip(Side.RIGHT)
+    flip = np.array([-1.0, 1.0, 1.0])
+    assert np.allclose(left.center * flip, right.center)
+    assert np.allclose(left.axes * flip[:, None], right.axes)
+    points = points_of(make_grid(left.center - 60, left.center + 60, 4.0))
+    a, b = region_masks(left, points), region_masks(right, points * flip.astype(np.float32))
+    assert all((a[name] == b[name]).mean() > 0.999 for name in a)
+
+
+def test_regions_cover_every_point_once():
+    hip = _hip(Side.LEFT)
+    points = points_of(make_grid(hip.center - [20.0, 20, 100], hip.center + [60.0, 40, 20], 3.0))
+    count = sum(mask.astype(int) for mask in region_masks(hip, points).values())
+    assert (count == 1).all()
+
+
+def test_volumes_follow_the_field_of_view(scene):
+    built, whole = scene
+    everything = sum_hip(built, Side.LEFT, whole)
+    affine = np.array(whole.affine)
+    center = built.person.hips[Side.LEFT].center
+    affine[:3, 3] = whole.to_world((0, 0, round(float(whole.to_index(center)[2]))))
+    half = Grid((*whole.shape[:2], 12), affine)
+    part = sum_hip(built, Side.LEFT, half)
+    assert 0 < part.edema["femoral_head"] < 0.75 * everything.edema["femoral_head"]
+    assert everything.bone["femoral_head"] == pytest.approx(50, abs=25)
+    assert everything.fluid > 5
+    assert sum_hip(built, Side.RIGHT, whole).edema["femoral_head"] == 0
+
+
+def test_coarse_and_fine_bone_agree(scene):
+    built, whole = scene
+    fine = built.fine[Side.LEFT]
+    left, right = (sum_hip(built, side, whole).bone["femoral_head"] for side in (Side.LEFT, Side.RIGHT))
+    assert left == pytest.approx(right, rel=0.08)
+    assert fine.truths[Side.LEFT].marrow.max() <= 1.0
+    assert (fine.truths[Side.LEFT].marrow <= fine.truths[Side.LEFT].bone + 1e-6).all()
