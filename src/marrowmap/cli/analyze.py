@@ -24,7 +24,8 @@ from marrowmap.workflow.analyze import analyze
 from marrowmap.workflow.bones import BoneHint
 
 Bone = Annotated[
-    Path | None, typer.Option("--bone", help="NIfTI mask of one femur, drawn on one of the images: fit the frame to it.")
+    Path | None,
+    typer.Option("--bone", help="NIfTI mask of one femur, drawn on one of the images."),
 ]
 Points = Annotated[
     str | None,
@@ -43,7 +44,7 @@ def command(
     bone: Bone = None,
     points: Points = None,
     side: SideOption = None,
-    k: Annotated[float, typer.Option("--k", help="Edema starts k standard deviations above reference marrow.")] = DEFAULT_K,
+    k: Annotated[float, typer.Option("--k", help="Edema starts k SD above reference marrow.")] = DEFAULT_K,
     json: Json = False,
 ) -> None:
     """Measure one person's hip exam: bones, marrow edema by region, its boundary, joint fluid, signs, report."""
@@ -54,7 +55,9 @@ def command(
     for warning in result.warnings:
         say(f"note: {warning}")
     for finding in order_findings(result.findings):
-        say(f"{finding.joint.value} {finding.side.value:5s} {finding.sign:30s} {finding.state.value:15s} {finding.note}")
+        say(
+            f"{finding.joint.value} {finding.side.value:5s} {finding.sign:30s} {finding.state.value:15s} {finding.note}"
+        )
     say(f"report: {folder / 'report.html'}")
     if json:
         answer(

@@ -66,9 +66,8 @@ def command(json: Json = False) -> None:
 
 
 def _licence(distribution: str) -> str:
+    """Return the license a distribution declares: SPDX expression, classifier or the first words of its text."""
     meta = metadata.metadata(distribution)
-    expression = meta.get("License-Expression") or meta.get("License") or ""
-    if not expression or len(expression) > 40:
-        classifiers = [c.rsplit("::", 1)[-1].strip() for c in meta.get_all("Classifier") or [] if "License ::" in c]
-        expression = ", ".join(classifiers) or expression.splitlines()[0][:40] if expression or classifiers else "?"
-    return str(expression)
+    classifiers = [c.rsplit("::", 1)[-1].strip() for c in meta.get_all("Classifier") or [] if "License ::" in c]
+    texts = [*(meta.get_all("License-Expression") or []), *classifiers, *(meta.get_all("License") or [])]
+    return texts[0].splitlines()[0][:40] if texts and texts[0] else "not declared"

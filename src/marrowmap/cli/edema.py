@@ -22,7 +22,7 @@ def command(
     out: Out,
     reference: Annotated[Path | None, typer.Option("--reference", help="NIfTI mask of normal marrow.")] = None,
     t1: Annotated[Path | None, typer.Option("--t1", help="T1 image of the same exam, NIfTI.")] = None,
-    k: Annotated[float, typer.Option("--k", help="Edema starts k standard deviations above reference marrow.")] = DEFAULT_K,
+    k: Annotated[float, typer.Option("--k", help="Edema starts k SD above reference marrow.")] = DEFAULT_K,
     json: Json = False,
 ) -> None:
     """Measure marrow edema inside any given region: edema.nii.gz and measurements.json."""

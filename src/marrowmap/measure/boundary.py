@@ -7,6 +7,7 @@ Gemmel 2012 describes "sharp demarcation at the intertrochanteric region" by eye
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,10 @@ BIN_MM = 2.0
 WIDTH_PER_SD = float(ndtri(0.9) - ndtri(0.1))
 """10-90 % width of a cumulative normal edge over its standard deviation, 2.563."""
 
-METHOD = "cumulative-normal edge/1: half of the neck plateau, plane by saddle and lesser trochanter's upper edge"
+METHOD = (
+    "cumulative-normal edge/1: halfway between the neck's plateau and the marrow beyond, plane by saddle and lesser "
+    "trochanter's upper edge"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,13 +90,15 @@ def measure_boundary(
 ) -> BoundaryProfile:
     """Fit the end of edema along the neck-shaft midline.
 
-    The edge is a cumulative normal. Each voxel blurs it by its own extent along the midline (a box as wide as the
+    The edge is a cumulative normal between the plateau of the neck and the level of the marrow beyond, which red marrow
+    lifts above 0. Each voxel blurs it by its own extent along the midline (a box as wide as the
     slice is thick, and the pixel), so the fitted width is that of the edema and not of the slice.
 
     Parameters
     ----------
     membership : Volume
-        Edema membership 0 to 1, unit ``1``.
+        Share of edema, 0 in reference marrow and about 1 in edema, unit ``1``. Not clipped and not cut to the drawn
+        region: both would sharpen the edge.
     marrow : Mask
         Marrow on the same grid; other voxels are not looked at.
     curve_mm : array, shape (m, 3)
@@ -141,21 +147,20 @@ def measure_boundary(
     blur_at_edge = float(np.interp(position, arc[np.argsort(arc)], blur[np.argsort(arc)]))
     fitted = _edge(positions, plateau, floor, position, float(np.hypot(sd, blur_at_edge)))
     if floor > plateau / 2:
-        return without("edema does not fall to half of the neck's plateau within the view", plateau)
+        return without("the marrow beyond the neck stays above half of the neck's plateau", plateau)
     if position + WIDTH_PER_SD / 2 * sd + LEAST_VIEW_MM > arc.max():
         return without("edema reaches the end of the view: where it ends cannot be seen", plateau)
     position_sd, sd_sd = _standard_errors(solution, membership, arc.size)
     interval = float(student_t.ppf(0.975, 20))
     reach = interval * float(np.hypot(position_sd, frame_error_mm))
-    half = _falls_to(0.5, plateau, floor, position, sd)
-    width = _falls_to(0.1, plateau, floor, position, sd) - _falls_to(0.9, plateau, floor, position, sd)
+    width = WIDTH_PER_SD * sd
     width_reach = interval * WIDTH_PER_SD * sd_sd
     return BoundaryProfile(
         positions,
         profile,
         fitted,
         plateau,
-        Quantity(half, "mm", half - reach, half + reach),
+        Quantity(position, "mm", position - reach, position + reach),
         Quantity(width, "mm", max(0.0, width - width_reach), width + width_reach),
         blur_at_edge,
         "",
@@ -205,7 +210,9 @@ def _edge(
     return np.asarray(floor + (plateau - floor) * ndtr((position - arc) / sd), np.float64)
 
 
-def _fit_edge(arc, values, blur, plateau):  # type: ignore[no-untyped-def]  # SciPy ships no types
+def _fit_edge(
+    arc: NDArray[np.float64], values: NDArray[np.float64], blur: NDArray[np.float64], plateau: float
+) -> Any:  # SciPy's OptimizeResult has no types
     """Robust least squares for plateau, floor, position, sd; the start is the best of a coarse search."""
     starts = np.linspace(arc.min() + 5, arc.max() - 5, 25)
     cost = [np.abs(values - _edge(arc, plateau, 0.0, start, np.hypot(3.0, blur))).sum() for start in starts]
@@ -215,7 +222,7 @@ def _fit_edge(arc, values, blur, plateau):  # type: ignore[no-untyped-def]  # Sc
 
     def residual(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
         top, floor, position, sd = parameters
-        return values[use] - _edge(arc[use], top, floor, position, np.hypot(sd, blur[use]))
+        return np.asarray(values[use] - _edge(arc[use], top, floor, position, np.hypot(sd, blur[use])))
 
     return least_squares(
         residual,
@@ -226,7 +233,7 @@ def _fit_edge(arc, values, blur, plateau):  # type: ignore[no-untyped-def]  # Sc
     )
 
 
-def _standard_errors(solution, membership: Volume, count: int) -> tuple[float, float]:  # type: ignore[no-untyped-def]
+def _standard_errors(solution: Any, membership: Volume, count: int) -> tuple[float, float]:
     """Standard errors of position and sd; neighboring voxels share noise and texture, so few count as independent."""
     inverse = np.linalg.pinv(solution.jac.T @ solution.jac)
     in_plane = np.sort(membership.grid.spacing)[0]
@@ -234,9 +241,3 @@ def _standard_errors(solution, membership: Volume, count: int) -> tuple[float, f
     variance = 2 * solution.cost / max(count - 4, 1) * dependent
     errors = np.sqrt(np.maximum(np.diag(inverse) * variance, 0.0))
     return float(errors[2]), float(errors[3])
-
-
-def _falls_to(share: float, plateau: float, floor: float, position: float, sd: float) -> float:
-    """Arc length where the unblurred edge falls to a share of the plateau (the floor may hide the lowest share)."""
-    level = np.clip((share * plateau - floor) / max(plateau - floor, 1e-6), 0.01, 0.99)
-    return float(position - sd * ndtri(level))

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
-from skimage.filters import apply_hysteresis_threshold
 
 from marrowmap.errors import InputError
 from marrowmap.image import Mask
@@ -89,11 +88,11 @@ def measure_effusion(fluid: Volume, capsule: Mask, surroundings: Mask, fluid_lev
     share = np.clip((fluid.array - soft) / (level - soft), 0.0, 1.0)
     inside_share = np.where(capsule.array, share, 0.0)
     # Thin films fill their voxels in part: what hangs together with voxels of fluid counts down to a quarter.
-    rim = apply_hysteresis_threshold(inside_share, LEAST_SHARE, 0.5)
-    labels, _ = ndimage.label(rim)
+    labels, _ = ndimage.label(inside_share > LEAST_SHARE)
     sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    rim &= np.isin(labels, np.flatnonzero(sizes >= LEAST_VOXELS))
+    large = np.flatnonzero(sizes >= LEAST_VOXELS)
+    seeded = np.unique(labels[inside_share >= 0.5])
+    rim = (labels > 0) & np.isin(labels, np.intersect1d(large, seeded))
     core = rim & (share >= 0.5)
     volume = float(share[rim].sum()) * fluid.grid.voxel_volume_ml
     voxels = float(core.sum()) * fluid.grid.voxel_volume_ml

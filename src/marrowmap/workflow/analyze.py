@@ -10,8 +10,6 @@ import numpy as np
 from marrowmap.anatomy import region_labels
 from marrowmap.anatomy.bone_frame import BoneFrame
 from marrowmap.errors import InputError
-from marrowmap.image import LabelMap
-from marrowmap.image import Mask
 from marrowmap.image.voxelize import voxelize
 from marrowmap.ingest import Exam
 from marrowmap.ingest import Series
@@ -25,6 +23,7 @@ from marrowmap.report.result import BoneReading
 from marrowmap.report.result import JointReading
 from marrowmap.signs import assess_signs
 from marrowmap.values import Joint
+from marrowmap.values import Measurement
 from marrowmap.values import Side
 from marrowmap.workflow.bones import BONE_IMAGES
 from marrowmap.workflow.bones import BoneHint
@@ -66,7 +65,7 @@ def analyze(
     """
     steps = Steps(progress)
     with steps.step("reading images", 0.0, 0.1) as inner:
-        exam = read_exam(sources, progress=inner)
+        exam = read_exam(sources, progress=lambda step, done, total: inner(step, done / max(total, 1)))
     group, warnings = _one_frame_of_reference(exam)
     with steps.step("finding bones", 0.1, 0.55) as inner:
         frames = locate_bones(group, hint, progress=inner)
@@ -84,7 +83,7 @@ def analyze(
             hips: tuple[HipMeasurement, ...] = tuple(
                 HipMeasurement(side, exam.date, None, None, obstacle=reason) for side in _sides(frames)
             )
-            measurements = ()
+            measurements: tuple[Measurement, ...] = ()
         else:
             hips, measurements = measure_hips(frames, fluid, t1, date=exam.date, k=k, progress=inner)
     with steps.step("judging signs", 0.95, 0.97):
@@ -159,8 +158,8 @@ def _why_no_edema(exam: Exam) -> str:
     gradient = [series for series in exam.series if series.sequence is ImageSequence.GRADIENT_ECHO]
     if gradient:
         return (
-            f"{_name(gradient[0])}: trabecular bone dephases a gradient echo and hides edema; a STIR or a fat-suppressed "
-            "T2 or PD spin echo is needed"
+            f"{_name(gradient[0])}: trabecular bone dephases a gradient echo and hides edema; a STIR or a "
+            "fat-suppressed T2 or PD spin echo is needed"
         )
     if all(series.modality == "CT" for series in exam.series):
         return "CT does not show marrow edema; a STIR or a fat-suppressed T2 or PD spin echo is needed"

@@ -70,12 +70,12 @@ def measure_edema_region(
     progress("writing", 0.9)
     whole = LabelMap(fluid.grid, region.array.astype(np.uint16), {1: "given_region"})
     evidence = Evidence(image.name, mask_sha256=result.closed.sha256, mask_file="edema.nii.gz")
-    rows = measure_regions(result, whole, fluid=fluid, joint=None, side=None, modality="MR", date="", evidence=evidence)
+    rows = measure_regions(result, whole, joint=None, side=None, date="", evidence=evidence)
     document = {
         "schema": "marrowmap/1",
         "subject": {"id": "", "sex": "", "age_years": None},
         "version": __version__,
-        "notes": list(result.notes),
+        "notes": [result.reference.chosen, result.t1_note],
         "rows": [measurement_row(row, {}) for row in rows],
     }
     with replacing_folder(out) as folder:
