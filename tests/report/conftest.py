@@ -52,6 +52,8 @@ def make_edema(grid: Grid, values: np.ndarray, within: Mask) -> EdemaResult:
         closed=Mask(grid, values > 0.5),
         within=within,
         bias_field=Volume(grid, np.ones(grid.shape, np.float32), "1"),
+        corrected=Volume(grid, np.zeros(grid.shape, np.float32)),
+        t1_relative=None,
         reference=ReferenceLevel(60.0, 8.0, 4321, "the other hip's marrow"),
         k=4.0,
         threshold=92.0,

@@ -71,3 +71,21 @@ def test_outline_of_a_box() -> None:
     length = np.linalg.norm(pieces[:, 1] - pieces[:, 0], axis=1).sum()
     assert np.isclose(length, 4 * (high - low))
     assert view.outline(vertices, faces, 15).shape == (0, 2, 2)
+
+
+@pytest.mark.parametrize("turn", every_orientation()[::5], ids=str)
+def test_a_cut_stays_in_its_place(turn: np.ndarray) -> None:
+    affine = np.eye(4)
+    affine[:3, :3] = turn * (1.5, 1.0, 4.0)
+    grid = Grid((12, 10, 4), affine)
+    view = SliceView.radiological(grid)
+    page = view.picture(grid.points()[..., 0], 1)
+    left, right, bottom, top = view.extent
+    part, extent = view.cut(page, (left + 2.9, right - 4.2, bottom - 2.1, top + 1.9))
+    columns = round((extent[0] - left) / grid.spacing[view.across])
+    rows = round((extent[3] - top) / grid.spacing[view.down])
+    assert np.array_equal(part, page[rows : rows + part.shape[0], columns : columns + part.shape[1]])
+    assert np.isclose(extent[1] - extent[0], part.shape[1] * grid.spacing[view.across])
+    assert np.isclose(extent[2] - extent[3], part.shape[0] * grid.spacing[view.down])
+    assert extent[0] <= left + 2.9
+    assert extent[1] >= right - 4.2

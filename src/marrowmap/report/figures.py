@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -54,7 +55,7 @@ DARK = "#0b0b0c"
 PALE = "#d8d8d8"
 
 SLICES_SHOWN = 6
-MARGIN_MM = 18.0
+MARGIN_MM = 12.0
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,7 @@ def _femur(reading: JointReading) -> BoneFrame | None:
     return next((bone.frame for bone in reading.bones if bone.frame.bone == "femur"), None)
 
 
+@lru_cache(maxsize=8)
 def _slices(reading: JointReading, count: int) -> list[int]:
     """Choose slices spread evenly through head, neck and intertrochanteric region."""
     regions = join_regions(reading)
@@ -137,21 +139,16 @@ def _slices(reading: JointReading, count: int) -> list[int]:
     return [int(present[round(place)]) for place in places]
 
 
+@lru_cache(maxsize=4)
 def _window(result: AnalysisResult, series: Series) -> tuple[float, float]:
     """Grey levels of a series, the same for both hips: from around the joints, not a bright bladder or dark air."""
     view = SliceView.radiological(series.volume.grid)
-    e_left, e_right, e_bottom, e_top = view.extent
     values = []
     for reading in result.readings:
-        if reading.series is not series or not reading.bones:
-            continue
-        left, right, bottom, top = _crop(reading, view)
-        for k in _slices(reading, SLICES_SHOWN):
-            page = view.picture(series.volume.array, k)
-            rows, columns = page.shape
-            v = e_top + (np.arange(rows) + 0.5) * (e_bottom - e_top) / rows
-            u = e_left + (np.arange(columns) + 0.5) * (e_right - e_left) / columns
-            values.append(page[np.ix_((v > top) & (v < bottom), (u > left) & (u < right))].ravel())
+        if reading.series is series and reading.bones:
+            crop = _crop(reading, view)
+            for k in _slices(reading, SLICES_SHOWN):
+                values.append(view.cut(view.picture(series.volume.array, k), crop)[0].ravel())
     low, high = np.percentile(np.concatenate(values), (1.0, 99.3))
     return float(low), float(max(high, low + 1.0))
 
@@ -160,9 +157,10 @@ def _crop(reading: JointReading, view: SliceView) -> tuple[float, float, float, 
     """Left, right, bottom, top in mm around head, neck and trochanters."""
     femur = _femur(reading)
     if femur is not None:
-        points = [femur.head_center_mm + femur.head_radius_mm * np.array(step) for step in _CORNERS]
-        points += [femur.landmarks[name] for name in _FRAMING if name in femur.landmarks]
-        placed = view.place(np.array(points))
+        # All of the femur above the lesser trochanter, and the head's whole sphere.
+        low = min((point[2] for name, point in femur.landmarks.items() if name.startswith("lesser")), default=-np.inf)
+        sphere = femur.head_center_mm + femur.head_radius_mm * np.array(_CORNERS)
+        placed = view.place(np.concatenate([femur.vertices[femur.vertices[:, 2] >= low], sphere]))
     else:
         placed = view.place(np.concatenate([bone.frame.vertices for bone in reading.bones]))
     left, right, bottom, top = view.extent
@@ -175,7 +173,6 @@ def _crop(reading: JointReading, view: SliceView) -> tuple[float, float, float, 
 
 
 _CORNERS = [(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]
-_FRAMING = ("saddle", "greater_trochanter_tip", "lesser_trochanter_tip", "neck_shaft_corner")
 
 
 def _dark_panels(rows: int, columns: int, shape: float, footer: float = 0.0) -> tuple[Figure, Any]:
@@ -192,15 +189,17 @@ def _dark_panels(rows: int, columns: int, shape: float, footer: float = 0.0) -> 
 
 def _show(ax: Any, reading: JointReading, view: SliceView, k: int, window: tuple[float, float]) -> None:
     grid = reading.series.volume.grid
+    crop = _crop(reading, view)
+    page, extent = view.cut(view.picture(reading.series.volume.array, k), crop)
     ax.imshow(
-        view.picture(reading.series.volume.array, k),
+        page,
         cmap="gray",
         vmin=window[0],
         vmax=window[1],
-        extent=view.extent,
+        extent=extent,
         interpolation="bilinear",
     )
-    left, right, bottom, top = _crop(reading, view)
+    left, right, bottom, top = crop
     ax.set_xlim(left, right)
     ax.set_ylim(bottom, top)
     style: dict[str, Any] = {"color": "white", "transform": ax.transAxes, "va": "center", "fontsize": 9}
@@ -220,12 +219,15 @@ def _draw_outlines(ax: Any, reading: JointReading, view: SliceView, k: int) -> N
             pieces = view.outline(bone.frame.vertices, bone.frame.faces, k)
             ax.add_collection(LineCollection(list(pieces), colors=color, linewidths=0.9))
         else:
-            _draw_contour(ax, view, view.picture(bone.mask.array, k), color)
+            _draw_contour(ax, view, _crop(reading, view), view.picture(bone.mask.array, k), color)
 
 
-def _draw_contour(ax: Any, view: SliceView, page: NDArray[np.generic], color: str) -> None:
+def _draw_contour(
+    ax: Any, view: SliceView, crop: tuple[float, float, float, float], page: NDArray[np.generic], color: str
+) -> None:
+    page, extent = view.cut(page, crop)
     if page.any():
-        ax.contour(page.astype(float), levels=[0.5], colors=color, linewidths=0.9, extent=view.extent, origin="upper")
+        ax.contour(page.astype(float), levels=[0.5], colors=color, linewidths=0.9, extent=extent, origin="upper")
 
 
 def _draw_plane(ax: Any, reading: JointReading, view: SliceView, k: int) -> None:
@@ -234,13 +236,16 @@ def _draw_plane(ax: Any, reading: JointReading, view: SliceView, k: int) -> None
     if bone is None:
         return
     grid = reading.series.volume.grid
-    inside = ndimage.binary_dilation(view.picture(bone.mask.array, k), iterations=2)
-    if not inside.any():
+    crop = _crop(reading, view)
+    page, extent = view.cut(view.picture(bone.mask.array, k), crop)
+    if not page.any():
         return
-    i, j = np.meshgrid(np.arange(grid.shape[0]), np.arange(grid.shape[1]), indexing="ij")
-    points = grid.to_world(np.stack([i, j, np.full_like(i, k)], axis=-1))
+    inside = ndimage.binary_dilation(page, iterations=2)
     point, normal = bone.frame.intertrochanteric_plane
-    depth = view.picture(((points - point) @ normal)[:, :, None], 0)
+    steps = grid.affine[:3, :3].T @ normal
+    start = float((grid.to_world((0, 0, k)) - point) @ normal)
+    distance = start + np.arange(grid.shape[0])[:, None] * steps[0] + np.arange(grid.shape[1])[None, :] * steps[1]
+    depth = view.cut(view.picture(distance[:, :, None], 0), crop)[0]
     shown = np.ma.masked_where(~inside, depth)
     if shown.min() < 0 < shown.max():
         ax.contour(
@@ -249,7 +254,7 @@ def _draw_plane(ax: Any, reading: JointReading, view: SliceView, k: int) -> None
             colors=PLANE_COLOR,
             linewidths=0.9,
             linestyles="dashed",
-            extent=view.extent,
+            extent=extent,
             origin="upper",
         )
 
@@ -299,7 +304,8 @@ def draw_bone_fit(result: AnalysisResult, reading: JointReading) -> Picture | No
         assert regions is not None  # there are slices, so there are bones
         for ax, k in zip(axes.flat, slices, strict=False):
             _show(ax, reading, view, k, window)
-            ax.imshow(tint[view.picture(regions.array, k)], extent=view.extent, interpolation="nearest")
+            labels, extent = view.cut(view.picture(regions.array, k), _crop(reading, view))
+            ax.imshow(tint[labels], extent=extent, interpolation="nearest")
             _draw_outlines(ax, reading, view, k)
             _draw_plane(ax, reading, view, k)
         present = [name for name in REGION_COLORS if (regions.array == REGION_NUMBERS[name]).any()]
@@ -329,11 +335,13 @@ def draw_edema(result: AnalysisResult, reading: JointReading) -> Picture | None:
         for column, k in enumerate(slices):
             for ax in axes[:, column]:
                 _show(ax, reading, view, k, window)
-            page = view.picture(edema.membership.array, k).astype(float)
+            crop = _crop(reading, view)
+            part, extent = view.cut(view.picture(edema.membership.array, k), crop)
+            page = part.astype(float)
             colored = MEMBERSHIP_MAP(page)
             colored[..., 3] = np.where(page > 0.05, 0.25 + 0.4 * np.clip(page, 0, 1), 0.0)
-            axes[1, column].imshow(colored, extent=view.extent, interpolation="nearest")
-            _draw_contour(axes[1, column], view, view.picture(edema.closed.array, k), CLOSED_COLOR)
+            axes[1, column].imshow(colored, extent=extent, interpolation="nearest")
+            _draw_contour(axes[1, column], view, crop, view.picture(edema.closed.array, k), CLOSED_COLOR)
         _legend(
             figure,
             [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,7 @@ def series_stem(exam: Exam, series: Series) -> str:
     return f"{series_place(exam, series):02d}-{_SEQUENCE_WORDS[series.sequence]}"
 
 
+@lru_cache(maxsize=4)
 def join_regions(reading: JointReading) -> LabelMap | None:
     """Put the regions of all bones of a joint into one map, numbered by :data:`REGION_NUMBERS`."""
     if not reading.bones:

@@ -270,8 +270,9 @@ def build_seg(exam: Exam, series: Series, segments: Sequence[Segment]) -> Segmen
     echo = str(series.echo_time_ms)
     series_uid = name_based_uid("seg", version, series.uid, echo, digest)
     enhanced = "PerFrameFunctionalGroupsSequence" in sources[0]
-    # (slice, row, column, segment): the grid's axes are column, row, slice.
-    pixels = np.stack([segment.mask.array.transpose(2, 1, 0) for segment in segments], axis=-1).astype(np.uint8)
+    # (slice, row, column, segment): the grid's axes are column, row, slice. Each plane is contiguous in memory.
+    planes = np.stack([segment.mask.array.transpose(2, 1, 0) for segment in segments]).astype(np.uint8, order="C")
+    pixels = np.moveaxis(planes, 0, -1)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # values of the source that do not meet the standard are not ours
@@ -378,8 +379,11 @@ def write_segs(result: AnalysisResult, folder: Path) -> tuple[str, ...]:
         If an object cannot be written or does not read back as it was meant.
     """
     written = []
+    measured = [reading for reading in result.readings if reading.edema is not None]
+    # Bones alone are written where nothing was measured; beside a measured series they would only say it twice.
+    readings = measured or result.readings
     for series in result.exam.series:
-        segments = [s for reading in result.readings if reading.series is series for s in segments_of(reading)]
+        segments = [s for reading in readings if reading.series is series for s in segments_of(reading)]
         if not series.instance_uids or not segments:
             continue
         path = f"dicom/{series_stem(result.exam, series)}_seg.dcm"

@@ -78,6 +78,25 @@ class SliceView:
         (left, right), (top, bottom) = edges
         return left, right, bottom, top
 
+    def cut(
+        self, page: NDArray[np.generic], crop: tuple[float, float, float, float]
+    ) -> tuple[NDArray[np.generic], tuple[float, float, float, float]]:
+        """Return the part of a picture within left, right, bottom, top (mm) and that part's own extent."""
+        left, _, _, top = self.extent
+        wide, high = self.grid.spacing[self.across], self.grid.spacing[self.down]
+        rows, columns = page.shape[:2]
+        first_column = max(0, int(np.floor((crop[0] - left) / wide)))
+        last_column = min(columns, int(np.ceil((crop[1] - left) / wide)))
+        first_row = max(0, int(np.floor((crop[3] - top) / high)))
+        last_row = min(rows, int(np.ceil((crop[2] - top) / high)))
+        part = page[first_row:last_row, first_column:last_column]
+        return part, (
+            left + first_column * wide,
+            left + last_column * wide,
+            top + last_row * high,
+            top + first_row * high,
+        )
+
     @property
     def left_letter(self) -> str:
         """Patient direction at the picture's left edge."""
