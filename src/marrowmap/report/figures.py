@@ -21,6 +21,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -53,6 +54,9 @@ SIDE_COLORS = {Side.RIGHT: "#E69F00", Side.LEFT: "#0072B2"}
 INK = "#222222"
 DARK = "#0b0b0c"
 PALE = "#d8d8d8"
+
+# Marks must be read on fat as well as on air.
+_RIM = (withStroke(linewidth=2.0, foreground="black"),)
 
 SLICES_SHOWN = 6
 MARGIN_MM = 12.0
@@ -203,6 +207,7 @@ def _show(ax: Any, reading: JointReading, view: SliceView, k: int, window: tuple
     ax.set_xlim(left, right)
     ax.set_ylim(bottom, top)
     style: dict[str, Any] = {"color": "white", "transform": ax.transAxes, "va": "center", "fontsize": 9}
+    style["path_effects"] = _RIM
     ax.text(0.02, 0.5, view.left_letter, ha="left", weight="bold", **style)
     ax.text(0.98, 0.5, view.right_letter, ha="right", weight="bold", **style)
     text = f"slice {k + 1} of {grid.shape[2]}"
@@ -469,7 +474,7 @@ def draw_comparison(result: AnalysisResult, readings: Sequence[JointReading]) ->
             ax.imshow(page, cmap="gray", vmin=low, vmax=high, extent=extent, interpolation="bilinear")
             if edema.max() > 0.5:
                 ax.contour(edema, levels=[0.5], colors=CLOSED_COLOR, linewidths=0.9, extent=extent, origin="upper")
-            style: dict[str, Any] = {"color": "white", "transform": ax.transAxes, "fontsize": 8}
+            style: dict[str, Any] = {"color": "white", "transform": ax.transAxes, "fontsize": 8, "path_effects": _RIM}
             ax.text(0.02, 0.97, reading.side.value.upper(), va="top", weight="bold", **style)
             ax.text(0.02, 0.02, "medial", **style)
             ax.text(0.98, 0.02, "lateral", ha="right", **style)
