@@ -177,6 +177,14 @@ def _femur_sets(points, head_center):
     return sets
 
 
+def _upright():
+    """The rotation (applied from the right) that makes the pelvis's own plane of symmetry sagittal."""
+    normal = SYMMETRY_PLANE[:3] / np.linalg.norm(SYMMETRY_PLANE[:3])
+    forward = np.cross([0.0, 0.0, 1.0], normal)
+    forward /= np.linalg.norm(forward)
+    return np.stack([normal, forward, np.cross(normal, forward)], axis=1)
+
+
 def main(out: Path) -> None:
     _restore_scipy_names()
     import musculoskeletal.models  # noqa: PLC0415
@@ -213,11 +221,7 @@ def main(out: Path) -> None:
     by_x = sorted(range(3), key=lambda p: pelvis[part == p, 0].mean())  # right hip bone, sacrum, left hip bone
     right, middle, left = (part == p for p in by_x)
 
-    # Turn everything so that the pelvis's own plane of symmetry is sagittal.
-    normal = SYMMETRY_PLANE[:3] / np.linalg.norm(SYMMETRY_PLANE[:3])
-    forward = np.cross([0.0, 0.0, 1.0], normal)
-    forward /= np.linalg.norm(forward)
-    turn = np.stack([normal, forward, np.cross(normal, forward)], axis=1)
+    turn = _upright()
     pelvis, pelvis_modes, femur, femur_modes = (x @ turn for x in (pelvis, pelvis_modes, femur, femur_modes))
     # Each mode may move the plane a little: take that out again.
     mid = SYMMETRY_PLANE[3]

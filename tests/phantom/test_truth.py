@@ -24,7 +24,7 @@ def _hip(side):
 
 
 def _truth(hip, lesion):
-    grid = make_grid(hip.center - [70.0, 45, 110], hip.center + [70.0, 60, 30], 1.0)
+    grid = make_grid(hip.center - [70.0, 45, 110], hip.center + np.array([70.0, 60, 30]), 1.0)
     points = points_of(grid)
     even = np.zeros(grid.shape, np.float32)
     membership = edema_membership(lesion, hip, points, hip.bone_coordinates(points), even)
@@ -73,7 +73,7 @@ def test_sides_mirror_each_other():
 
 def test_regions_cover_every_point_once():
     hip = _hip(Side.LEFT)
-    points = points_of(make_grid(hip.center - [20.0, 20, 100], hip.center + [60.0, 40, 20], 3.0))
+    points = points_of(make_grid(hip.center - [20.0, 20, 100], hip.center + np.array([60.0, 40, 20]), 3.0))
     count = sum(mask.astype(int) for mask in region_masks(hip, points).values())
     assert (count == 1).all()
 

@@ -26,8 +26,8 @@ REGIONS = (
 )
 METHOD = "noise-free model/1: plane by saddle and lesser trochanter's upper edge"
 DISC_RADIUS_MM = 6.0
-EFFUSION_FROM_ML = 5.0
-"""A well hip of this model holds up to about this much joint fluid."""
+EFFUSION_FROM_ML = 5.6
+"""Asymptomatic hips hold at most this much joint fluid (Moss 1998)."""
 
 
 def region_masks(hip: Hip, points: NDArray[np.float32]) -> dict[str, NDArray[np.bool_]]:
