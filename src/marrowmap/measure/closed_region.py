@@ -113,7 +113,12 @@ def grow(seeds: BoolArray, into: BoolArray) -> BoolArray:
 
 
 def draw_closed_region(
-    excess: FloatArray, focal_excess: FloatArray | None, within: BoolArray, depth_mm: FloatArray, grid: Grid
+    excess: FloatArray,
+    focal_excess: FloatArray | None,
+    within: BoolArray,
+    depth_mm: FloatArray,
+    fatty: BoolArray | None,
+    grid: Grid,
 ) -> BoolArray:
     """Draw what a reader would.
 
@@ -128,6 +133,8 @@ def draw_closed_region(
         The region.
     depth_mm : ndarray
         :func:`in_plane_depth` of the region.
+    fatty : ndarray of bool or None
+        Marrow brighter on T1 than usual: what shines there is a vessel, no small lesion starts in it.
     grid : Grid
 
     Returns
@@ -138,6 +145,8 @@ def draw_closed_region(
     drawn = open_in_plane(within & (excess > 1), grid, COHERENT_RADIUS_MM)
     if focal_excess is not None:
         seeds = (depth_mm > SEED_DEPTH_MM) & (focal_excess > SEED_FACTOR)
+        if fatty is not None:
+            seeds &= ~fatty
         inner = (depth_mm > EDGE_MM) & (focal_excess > 1)
         drawn = drawn | grow(seeds, inner)
     return close_in_plane(drawn, grid, CLOSING_RADIUS_MM) & within

@@ -52,6 +52,9 @@ T1_EXPONENT = 0.4
 T1_LEAST, T1_MOST = 0.5, 1.5
 """Relative T1 is held within these bounds: darker is cortex, brighter is subcutaneous fat."""
 
+T1_FATTY = 1.1
+"""Where T1 is this much above the region's median marrow is fatty, and no small lesion starts there."""
+
 LEVEL_SIGMA_MM = 25.0
 LEVEL_MOST = 1.2
 """Normal marrow varies from bone to bone: its level follows the surroundings by at most this factor."""
@@ -299,13 +302,14 @@ def measure_edema(
     signal = corrected[box]
     local = _local_level(signal, inside, level.median, grid)
     smooth = smooth_within(signal, inside, plane_sigma(grid, COHERENT_SIGMA_MM))
-    focal, relative_t1, t1_ratio = None, None, None
+    focal, fatty, relative_t1, t1_ratio = None, None, None, None
     if aligned is not None:
         flat_t1 = np.maximum(aligned.array, 0) / estimate_bias(aligned, marrow).array
         normal_t1 = float(np.median(flat_t1[(reference or within).array]))
         near = smooth_within(flat_t1[box], inside, plane_sigma(grid, T1_SIGMA_MM)) / np.median(flat_t1[within.array])
         relative_t1 = Volume(fluid.grid, (flat_t1 / max(normal_t1, 1e-6)).astype(np.float32), "1")
         fine = smooth_within(signal, inside, plane_sigma(grid, FOCAL_SIGMA_MM))
+        fatty = near > T1_FATTY
         focal = fine * np.clip(near, T1_LEAST, T1_MOST) ** -T1_EXPONENT
 
     depth = in_plane_depth(inside, grid)
@@ -314,7 +318,7 @@ def measure_edema(
         scale = at_k * level.sd
         excess = (smooth / local - level.median) / scale
         focal_excess = None if focal is None else (focal / local - level.median) / scale
-        return draw_closed_region(excess, focal_excess, inside, depth, grid)
+        return draw_closed_region(excess, focal_excess, inside, depth, fatty, grid)
 
     closed = draw(k)
     if relative_t1 is not None and closed.any():
@@ -376,7 +380,7 @@ def _method(k: float, level: ReferenceLevel, bias: Volume, t1_note: str) -> str:
         f"marrowmap edema {VERSION}: {shading}; reference {level.median:.4g} SD {level.sd:.3g} ({level.chosen}); "
         f"k={k:g} SD; local level within {LEVEL_MOST:g}; wide areas radius {COHERENT_RADIUS_MM:g} mm; "
         f"small lesions from {SEED_FACTOR:g} thresholds, depth {SEED_DEPTH_MM:g} mm, rim {EDGE_MM:g} mm, "
-        f"T1^-{T1_EXPONENT:g}; closing {CLOSING_RADIUS_MM:g} mm; T1 {t1_note}"
+        f"T1^-{T1_EXPONENT:g} and below {T1_FATTY:g}; closing {CLOSING_RADIUS_MM:g} mm; T1 {t1_note}"
     )
 
 

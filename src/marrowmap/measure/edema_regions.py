@@ -67,7 +67,7 @@ def measure_region(
     searched = mask & result.within
     drawn = mask & result.closed
     evidence = replace(evidence, mask_sha256=drawn.sha256)
-    edema_ml = float(result.membership.array[mask.array].sum(dtype=np.float64)) * grid.voxel_volume_ml
+    edema_ml = float(result.membership.within(mask).sum(dtype="float64")) * grid.voxel_volume_ml
     edema = _share_of(result.edema_volume, edema_ml)
     rows: list[tuple[str, Quantity]] = [
         ("bone_volume", Quantity(mask.volume_ml, "mL")),

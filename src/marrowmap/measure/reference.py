@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from marrowmap.errors import InputError
 from marrowmap.image import Grid
@@ -67,22 +68,19 @@ def level_of(signal: NDArray[np.floating], reference: Mask, grid: Grid, chosen: 
 def level_within(signal: NDArray[np.floating], within: Mask) -> ReferenceLevel:
     """Level of the lower mode of the region itself, where no reference is given.
 
-    The half-sample mode is the middle of the densest values; the spread is that of the values below it, which hold no
-    edema.
+    The mode is the peak of the smoothed histogram; the spread is that of the values below it, which hold no edema.
     """
-    values = np.sort(signal[within.array].astype(np.float64))
+    values = signal[within.array].astype(np.float64)
     if values.size < LEAST_VOXELS:
         raise InputError(
             f"the region has only {values.size} voxels: too few to find normal marrow in, give --reference"
         )
-    part = values
-    while part.size > 10:
-        half = (part.size + 1) // 2
-        start = int(np.argmin(part[half - 1 :] - part[: part.size - half + 1]))
-        part = part[start : start + half]
-    mode = float(part.mean())
-    if mode <= 0:
+    low, high = np.percentile(values, [1, 99])
+    if high <= 0:
         raise InputError("the region has no signal: check that --within lies in marrow of this image")
+    counts, edges = np.histogram(values, 200, (low, max(high, low * 1.001 + 1e-6)))
+    peak = int(np.argmax(ndimage.gaussian_filter1d(counts.astype(float), 10.0)))
+    mode = float(edges[peak] + edges[peak + 1]) / 2
     below = values[values <= mode]
     sd = max(1.4826 * float(np.median(mode - below)), SD_FLOOR * mode)
     return ReferenceLevel(mode, sd, int(values.size), "no reference given: most frequent signal inside the region")
