@@ -67,7 +67,9 @@ def measure_seed(kind: str, seed: int, folder: Path) -> list[dict[str, Any]]:
             }
         rows.append(row)
     for side in claimed - set(acquisition["sides"]):
-        rows.append(base | {"side": side, "found": True, "trusted": True, "wrong": True, "head_mm": np.inf, "dice": 0.0})
+        rows.append(
+            base | {"side": side, "found": True, "trusted": True, "wrong": True, "head_mm": np.inf, "dice": 0.0}
+        )
     return rows
 
 
@@ -77,7 +79,9 @@ def print_summary(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         for key in ("kind", "orientation", "hips"):
             groups.setdefault(f"{key} {row[key]}", []).append(row)
-    print(f"{'group':28s} {'n':>4s} {'found':>6s} {'trusted':>7s} {'head center mm: median (5–95 %)':>34s} {'femur Dice':>24s}")
+    print(
+        f"{'group':28s} {'n':>4s} {'found':>6s} {'trusted':>7s} {'head center mm: median (5–95 %)':>34s} {'femur Dice':>24s}"
+    )
     for name, members in groups.items():
         seen = [row for row in members if row["found"] and np.isfinite(row["head_mm"])]
         if not seen:

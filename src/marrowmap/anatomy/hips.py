@@ -48,9 +48,12 @@ LEAST_APART_MM = 110.0
 MOST_SERIES = 4
 """More series of one hip add time and no accuracy."""
 
-LEAST_GAIN = 0.3
-"""Mean log likelihood gain over chance below which no hip is claimed at all."""
-TRUSTED_GAIN = 0.5
+LEAST_GAIN = {"mr": 0.7, "ct": 0.45}
+"""Gain over chance below which no hip is claimed at all (no real or drawn image without a hip reached it)."""
+TRUSTED_GAIN = {"mr": 0.95, "ct": 0.62}
+"""Gain from which a hip is trusted (virtual hips reach about 1.5, the real CT 0.75 with an implant)."""
+SURE_GAIN = {"mr": 1.3, "ct": 0.9}
+"""Gain of a coarse fit that makes a search for better places needless."""
 LEAST_SHOWN = 0.35
 """Share of the head's surface that must be in view and clearly seen."""
 MOST_RMS_MM = 2.0
@@ -157,29 +160,58 @@ def find_hips(series: Sequence[Series], progress: Progress = silent) -> tuple[Bo
     progress("finding hips", 0.0)
     volumes = [s.volume for s in chosen]
     images = [FitImage.of(volume) for volume in volumes]
+    kind = images[0].kind
     grid = working_grid(volumes, SEARCH_MM)
     fields = [edge_field(volume, grid) for volume in volumes]
     places = find_places(fields, grid, _templates(), PLACES_TRIED)
     progress("finding hips", 0.3)
-    tried = []
-    for number, place in enumerate(places):
-        pose = fit_hip(_start(place), images, COARSE)
-        tried.append(FoundHip(pose, judge(pose, images, "coarse", 700)))
-        progress("finding hips", 0.3 + 0.35 * (number + 1) / len(places))
+    tried = _try_places(places, images, progress)
     kept = _choose_hips(tried)
     hips = []
     for number, hip in enumerate(kept):
         pose = fit_hip(hip.pose, images, FINE)
         hips.append(FoundHip(pose, judge(pose, images)))
-        progress("finding hips", 0.65 + 0.2 * (number + 1) / len(kept))
-    if len(hips) == 2 and max(hip.gain for hip in hips) >= LEAST_GAIN:
-        hips = _share_shape(hips, images)
-    frames = [
-        frame for hip in hips if hip.gain >= LEAST_GAIN for frame in build_frames(hip.pose, images, chosen[0], hip.gain)
-    ]
+        progress("finding hips", 0.7 + 0.2 * (number + 1) / len(kept))
+    hips = [hip for hip in hips if hip.gain >= LEAST_GAIN[kind]]
+    if len(hips) == 2:
+        hips = [hip for hip in _share_shape(hips, images) if hip.gain >= LEAST_GAIN[kind]]
+    progress("finding hips", 1.0)
+    frames = [frame for hip in hips for frame in build_frames(hip.pose, images, chosen[0], hip.gain)]
     for one in chosen:
         image_side(one, frames)
     return tuple(frames)
+
+
+def _try_places(places: Sequence[Place], images: Sequence[FitImage], progress: Progress) -> list[FoundHip]:
+    """Fit at each place until each side has a sure hip; then look where a sure hip's other side must be."""
+    sure: dict[Side, FoundHip] = {}
+    tried: list[FoundHip] = []
+    least = SURE_GAIN[images[0].kind]
+
+    def try_at(pose: HipPose) -> None:
+        fitted = fit_hip(pose, images, COARSE)
+        hip = FoundHip(fitted, judge(fitted, images, "coarse", 700))
+        tried.append(hip)
+        if hip.gain >= least and (pose.side not in sure or sure[pose.side].gain < hip.gain):
+            sure[pose.side] = hip
+
+    for number, place in enumerate(places):
+        side = place.template.side
+        other = sure.get(side.opposite)
+        crossed = other is not None and (place.center_mm - other.pose.pivots[0])[0] * side.sign < LEAST_APART_MM
+        if side not in sure and not crossed:
+            try_at(_start(place))
+        progress("finding hips", 0.3 + 0.4 * (number + 1) / len(places))
+    if len(sure) == 1:
+        found = next(iter(sure.values())).pose
+        side = found.side.opposite
+        # Left and right are mirror images: start from the mirrored pose at the usual distances.
+        turns = found.turns * np.array([1.0, -1.0, -1.0])
+        for apart in (145.0, 165.0, 185.0, 205.0):
+            center = found.pivots[0] + np.array([apart * side.sign, 0.0, 0.0])
+            if any(bool(image.volume.grid.contains(center, margin_mm=-10.0)) for image in images):
+                try_at(HipPose(side, found.weights, turns, np.tile(center, (2, 1))))
+    return tried
 
 
 def _choose_hips(tried: Sequence[FoundHip]) -> list[FoundHip]:
@@ -236,15 +268,15 @@ def _region_errors(pose: HipPose, frame: BoneFrame, evidence: Evidence) -> dict[
     return errors
 
 
-def _doubt(pose: HipPose, evidence: dict[str, Evidence], gain: float, rms: float) -> str:
+def _doubt(pose: HipPose, evidence: dict[str, Evidence], gain: float, rms: float, kind: str) -> str:
     """Say why a fit is not to be trusted; empty where it is."""
     femur = evidence["femur"]
     center = pose.pivots[0]
     near = np.linalg.norm(femur.points - center, axis=1) < 32
     shown = float((near & femur.sure & (np.abs(femur.offset) < 2.5)).sum() / max(near.sum(), 1))
     atypical = float(np.sqrt((pose.weights**2).mean()))
-    if gain < TRUSTED_GAIN:
-        return f"the images' edges hardly support a hip here (gain {gain:.2f}, needs {TRUSTED_GAIN})"
+    if gain < TRUSTED_GAIN[kind]:
+        return f"the images' edges hardly support a hip here (gain {gain:.2f}, needs {TRUSTED_GAIN[kind]})"
     if shown < LEAST_SHOWN:
         return (
             f"only {100 * shown:.0f} % of the femoral head's surface is clearly seen (needs {100 * LEAST_SHOWN:.0f} %)"
@@ -269,7 +301,7 @@ def build_frames(
         bone: float(np.sqrt((e.offset[e.sure] ** 2).mean())) if e.sure.sum() >= 20 else float("inf")
         for bone, e in evidence.items()
     }
-    doubt = _doubt(pose, evidence, gain, errors["femur"])
+    doubt = _doubt(pose, evidence, gain, errors["femur"], images[0].kind)
     frames = []
     for bone in BONES:
         reason = f"{how} (gain {gain:.2f}, fit {errors[bone]:.2f} mm)"

@@ -126,10 +126,43 @@ def region_labels(frame: BoneFrame, grid: Grid) -> LabelMap:
     return LabelMap(grid, labels, {1: "acetabulum"})
 
 
-def marrow_mask(frame: BoneFrame, grid: Grid, cortex_mm: float = 2.0) -> Mask:
-    """Set the voxels whose centers lie at least about `cortex_mm` (true mm, whatever the voxels) below the surface."""
+def cortex_thickness(frame: BoneFrame, points: ArrayLike) -> NDArray[np.float64]:
+    """Return the usual thickness in mm of an adult femur's cortex near points, shape (..., 3) LPS mm, on its surface.
+
+    Thin over the head (under 1 mm), thicker at neck and calcar, several millimeters at the shaft. The values are rough
+    textbook ones (facts.md has none): what the mask leaves out must be cortex, what it keeps may hold a little.
+    """
+    where = np.asarray(points, np.float64)
+    marks = frame.landmarks
+    shaft = marks["shaft_distal"] - marks["neck_shaft_corner"]
+    shaft = shaft / np.linalg.norm(shaft)
+    along, up, _ = np.moveaxis(frame.to_bone(where), -1, 0)
+    radius = frame.head_radius_mm
+    below = (where - marks["lesser_trochanter_upper"]) @ shaft
+    neck = np.interp(along, [0.5 * radius, radius], [1.0, 1.4])
+    calcar = np.interp(-up, [6.0, 16.0], [0.0, 1.5]) * (along > 0.6 * radius)
+    result: NDArray[np.float64] = neck + calcar + np.interp(below, [0.0, 60.0], [0.0, 4.0])
+    return result
+
+
+def marrow_mask(frame: BoneFrame, grid: Grid) -> Mask:
+    """Set the voxels whose centers lie in the marrow: deeper below the femur's surface than the cortex is thick.
+
+    Parameters
+    ----------
+    frame : BoneFrame
+        Of a femur.
+    grid : Grid
+        Any grid of the same frame of reference; depth is in true mm, whatever the voxels.
+
+    Raises
+    ------
+    GeometryError
+        If frame and grid have different frames of reference.
+    """
     _require_frame(frame, grid)
-    inward = frame.vertices - cortex_mm * vertex_normals(frame.vertices, frame.faces)
+    depth = cortex_thickness(frame, frame.vertices)[:, None]
+    inward = frame.vertices - depth * vertex_normals(frame.vertices, frame.faces)
     return voxelize(inward, frame.faces, grid) & voxelize(frame.vertices, frame.faces, grid)
 
 
