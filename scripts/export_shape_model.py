@@ -256,8 +256,7 @@ def main(out: Path) -> None:
 
     origin = np.array([mid, socket_center[1], socket_center[2]])
     femur, hip, sacrum = femur - origin, hip - origin, sacrum - origin
-    center = socket_center - origin
-    sets = _femur_sets(femur, center)
+    sets = _femur_sets(femur, socket_center - origin)
     _save(out / "femur.npz", femur, femur_modes, femur_faces, femur_head_articular=head, **sets)
     _save(out / "hip_bone.npz", hip, hip_modes, hip_faces, acetabulum_articular=socket, lunate=lunate)
     _save(out / "sacrum.npz", sacrum, sacrum_modes, sacrum_faces)

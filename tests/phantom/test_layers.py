@@ -50,7 +50,7 @@ def test_feathered_parts_add_up_to_the_whole():
     out = np.zeros(target.shape, np.float32)
     through_slices(1 - feather(fine, coarse), coarse, target, 4.0, out)
     through_slices(feather(fine, fine), fine, target, 4.0, out)
-    assert np.abs(out - 1).max() < 0.15
+    assert np.abs(out - 1).max() < 0.03
     assert abs(out.mean() - 1) < 0.005
 
 

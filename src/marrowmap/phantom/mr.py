@@ -15,6 +15,7 @@ from marrowmap.image import Grid
 from marrowmap.phantom.layers import Array
 from marrowmap.phantom.layers import Layer
 from marrowmap.phantom.layers import coordinates
+from marrowmap.phantom.layers import smoothstep
 from marrowmap.phantom.person import Person
 from marrowmap.values import Side
 
@@ -242,15 +243,18 @@ def paint(layers: Sequence[Layer], shape: tuple[int, ...], contrast: Contrast, f
     return np.maximum(image, 0)
 
 
-def feather(fine: Grid, grid: Grid, margin_mm: float = 6.0) -> Array:
-    """Return how much a fine grid counts at points of an axis-aligned grid: 1 inside, 0 at its edge and beyond."""
+def feather(fine: Grid, grid: Grid, margin_mm: float = 12.0) -> Array:
+    """Return how much a fine grid counts at points of an axis-aligned grid: 1 inside, 0 at its edge and beyond.
+
+    It rises smoothly: a kink would show as a line where the coarser grid is interpolated.
+    """
     low = fine.affine[:3, 3]
     high = fine.to_world(np.array(fine.shape) - 1)
     result = np.ones(grid.shape, np.float32)
     for axis, values in enumerate(coordinates(grid)):
         inside = np.minimum(values - np.float32(low[axis]), np.float32(high[axis]) - values)
-        result = np.minimum(result, np.clip((inside - 1.0) / np.float32(margin_mm), 0, 1))
-    return np.asarray(result, np.float32)
+        result *= smoothstep(inside, 1.0, 1.0 + margin_mm)
+    return result
 
 
 def _profile(thickness_mm: float, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -34,7 +34,7 @@ def region_masks(hip: Hip, points: NDArray[np.float32]) -> dict[str, NDArray[np.
     """Divide the femur into the regions of contract.md.
 
     Head: up to where the neck leaves the sphere (0.62 radii along the neck axis); neck: up to the intertrochanteric
-    plane; greater trochanter: above a plane that runs from the saddle down and outward at 45 degrees to the shaft;
+    plane, above the lesser trochanter's upper edge (below it the plane has left the neck); greater trochanter: above a plane that runs from the saddle down and outward at 45 degrees to the shaft;
     lesser trochanter: what stands out from the shaft around its tip by more than 0.68 of the tip's own distance;
     shaft: from 12 mm below that tip; intertrochanteric: the rest.
 
@@ -49,7 +49,8 @@ def region_masks(hip: Hip, points: NDArray[np.float32]) -> dict[str, NDArray[np.
     outward = np.cross(hip.shaft, hip.axes[:, 2])
     outward = (outward * np.sign(outward @ hip.axes[:, 0]) / np.linalg.norm(outward)).astype(np.float32)
     bone = hip.bone_coordinates(points)
-    distal = hip.past_plane(points) >= 0
+    below_edge = (points - marks["lesser_trochanter_upper"]) @ down > 0
+    distal = (hip.past_plane(points) >= 0) | below_edge
     head = (bone[..., 0] < 0.62 * hip.radius) & (np.sqrt((bone**2).sum(axis=-1)) < 1.25 * hip.radius) & ~distal
     below_tip = (points - marks["lesser_trochanter_tip"]) @ down
     shaft = distal & (below_tip >= 12)
@@ -64,7 +65,7 @@ def region_masks(hip: Hip, points: NDArray[np.float32]) -> dict[str, NDArray[np.
     from_axis = from_axis - (from_axis @ down)[..., None] * down
     away = np.sqrt((from_axis**2).sum(axis=-1))
     lesser = (from_axis @ tip > np.float32(np.cos(np.radians(55)) * reach) * away) & (away > 0.68 * reach)
-    lesser &= ((points - marks["lesser_trochanter_upper"]) @ down > 0) & distal & ~shaft & ~greater
+    lesser &= below_edge & ~shaft & ~greater
     return {
         "femoral_head": head,
         "femoral_neck": ~head & ~distal & ~greater,
