@@ -11,6 +11,7 @@ from marrowmap.phantom.layers import points_of
 from marrowmap.phantom.person import pose_hip
 from marrowmap.phantom.toh import Lesion
 from marrowmap.phantom.toh import edema_membership
+from marrowmap.phantom.toh import sample_toh
 from marrowmap.phantom.truth import boundary
 from marrowmap.phantom.truth import midline
 from marrowmap.phantom.truth import region_masks
@@ -99,3 +100,14 @@ def test_coarse_and_fine_bone_agree(scene):
     assert left == pytest.approx(right, rel=0.08)
     assert fine.truths[Side.LEFT].marrow.max() <= 1.0
     assert (fine.truths[Side.LEFT].marrow <= fine.truths[Side.LEFT].bone + 1e-6).all()
+
+
+def test_edema_fades_over_the_weeks():
+    hip = _hip(Side.LEFT)
+    volumes = []
+    for weeks in (6.0, 15.0, 24.0, 40.0):
+        lesion = sample_toh(np.random.default_rng(3), weeks)
+        volumes.append(float(_truth(hip, lesion).membership.sum()))
+    assert volumes == sorted(volumes, reverse=True)
+    assert volumes[0] > 1.5 * volumes[2]
+    assert volumes[3] == 0

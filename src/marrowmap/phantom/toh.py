@@ -31,6 +31,8 @@ class Lesion:
         10-90 % width of its end along the plane's normal.
     amount : float
         Share of marrow fat that edema replaces where membership is 1; 0: no edema.
+    strength : float
+        1 at its height; fades to 0 as the hip recovers. Membership is scaled by it.
     medial_sparing, fracture_line : bool
     effusion_mm : float
         How far the capsule stands off the neck in front; a well hip's is 0.
@@ -40,6 +42,7 @@ class Lesion:
     boundary_mm: float = 0.0
     width_mm: float = 8.0
     amount: float = 0.0
+    strength: float = 1.0
     medial_sparing: bool = False
     fracture_line: bool = False
     effusion_mm: float = 0.0
@@ -70,7 +73,8 @@ def sample_toh(rng: np.random.Generator, weeks: float | None) -> Lesion:
     return Lesion(
         boundary_mm=boundary,
         width_mm=width,
-        amount=amount * strength,
+        amount=amount,
+        strength=strength,
         medial_sparing=bool(drawn[0] < MEDIAL_SPARING_FREQUENCY * float(weeks < 16)),
         fracture_line=bool(drawn[1] < FRACTURE_LINE_FREQUENCY),
         effusion_mm=height * strength if drawn[2] < EFFUSION_FREQUENCY else 0.0,
@@ -92,7 +96,7 @@ def edema_membership(lesion: Lesion, hip: Hip, points: Array, bone: Array, uneve
     unevenness : array, shape (...)
         Smooth noise of unit variance: edema's end waves by about a millimeter.
     """
-    if lesion.amount <= 0:
+    if lesion.amount * lesion.strength <= 0:
         return np.zeros(points.shape[:-1], np.float32)
     past = hip.past_plane(points) - np.float32(lesion.boundary_mm) + 1.2 * unevenness
     membership = ndtr(-past / np.float32(lesion.width_mm / WIDTH_PER_SD)).astype(np.float32)
@@ -100,19 +104,19 @@ def edema_membership(lesion: Lesion, hip: Hip, points: Array, bone: Array, uneve
         # Medial and a little inferior: away from the neck and down from the weight-bearing dome.
         toward = -0.93 * bone[..., 0] - 0.36 * bone[..., 1]
         membership *= 1 - smoothstep(toward + 1.5 * unevenness, 0.42 * hip.radius, 0.68 * hip.radius)
-    return np.asarray(membership, np.float32)
+    return np.asarray(membership * np.float32(lesion.strength), np.float32)
 
 
 def acetabular_membership(lesion: Lesion, hip: Hip, points: Array, unevenness: Array) -> Array:
     """Return membership of acetabular edema: a cap of about a centimeter above the head."""
-    if not lesion.acetabular_edema or lesion.amount <= 0:
+    if not lesion.acetabular_edema or lesion.amount * lesion.strength <= 0:
         return np.zeros(points.shape[:-1], np.float32)
     away = points - hip.center.astype(np.float32)
     distance = np.sqrt((away**2).sum(axis=-1))
     upward = (away[..., 2] + 0.3 * hip.side.sign * away[..., 0] - 0.1 * away[..., 1]) / np.maximum(distance, 1)
     cap = smoothstep(upward, 0.45, 0.8)
     depth = 1 - smoothstep(distance - np.float32(hip.radius) + 2.0 * unevenness, 7, 15)
-    return np.asarray(cap * depth, np.float32)
+    return np.asarray(cap * depth * np.float32(lesion.strength), np.float32)
 
 
 def fracture_line(hip: Hip, depth: Array, bone: Array, unevenness: Array) -> Array:

@@ -34,9 +34,10 @@ def region_masks(hip: Hip, points: NDArray[np.float32]) -> dict[str, NDArray[np.
     """Divide the femur into the regions of contract.md.
 
     Head: up to where the neck leaves the sphere (0.62 radii along the neck axis); neck: up to the intertrochanteric
-    plane, above the lesser trochanter's upper edge (below it the plane has left the neck); greater trochanter: above a plane that runs from the saddle down and outward at 45 degrees to the shaft;
-    lesser trochanter: what stands out from the shaft around its tip by more than 0.68 of the tip's own distance;
-    shaft: from 12 mm below that tip; intertrochanteric: the rest.
+    plane, above the lesser trochanter's upper edge (below it the plane has left the neck); greater trochanter: above a
+    plane that runs from the saddle down and outward at 45 degrees to the shaft; lesser trochanter: what stands out from
+    the shaft around its tip by more than 0.68 of the tip's own distance; shaft: from 12 mm below that tip;
+    intertrochanteric: the rest.
 
     Parameters
     ----------
@@ -155,7 +156,7 @@ class HipSums:
         counted = weight * inside
         self.fluid += float((truth.fluid * counted).sum()) * voxel
         edema = truth.marrow * truth.membership * counted
-        closed = truth.marrow * (truth.membership >= 0.5) * counted
+        closed = truth.marrow * (truth.membership >= 0.5 * max(float(truth.membership.max()), 1e-3)) * counted
         for name, mask in masks.items():
             self.bone[name] += float((truth.bone * counted)[mask].sum()) * voxel
             self.marrow[name] += float((truth.marrow * counted)[mask].sum()) * voxel
@@ -245,7 +246,7 @@ def finding_rows(
     def share(name: str) -> float:
         return sums.edema[name] / sums.marrow[name] if sums.marrow[name] > 0 else 0.0
 
-    edema = lesion.amount > 0.05
+    edema = lesion.amount > 0 and lesion.strength > 0.15
     fine = scene.fine.get(side)
     end = boundary(hip, fine.truths[side] if fine is not None else scene.coarse.truths[side])
     signs = {
