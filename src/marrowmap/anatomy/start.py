@@ -30,24 +30,15 @@ from marrowmap.values import Side
 _MARKS = ("head_center", "greater_trochanter_tip", "lesser_trochanter_tip")
 
 
-def _seat_on_points(side: Side, points: NDArray[np.float64]) -> tuple[HipPose, float]:
-    """Turn the mean hip of a side onto three points; also the root mean square distance left, mm."""
-    shape = side_shape("femur", side)
-    marks = landmarks(shape.mean)
+def _seat_on_points(side: Side, points: NDArray[np.float64]) -> HipPose:
+    """Turn the mean femur of a side onto head center and trochanters; the hip bone stays upright.
+
+    It turns little with the thigh.
+    """
+    marks = landmarks(side_shape("femur", side).mean)
     model = np.stack([marks[name] for name in _MARKS])
-    turn, _ = Rotation.align_vectors(points - points[0], model - model[0], weights=[np.inf, 1.0, 1.0])
-    left = turn.apply(model - model[0]) - (points - points[0])
-    pose = HipPose(side, np.zeros(26), np.tile(turn.as_rotvec(), (2, 1)), np.tile(points[0], (2, 1)))
-    return pose, float(np.sqrt((left**2).sum(axis=1).mean()))
-
-
-def _fitting_sides(points: NDArray[np.float64]) -> list[tuple[float, Side, HipPose]]:
-    """Both sides' poses on the points, the one that turns the body less first."""
-    ranked = []
-    for side in Side:
-        pose, left = _seat_on_points(side, points)
-        ranked.append((float(np.linalg.norm(pose.turns[0])) + left / 30.0, side, pose))
-    return sorted(ranked, key=lambda entry: entry[0])
+    turn, _ = Rotation.align_vectors(points[1:] - points[0], model[1:] - model[0])
+    return HipPose(side, np.zeros(26), np.stack([turn.as_rotvec(), np.zeros(3)]), np.tile(points[0], (2, 1)))
 
 
 def frames_from_points(points: ArrayLike, series: Series, side: Side | None = None) -> tuple[BoneFrame, ...]:
@@ -92,9 +83,7 @@ def frames_from_points(points: ArrayLike, series: Series, side: Side | None = No
             f"series {series.description!r}: {wanted.value} is asked for, but the points are those of a {shown.value} "
             "hip (the greater trochanter lies lateral of the head): check side and points"
         )
-    pose, _ = _seat_on_points(shown, clicked)
-    # The hip bone turns little with the thigh: start it upright.
-    pose = HipPose(shown, pose.weights, np.stack([pose.turns[0], np.zeros(3)]), pose.pivots)
+    pose = _seat_on_points(shown, clicked)
     images = [FitImage.of(series.volume)]
     fitted = fit_hip(pose, images, (*COARSE, *FINE))
     frames = build_frames(fitted, images, series, judge(fitted, images), "shape model started from three points")
@@ -136,7 +125,6 @@ def _fit_to_surface(pose: HipPose, target: NDArray[np.float64], mask: Mask) -> t
         if use.sum() < 60:
             break
         delta = target[nearest] - points
-        # Points of the mask the model does not reach pull too, so that the femur cannot hide within it.
         offset = (delta * normals).sum(axis=1)
         turn = Rotation.from_rotvec(pose.turns[0]).as_matrix()
         slope = np.concatenate(
