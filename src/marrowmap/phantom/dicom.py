@@ -98,11 +98,9 @@ def _add_person_and_study(data: FileDataset, study: StudyTags, acquisition: Acqu
     data.StudyInstanceUID = study.study_uid
     data.StudyID = "1"
     data.AcquisitionNumber = 1
-    if len(acquisition.sides) == 1:
-        data.Laterality = "L" if acquisition.sides[0] is Side.LEFT else "R"
-        data.ImageLaterality = data.Laterality
-    else:
-        data.Laterality = ""
+    # Empty where both sides are shown. Image Laterality may not stand beside it (PS3.3 C.7.3.1).
+    one_side = len(acquisition.sides) == 1
+    data.Laterality = ("L" if acquisition.sides[0] is Side.LEFT else "R") if one_side else ""
     data.FrameOfReferenceUID = study.frame_of_reference_uid
     data.PositionReferenceIndicator = ""
 
