@@ -276,7 +276,7 @@ def _hip_layers(
             scene.truths[hip.side] = _without_pelvis(
                 scene.truths[hip.side], femur_found[0], box, pelvis, float(grid.spacing[0])
             )
-    scene.layers.extend([*joint_layers[:1], *joint_layers[1:], *pelvis_layers, *femur_layers])
+    scene.layers.extend([*joint_layers, *pelvis_layers, *femur_layers])
 
 
 def _shared(a: Box, b: Box) -> tuple[Box, Box] | None:

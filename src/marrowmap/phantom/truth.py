@@ -144,7 +144,6 @@ class HipSums:
         self.edema = dict.fromkeys(REGIONS, 0.0)
         self.closed = dict.fromkeys(REGIONS, 0.0)
         self.fluid = 0.0
-        self.all_bone = 0.0
 
     def add(self, hip: Hip, truth: HipTruth, seen: Grid, weight: Array) -> None:
         """Add what one grid holds; `weight` says how much each of its voxels counts (finer grids take over)."""
@@ -152,7 +151,6 @@ class HipSums:
         points = points_of(truth.grid)
         inside = seen.contains(points)
         masks = region_masks(hip, points)
-        self.all_bone += float((truth.bone * weight).sum()) * voxel
         counted = weight * inside
         self.fluid += float((truth.fluid * counted).sum()) * voxel
         edema = truth.marrow * truth.membership * counted
