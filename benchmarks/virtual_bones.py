@@ -79,9 +79,8 @@ def print_summary(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         for key in ("kind", "orientation", "hips"):
             groups.setdefault(f"{key} {row[key]}", []).append(row)
-    print(
-        f"{'group':28s} {'n':>4s} {'found':>6s} {'trusted':>7s} {'head center mm: median (5–95 %)':>34s} {'femur Dice':>24s}"
-    )
+    titles = ("group", "n", "found", "trusted", "head center mm: median (5–95 %)", "femur Dice")
+    print("{:28s} {:>4s} {:>6s} {:>7s} {:>34s} {:>24s}".format(*titles))
     for name, members in groups.items():
         seen = [row for row in members if row["found"] and np.isfinite(row["head_mm"])]
         if not seen:

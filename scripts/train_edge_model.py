@@ -1,9 +1,16 @@
 """Train the networks that read profiles (``anatomy/data/edges_*.npz``) on painted hips.
 
-    python scripts/train_edge_model.py draw OUT.npz --kind mr --anatomies 60 --seed 1
-    python scripts/train_edge_model.py fit src/marrowmap/anatomy/data/edges_mr_fine.npz --stage fine OUT.npz ...
+They were made by (a quarter of an hour on one core)::
 
-NumPy only. Seeds of the virtual patients that figures are reported on (1–200) are never drawn here.
+    python scripts/train_edge_model.py draw mr.npz --kind mr --anatomies 16 --seed 1
+    python scripts/train_edge_model.py draw ct.npz --kind ct --anatomies 12 --seed 2
+    for kind in mr ct; do for stage in coarse fine; do
+        python scripts/train_edge_model.py fit src/marrowmap/anatomy/data/edges_${kind}_$stage.npz \\
+            --stage $stage --epochs 20 $kind.npz
+    done; done
+
+NumPy only. The painted hips are not the virtual patients that figures are reported on: those are drawn by
+``marrowmap.phantom``, from other code, tissues and physics, though from the same shape model.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from marrowmap.anatomy.hip_pose import BONES
@@ -44,6 +45,9 @@ SIDES_ALIKE_SD = 0.35
 """How far the weights of a person's two hips differ, in the model's standard deviations."""
 NEAR_MM = 1.5
 """A surface is matched where the images put it no further away than this."""
+RELAX_REACH_MM = 6.0
+RELAX_NEIGHBORS = 60
+RELAX_STIFFNESS = 4.0
 METAL_HU = 1600.0
 METAL_MARGIN_MM = 5.0
 
@@ -239,6 +243,38 @@ def fit_hip(
             if np.abs(step[26:]).max() < 0.02 and np.abs(step[:26]).max() < 0.02:
                 break
     return pose
+
+
+def relax_surface(vertices: NDArray[np.float64], faces: NDArray[np.int64], evidence: Evidence) -> NDArray[np.float64]:
+    """Let a fitted surface follow the images a little beyond what the shape model can do, smoothly.
+
+    Twenty-six people do not span all bones: each vertex moves along its normal by the weighted mean of what the places
+    around it ask for, drawn toward no move at all where these are few or unsure.
+
+    Parameters
+    ----------
+    vertices : array, shape (n, 3)
+    faces : array, shape (m, 3)
+    evidence : Evidence
+        Gathered on these vertices.
+
+    Returns
+    -------
+    array, shape (n, 3)
+        The moved vertices.
+    """
+    seen = evidence.seen
+    if seen.sum() < RELAX_NEIGHBORS:
+        return vertices
+    offset = evidence.offset[seen]
+    weight = 1 / (evidence.spread[seen] ** 2 + 0.25) / np.maximum(1.0, np.abs(offset) / 2.0)
+    away, near = cKDTree(evidence.points[seen]).query(vertices, k=RELAX_NEIGHBORS)
+    normals = vertex_normals(vertices, faces)
+    # Places on the other face of a thin wall look the other way.
+    alike = np.clip(np.einsum("nc,nkc->nk", normals, evidence.normals[seen][near]), 0, 1)
+    share = np.exp(-0.5 * (away / RELAX_REACH_MM) ** 2) * alike * weight[near]
+    move = (share * offset[near]).sum(axis=1) / (share.sum(axis=1) + RELAX_STIFFNESS)
+    return np.asarray(vertices + move[:, None] * normals, np.float64)
 
 
 def judge(pose: HipPose, images: Sequence[FitImage], network: str = "fine", count: int = 1200) -> float:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from marrowmap.anatomy.bone_frame import BoneFrame
@@ -18,6 +20,7 @@ from marrowmap.anatomy.hip_fit import FitImage
 from marrowmap.anatomy.hip_fit import fit_hip
 from marrowmap.anatomy.hip_fit import gather_evidence
 from marrowmap.anatomy.hip_fit import judge
+from marrowmap.anatomy.hip_fit import relax_surface
 from marrowmap.anatomy.hip_pose import BONES
 from marrowmap.anatomy.hip_pose import HipPose
 from marrowmap.anatomy.hip_pose import vertex_areas
@@ -252,7 +255,13 @@ def _share_shape(hips: Sequence[FoundHip], images: Sequence[FitImage]) -> list[F
     return result
 
 
-def _region_errors(pose: HipPose, frame: BoneFrame, evidence: Evidence) -> dict[str, float]:
+def _edge_distance(evidence: Evidence) -> float:
+    """Root mean square distance of surface and edges where these are clear, mm; infinite where hardly any are."""
+    sure = evidence.sure
+    return float(np.sqrt((evidence.offset[sure] ** 2).mean())) if sure.sum() >= 20 else float("inf")
+
+
+def _region_errors(frame: BoneFrame, evidence: Evidence) -> dict[str, float]:
     sure = evidence.sure
     if frame.bone == "femur":
         region = name_regions(frame, evidence.points - 0.5 * evidence.normals)
@@ -289,19 +298,43 @@ def _doubt(pose: HipPose, evidence: dict[str, Evidence], gain: float, rms: float
 
 
 def build_frames(
-    pose: HipPose, images: Sequence[FitImage], series: Series, gain: float, how: str = "shape model found automatically"
+    pose: HipPose,
+    images: Sequence[FitImage],
+    series: Series,
+    gain: float,
+    how: str = "shape model found automatically",
+    surfaces: dict[str, NDArray[np.float64]] | None = None,
 ) -> list[BoneFrame]:
-    """Turn a fitted pose into frames of femur and hip bone."""
+    """Turn a fitted pose into frames of femur and hip bone.
+
+    Parameters
+    ----------
+    pose : HipPose
+    images : sequence of FitImage
+        They decide whether the frames are trusted.
+    series : Series
+        Whose frames they are.
+    gain : float
+        Of :func:`~marrowmap.anatomy.hip_fit.judge`.
+    how : str
+        How the bone was found, for ``reason``.
+    surfaces : dict of str to array, optional
+        Vertices of each bone in the model's order; the pose relaxed onto the images if not given.
+    """
     evidence = gather_evidence(pose, images, "fine", 1600)
-    femur = pose.vertices("femur")
+    fitted = {bone: pose.vertices(bone) for bone in BONES}
+    strict = {bone: _edge_distance(e) for bone, e in evidence.items()}
+    if surfaces is None:
+        surfaces = {bone: relax_surface(fitted[bone], pose.faces(bone), evidence[bone]) for bone in BONES}
+    for bone, e in evidence.items():
+        moved = ((surfaces[bone] - fitted[bone])[e.chosen] * e.normals).sum(axis=1)
+        evidence[bone] = replace(e, offset=e.offset - moved)
+    femur = surfaces["femur"]
     center, radius = head_sphere(femur)
     marks = landmarks(femur)
     del marks["head_center"]
-    errors = {
-        bone: float(np.sqrt((e.offset[e.sure] ** 2).mean())) if e.sure.sum() >= 20 else float("inf")
-        for bone, e in evidence.items()
-    }
-    doubt = _doubt(pose, evidence, gain, errors["femur"], images[0].kind)
+    errors = {bone: _edge_distance(e) for bone, e in evidence.items()}
+    doubt = _doubt(pose, evidence, gain, strict["femur"], images[0].kind)
     frames = []
     for bone in BONES:
         reason = f"{how} (gain {gain:.2f}, fit {errors[bone]:.2f} mm)"
@@ -315,12 +348,12 @@ def build_frames(
             head_radius_mm=radius,
             axes=axes(femur),
             landmarks=dict(marks),
-            vertices=pose.vertices(bone),
+            vertices=surfaces[bone],
             faces=pose.faces(bone),
             fit_rms_mm=errors[bone],
             trusted=not doubt,
             reason=f"{reason}; {doubt}" if doubt else reason,
         )
-        object.__setattr__(frame, "region_rms_mm", _region_errors(pose, frame, evidence[bone]))
+        frame = replace(frame, region_rms_mm=_region_errors(frame, evidence[bone]))
         frames.append(frame)
     return frames

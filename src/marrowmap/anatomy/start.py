@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike
 from numpy.typing import NDArray
@@ -15,6 +17,7 @@ from marrowmap.anatomy.hip_fit import FINE
 from marrowmap.anatomy.hip_fit import FitImage
 from marrowmap.anatomy.hip_fit import fit_hip
 from marrowmap.anatomy.hip_fit import judge
+from marrowmap.anatomy.hip_pose import BONES
 from marrowmap.anatomy.hip_pose import HipPose
 from marrowmap.anatomy.hip_pose import side_shape
 from marrowmap.anatomy.hip_pose import vertex_normals
@@ -27,6 +30,8 @@ from marrowmap.image import Mask
 from marrowmap.ingest.exam import Series
 from marrowmap.values import Side
 
+MOST_LEFT_MM = 3.5
+"""A mask further from any femur than this is not one."""
 _MARKS = ("head_center", "greater_trochanter_tip", "lesser_trochanter_tip")
 
 
@@ -209,15 +214,16 @@ def frames_from_mask(mask: Mask, series: Series, side: Side | None = None) -> tu
     if wanted is not None:
         left, shown, pose = next(entry for entry in tried if entry[1] is wanted)
     images = [FitImage.of(series.volume)]
-    gain = judge(pose, images)
-    frames = []
-    for frame in build_frames(pose, images, series, gain, "shape model fitted to the mask given"):
-        doubt = "" if left <= 3.5 else f"; the mask does not fit a femur ({left:.1f} mm)"
-        changes = {"fit_rms_mm": left, "trusted": not doubt, "reason": f"shape model fitted to the mask given{doubt}"}
-        for name, value in changes.items():
-            object.__setattr__(frame, name, value)
-        frames.append(frame)
-    return tuple(frames)
+    how = "shape model fitted to the mask given"
+    surfaces = {bone: pose.vertices(bone) for bone in BONES}
+    doubt = (
+        "" if left <= MOST_LEFT_MM else f"; the mask does not fit a femur ({left:.1f} mm, at most {MOST_LEFT_MM} mm)"
+    )
+    return tuple(
+        # The mask is the user's word: it is judged by how well a femur fits it, not by the image's edges.
+        replace(frame, fit_rms_mm=left, trusted=not doubt, reason=how + doubt)
+        for frame in build_frames(pose, images, series, judge(pose, images), how, surfaces)
+    )
 
 
 def _starts(side: Side, surface: NDArray[np.float64]) -> list[HipPose]:
