@@ -1,11 +1,11 @@
-"""Train the networks that read profiles (``anatomy/data/edges_*.npz``) on painted hips.
+r"""Train the networks that read profiles (``anatomy/data/edges_*.npz``) on painted hips.
 
 They were made by (a quarter of an hour on one core)::
 
     python scripts/train_edge_model.py draw mr.npz --kind mr --anatomies 16 --seed 1
     python scripts/train_edge_model.py draw ct.npz --kind ct --anatomies 12 --seed 2
     for kind in mr ct; do for stage in coarse fine; do
-        python scripts/train_edge_model.py fit src/marrowmap/anatomy/data/edges_${kind}_$stage.npz \\
+        python scripts/train_edge_model.py fit src/marrowmap/anatomy/data/edges_${kind}_$stage.npz \
             --stage $stage --epochs 20 $kind.npz
     done; done
 
