@@ -267,7 +267,7 @@ def _hip_layers(
         if femur_found is not None:
             pelvis = np.maximum(pelvis, 1.5 - _overlap(femur_found, box, pelvis.shape))
         roof = 0.9 * (1 - smoothstep(radius - np.float32(hip.radius), 3, 9))
-        socket = (radius < hip.radius + JOINT_GAP_MM + 0.6) & (pelvis > 0) & (pelvis < 2.2)
+        socket = (radius < hip.radius + JOINT_GAP_MM + 3.0) & (pelvis > 0) & (pelvis < 3.4)
         pelvis_layers.append(Layer("cartilage", box, (0.9 * socket).astype(np.float32)))
         edema = acetabular_membership(lesion, hip, points, noise(part, rng, 14.0))
         red_share = float(np.clip(0.25 + 0.6 * person.red_marrow, 0.2, 0.8))
@@ -276,7 +276,8 @@ def _hip_layers(
             scene.truths[hip.side] = _without_pelvis(
                 scene.truths[hip.side], femur_found[0], box, pelvis, float(grid.spacing[0])
             )
-    scene.layers.extend([*joint_layers, *pelvis_layers, *femur_layers])
+    # The socket's cartilage comes first, so that the film of fluid lies on it.
+    scene.layers.extend([*pelvis_layers[:1], *joint_layers, *pelvis_layers[1:], *femur_layers])
 
 
 def _shared(a: Box, b: Box) -> tuple[Box, Box] | None:
