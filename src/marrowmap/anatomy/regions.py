@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from marrowmap.anatomy.bone_frame import BoneFrame
 from marrowmap.anatomy.hip_pose import vertex_normals
@@ -29,6 +30,8 @@ HEAD_ENDS_AT_RADII = 0.62
 SHAFT_BELOW_TIP_MM = 12.0
 ACETABULUM_REACH_MM = 20.0
 """Hip bone this close to the head's sphere is acetabulum."""
+CAPSULE_REACH_MM = 12.0
+CARTILAGE_REACH_MM = 4.5
 LESSER_TROCHANTER_OUT = 0.68
 """The lesser trochanter begins at this share of its tip's distance from the shaft axis."""
 
@@ -167,10 +170,10 @@ def marrow_mask(frame: BoneFrame, grid: Grid) -> Mask:
 
 
 def joint_capsule_mask(femur: BoneFrame, hip_bone: BoneFrame | None, grid: Grid) -> Mask:
-    """Set the voxels around head and neck, outside the bones, in which joint fluid is looked for.
+    """Set the voxels of the joint's recesses, outside the bones, in which joint fluid is looked for.
 
-    The capsule reaches from the socket's rim to the intertrochanteric line: here a shell around the head and a sleeve
-    around the neck, cut by the intertrochanteric plane.
+    The capsule reaches from the socket's rim to the intertrochanteric line and, distended, stands off the bone by less
+    than :data:`CAPSULE_REACH_MM`. The joint space proper is left out: there cartilage is as bright as a film of fluid.
 
     Parameters
     ----------
@@ -178,20 +181,36 @@ def joint_capsule_mask(femur: BoneFrame, hip_bone: BoneFrame | None, grid: Grid)
     hip_bone : BoneFrame or None
         Taken out where given.
     grid : Grid
+
+    Raises
+    ------
+    GeometryError
+        If frame and grid have different frames of reference.
     """
     _require_frame(femur, grid)
-    points = grid.points()
-    neck, superior, anterior = np.moveaxis(femur.to_bone(points), -1, 0)
     radius = femur.head_radius_mm
-    away = np.sqrt(neck**2 + superior**2 + anterior**2)
-    # Deep in the socket only the joint space belongs to it; toward the neck the capsule stands off further.
-    reach = radius + 4.5 + 5.0 * np.clip(neck / radius + 0.3, 0, 1)
-    shell = away < reach
-    sleeve = (neck > 0) & (np.hypot(superior, anterior) < radius + 6.0)
+    result = np.zeros(grid.shape, np.bool_)
+    corners = grid.to_index(_box_corners(femur.head_center_mm, 2.4 * radius + CAPSULE_REACH_MM))
+    low = np.clip(np.floor(corners.min(axis=0)), 0, grid.shape).astype(int)
+    high = np.clip(np.ceil(corners.max(axis=0)) + 1, 0, grid.shape).astype(int)
+    if (high <= low).any():
+        return Mask(grid, result)
+    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    bone = voxelize(femur.vertices, femur.faces, grid).array[box]
+    points = grid.to_world(np.stack(np.meshgrid(*(np.arange(s.start, s.stop) for s in box), indexing="ij"), axis=-1))
+    neck, superior, anterior = np.moveaxis(femur.to_bone(points), -1, 0)
+    away = np.sqrt(neck**2 + superior**2 + anterior**2) - radius
+    joint_space = (away < CARTILAGE_REACH_MM) & (neck < 0.35 * radius)
     plane_point, plane_normal = femur.intertrochanteric_plane
     proximal = (points - plane_point) @ plane_normal < 0
-    # The fossa behind the greater trochanter is outside the capsule.
-    medial = (points - femur.landmarks["saddle"]) @ femur.axes[:, 0] < 4.0
-    capsule = Mask(grid, (shell | sleeve) & proximal & medial)
-    capsule = capsule - voxelize(femur.vertices, femur.faces, grid)
+    proximal &= name_regions(femur, points) != FEMUR_REGIONS.index("greater_trochanter") + 1
+    near = ndimage.distance_transform_edt(~bone, sampling=grid.spacing) < CAPSULE_REACH_MM
+    result[box] = near & proximal & ~bone & ~joint_space & (neck > -0.3 * radius)
+    capsule = Mask(grid, result)
     return capsule if hip_bone is None else capsule - voxelize(hip_bone.vertices, hip_bone.faces, grid)
+
+
+def _box_corners(center: NDArray[np.float64], reach: float) -> NDArray[np.float64]:
+    """Return the eight corners, shape (8, 3), of a cube around a point."""
+    signs = np.stack(np.meshgrid(*[(-1.0, 1.0)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    return np.asarray(center + reach * signs, np.float64)

@@ -227,7 +227,7 @@ def _fit_edge(
     return least_squares(
         residual,
         (plateau, 0.02, start, 3.0),
-        bounds=((0.0, 0.0, arc.min() - 10, 0.05), (1.2, 1.0, arc.max() + 10, 40.0)),
+        bounds=((0.0, -0.5, arc.min() - 10, 0.05), (5.0, 1.0, arc.max() + 10, 40.0)),
         loss="soft_l1",
         f_scale=0.1,
     )

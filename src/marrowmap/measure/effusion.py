@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from marrowmap.anatomy.regions import CAPSULE_REACH_MM
 from marrowmap.errors import InputError
 from marrowmap.image import Mask
 from marrowmap.image import Volume
@@ -19,19 +20,29 @@ from marrowmap.values import Quantity
 LARGEST_NORMAL_ML = 5.6
 """Upper end of the fluid volume of asymptomatic hips (Moss 1998)."""
 
-LEAST_FLUID_RATIO = 3.5
-"""Fluid is at least this many times as bright as the soft tissue around the joint (muscle, suppressed fat)."""
+LEAST_FLUID_RATIO = 2.2
+"""Pure fluid is at least this many times as bright as muscle on fat-suppressed fluid-sensitive images."""
 
-BRIGHTEST_SHARE = 0.98
-"""Quantile of the bright voxels taken as the signal of pure fluid."""
+BRIGHTEST_SHARE = 0.999
+"""Quantile of the whole image taken as the signal of pure fluid (bladder, vessels, bowel, the joint itself)."""
 
-LEAST_SHARE = 0.25
-"""Voxels with less fluid are left to cartilage and noise."""
+MUSCLE_SHARE = 0.8
+"""Quantile of the surroundings taken as muscle; the rest is suppressed fat and bone's edge."""
 
-LEAST_VOXELS = 6
+LEAST_SHARE = 0.35
+"""Voxels with less fluid are left to muscle, cartilage and noise."""
+
+SEED_SHARE = 0.6
+"""Fluid begins where a voxel holds this much."""
+
+LEAST_VOXELS = 8
 """Smaller islands of bright voxels are vessels or noise."""
 
-METHOD = "joint fluid/1: partial-volume share between soft tissue and fluid within the capsule"
+ABSOLUTE_ERROR_ML = 0.8
+RELATIVE_ERROR = 0.15
+"""Standard deviations of the volume's error on virtual hips (tuning seeds)."""
+
+METHOD = "joint fluid/1: partial-volume share of fluid in the capsule's recesses, the film between cartilages left out"
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,19 +66,19 @@ class Effusion:
     note: str
 
 
-def measure_effusion(fluid: Volume, capsule: Mask, surroundings: Mask, fluid_level: float | None = None) -> Effusion:
-    """Measure the fluid inside a hip's joint capsule.
+def measure_effusion(fluid: Volume, capsule: Mask, surroundings: Mask) -> Effusion:
+    """Measure the fluid in the recesses of a hip's joint capsule.
+
+    The film between the cartilages (about 1 to 2 mL in a well hip) is too thin for these voxels and is not counted.
 
     Parameters
     ----------
     fluid : Volume
         Fluid-sensitive fat-suppressed image, coil bias removed.
     capsule : Mask
-        Space within the capsule outside both bones, same grid.
+        Recesses of the capsule outside both bones, same grid.
     surroundings : Mask
-        Soft tissue around the joint (muscle, suppressed fat), same grid; its median is the dark level.
-    fluid_level : float, optional
-        Signal of pure fluid, known from elsewhere in the same image (the other hip); else found in this capsule.
+        Soft tissue around the joint (muscle, suppressed fat), same grid.
 
     Returns
     -------
@@ -83,34 +94,22 @@ def measure_effusion(fluid: Volume, capsule: Mask, surroundings: Mask, fluid_lev
     inside, outside = fluid.within(capsule), fluid.within(surroundings)
     if inside.size < 50 or outside.size < 200:
         raise InputError("the joint capsule lies outside the images: fluid cannot be measured")
-    soft = float(np.median(outside))
-    level = max(find_fluid_level(fluid, capsule, surroundings), fluid_level or 0.0)
-    share = np.clip((fluid.array - soft) / (level - soft), 0.0, 1.0)
-    inside_share = np.where(capsule.array, share, 0.0)
-    # Thin films fill their voxels in part: what hangs together with voxels of fluid counts down to a quarter.
-    labels, _ = ndimage.label(inside_share > LEAST_SHARE)
-    sizes = np.bincount(labels.ravel())
-    large = np.flatnonzero(sizes >= LEAST_VOXELS)
-    seeded = np.unique(labels[inside_share >= 0.5])
-    rim = (labels > 0) & np.isin(labels, np.intersect1d(large, seeded))
-    core = rim & (share >= 0.5)
-    volume = float(share[rim].sum()) * fluid.grid.voxel_volume_ml
-    voxels = float(core.sum()) * fluid.grid.voxel_volume_ml
-    reach = 1.96 * max(abs(volume - voxels), 0.1 * volume, 0.2)
-    # A film one voxel thick over a tenth of the capsule, about 4 mm deep, would have been seen.
-    film = 0.1 * capsule.volume_ml * float(fluid.grid.spacing.min()) / 4.0
+    muscle = float(np.quantile(outside, MUSCLE_SHARE))
+    level = max(float(np.quantile(fluid.array, BRIGHTEST_SHARE)), LEAST_FLUID_RATIO * muscle)
+    # Half of muscle's signal is the dark level: fluid borders on muscle as well as on cortex and suppressed fat.
+    dark = muscle / 2
+    share = np.where(capsule.array, np.clip((fluid.array - dark) / (level - dark), 0.0, 1.0), 0.0)
+    labels, _ = ndimage.label(share > LEAST_SHARE)
+    large = np.flatnonzero(np.bincount(labels.ravel()) >= LEAST_VOXELS)
+    seeded = np.unique(labels[share >= SEED_SHARE])
+    kept = (labels > 0) & np.isin(labels, np.intersect1d(large, seeded))
+    volume = float(share[kept].sum()) * fluid.grid.voxel_volume_ml
+    reach = 1.96 * float(np.hypot(ABSOLUTE_ERROR_ML, RELATIVE_ERROR * volume))
+    # A film one voxel thick over a tenth of the capsule would have been seen.
+    film = 0.1 * capsule.volume_ml * float(fluid.grid.spacing.min()) / CAPSULE_REACH_MM
     return Effusion(
-        Mask(fluid.grid, core),
+        Mask(fluid.grid, kept & (share >= 0.5)),
         Quantity(volume, "mL", max(0.0, volume - reach), volume + reach),
         Quantity(max(film, LEAST_VOXELS * fluid.grid.voxel_volume_ml), "mL"),
-        f"fluid {level / max(soft, 1e-6):.1f} times as bright as the soft tissue around the joint",
+        f"fluid {level / max(muscle, 1e-6):.1f} times as bright as muscle",
     )
-
-
-def find_fluid_level(fluid: Volume, capsule: Mask, surroundings: Mask) -> float:
-    """Return the signal of pure fluid in a capsule, at least :data:`LEAST_FLUID_RATIO` times the soft tissue's."""
-    inside = fluid.within(capsule)
-    soft = float(np.median(fluid.within(surroundings)))
-    least = LEAST_FLUID_RATIO * soft
-    bright = inside[inside > least]
-    return max(least, float(np.quantile(bright, BRIGHTEST_SHARE))) if bright.size else least

@@ -255,7 +255,7 @@ def _cell(measurement: Measurement | None) -> tuple[str, str]:
 
 
 def _measurements(result: AnalysisResult) -> Section | None:
-    """Lay both sides of a joint beside each other: each row is one quantity of one region by one method."""
+    """Lay both sides of a joint beside each other: each row is one quantity of one region."""
     ordered = order_measurements(result.measurements)
     if not ordered:
         return None
@@ -265,9 +265,9 @@ def _measurements(result: AnalysisResult) -> Section | None:
         mine = [m for m in ordered if m.joint is joint]
         sides: list[Side | None] = [side for side in SIDE_ORDER if any(m.side is side for m in mine)]
         sides = sides or [None]
-        rows: dict[tuple[str, str, str, str], dict[Side | None, Measurement]] = {}
+        rows: dict[tuple[str, str, str], dict[Side | None, Measurement]] = {}
         for m in mine:
-            key = (m.region, m.name, m.method, m.evidence.series_uid)
+            key = (m.region, m.name, m.evidence.series_uid)
             rows.setdefault(key, {})[m.side] = m
         regions, quantities = list(REGIONS), list(QUANTITIES)
         in_order = sorted(rows.items(), key=lambda row: (regions.index(row[0][0]), quantities.index(row[0][1])))
@@ -282,9 +282,9 @@ def _measurements(result: AnalysisResult) -> Section | None:
                         _words(name),
                         _unit(QUANTITIES[name].unit),
                         *(text for side in sides for text in _cell(by_side.get(side))),
-                        str(methods.index(method) + 1),
+                        ", ".join(dict.fromkeys(str(methods.index(m.method) + 1) for m in by_side.values())),
                     )
-                    for (region, name, method, _), by_side in in_order
+                    for (region, name, _), by_side in in_order
                 ),
                 numeric=tuple(range(3, 3 + 2 * len(sides))),
             )
