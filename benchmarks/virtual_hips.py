@@ -21,11 +21,11 @@ from typing import Any
 
 import nibabel
 import numpy as np
-from marrowmap.workflow.analyze import analyze
 
 from marrowmap.errors import MarrowmapError
 from marrowmap.phantom import write_virtual_exam
 from marrowmap.report import write_report
+from marrowmap.workflow.analyze import analyze
 
 KINDS = ("toh", "normal", "toh", "red_marrow")
 

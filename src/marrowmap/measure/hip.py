@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 
-from marrowmap.measure.edema import EdemaResult
-
 from marrowmap.anatomy.bone_frame import BoneFrame
 from marrowmap.image import LabelMap
 from marrowmap.ingest.exam import Series
 from marrowmap.measure.boundary import BoundaryProfile
+from marrowmap.measure.edema import EdemaResult
 from marrowmap.measure.effusion import Effusion
 from marrowmap.values import Evidence
 from marrowmap.values import Quantity
