@@ -5,6 +5,7 @@ from marrowmap.errors import InputError
 from marrowmap.image import Grid
 from marrowmap.image import Mask
 from marrowmap.image import Volume
+from marrowmap.measure.effusion import find_brightest
 from marrowmap.measure.effusion import measure_effusion
 
 
@@ -28,17 +29,19 @@ def picture(fluid_radius, scale=1.0):
 @pytest.mark.parametrize("scale", [1.0, 0.01])
 def test_the_volume_of_a_shell_of_fluid(fluid_radius, scale):
     truth = 4 / 3 * np.pi * (fluid_radius**3 - 20**3) / 1000
-    found = measure_effusion(*picture(fluid_radius, scale))
+    fluid, capsule, around = picture(fluid_radius, scale)
+    found = measure_effusion(fluid, capsule, around, find_brightest(fluid))
     assert found.volume.value == pytest.approx(truth, rel=0.2)
     assert found.volume.low < truth < found.volume.high
 
 
 def test_no_fluid_is_no_effusion():
-    found = measure_effusion(*picture(20.0))
+    fluid, capsule, around = picture(20.0)
+    found = measure_effusion(fluid, capsule, around, find_brightest(fluid))
     assert found.volume.value < 0.3
 
 
 def test_a_joint_outside_the_view_is_refused():
     fluid, capsule, around = picture(22.0)
     with pytest.raises(InputError, match="outside the images"):
-        measure_effusion(fluid, Mask(capsule.grid, np.zeros(capsule.grid.shape, bool)), around)
+        measure_effusion(fluid, Mask(capsule.grid, np.zeros(capsule.grid.shape, bool)), around, 400.0)

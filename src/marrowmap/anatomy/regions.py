@@ -189,15 +189,8 @@ def joint_capsule_mask(femur: BoneFrame, hip_bone: BoneFrame | None, grid: Grid)
     """
     _require_frame(femur, grid)
     radius = femur.head_radius_mm
-    result = np.zeros(grid.shape, np.bool_)
-    corners = grid.to_index(_box_corners(femur.head_center_mm, 2.4 * radius + CAPSULE_REACH_MM))
-    low = np.clip(np.floor(corners.min(axis=0)), 0, grid.shape).astype(int)
-    high = np.clip(np.ceil(corners.max(axis=0)) + 1, 0, grid.shape).astype(int)
-    if (high <= low).any():
-        return Mask(grid, result)
-    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    bone = voxelize(femur.vertices, femur.faces, grid).array[box]
-    points = grid.to_world(np.stack(np.meshgrid(*(np.arange(s.start, s.stop) for s in box), indexing="ij"), axis=-1))
+    bone = voxelize(femur.vertices, femur.faces, grid).array
+    points = grid.points()
     neck, superior, anterior = np.moveaxis(femur.to_bone(points), -1, 0)
     away = np.sqrt(neck**2 + superior**2 + anterior**2) - radius
     joint_space = (away < CARTILAGE_REACH_MM) & (neck < 0.35 * radius)
@@ -205,12 +198,5 @@ def joint_capsule_mask(femur: BoneFrame, hip_bone: BoneFrame | None, grid: Grid)
     proximal = (points - plane_point) @ plane_normal < 0
     proximal &= name_regions(femur, points) != FEMUR_REGIONS.index("greater_trochanter") + 1
     near = ndimage.distance_transform_edt(~bone, sampling=grid.spacing) < CAPSULE_REACH_MM
-    result[box] = near & proximal & ~bone & ~joint_space & (neck > -0.3 * radius)
-    capsule = Mask(grid, result)
+    capsule = Mask(grid, near & proximal & ~bone & ~joint_space & (neck > -0.3 * radius))
     return capsule if hip_bone is None else capsule - voxelize(hip_bone.vertices, hip_bone.faces, grid)
-
-
-def _box_corners(center: NDArray[np.float64], reach: float) -> NDArray[np.float64]:
-    """Return the eight corners, shape (8, 3), of a cube around a point."""
-    signs = np.stack(np.meshgrid(*[(-1.0, 1.0)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
-    return np.asarray(center + reach * signs, np.float64)

@@ -66,7 +66,7 @@ class Effusion:
     note: str
 
 
-def measure_effusion(fluid: Volume, capsule: Mask, surroundings: Mask) -> Effusion:
+def measure_effusion(fluid: Volume, capsule: Mask, surroundings: Mask, brightest: float) -> Effusion:
     """Measure the fluid in the recesses of a hip's joint capsule.
 
     The film between the cartilages (about 1 to 2 mL in a well hip) is too thin for these voxels and is not counted.
@@ -79,6 +79,8 @@ def measure_effusion(fluid: Volume, capsule: Mask, surroundings: Mask) -> Effusi
         Recesses of the capsule outside both bones, same grid.
     surroundings : Mask
         Soft tissue around the joint (muscle, suppressed fat), same grid.
+    brightest : float
+        Signal of pure fluid in the whole image, see :func:`find_brightest`.
 
     Returns
     -------
@@ -95,7 +97,7 @@ def measure_effusion(fluid: Volume, capsule: Mask, surroundings: Mask) -> Effusi
     if inside.size < 50 or outside.size < 200:
         raise InputError("the joint capsule lies outside the images: fluid cannot be measured")
     muscle = float(np.quantile(outside, MUSCLE_SHARE))
-    level = max(float(np.quantile(fluid.array, BRIGHTEST_SHARE)), LEAST_FLUID_RATIO * muscle)
+    level = max(brightest, LEAST_FLUID_RATIO * muscle)
     # Half of muscle's signal is the dark level: fluid borders on muscle as well as on cortex and suppressed fat.
     dark = muscle / 2
     share = np.where(capsule.array, np.clip((fluid.array - dark) / (level - dark), 0.0, 1.0), 0.0)
@@ -113,3 +115,8 @@ def measure_effusion(fluid: Volume, capsule: Mask, surroundings: Mask) -> Effusi
         Quantity(max(film, LEAST_VOXELS * fluid.grid.voxel_volume_ml), "mL"),
         f"fluid {level / max(muscle, 1e-6):.1f} times as bright as muscle",
     )
+
+
+def find_brightest(fluid: Volume) -> float:
+    """Return the signal of the brightest tissue of an image: fluid in bladder, vessels, bowel or the joint itself."""
+    return float(np.quantile(fluid.array, BRIGHTEST_SHARE))

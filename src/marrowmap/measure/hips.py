@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from marrowmap.image import Grid
 from marrowmap.image import LabelMap
 from marrowmap.image import Mask
 from marrowmap.image import Volume
+from marrowmap.image.crop import box_around
 from marrowmap.ingest.exam import Series
 from marrowmap.measure import boundary as boundary_measure
 from marrowmap.measure import effusion as effusion_measure
@@ -41,6 +43,8 @@ MIRRORED_REGIONS = ("femoral_head", "femoral_neck", "intertrochanteric")
 
 SPARED_REGIONS = ("greater_trochanter", "femoral_shaft")
 """Of the same hip: what transient osteoporosis usually leaves free."""
+
+SURROUNDINGS_MM = 30.0
 
 LEAST_SEEN = 0.3
 """Share of the femoral head that must be in view for a hip to be measured at all."""
@@ -261,13 +265,19 @@ def _measure_effusion(
     fluid: Volume, bias: Volume, femur: BoneFrame, hip_bone: BoneFrame | None
 ) -> effusion_measure.Effusion:
     flat = fluid.with_array(fluid.array / bias.array)
-    capsule = joint_capsule_mask(femur, hip_bone, fluid.grid)
-    return effusion_measure.measure_effusion(flat, capsule, _surroundings(femur, hip_bone, capsule))
+    box = box_around(fluid.grid, femur.head_center_mm, 2.0 * femur.head_radius_mm + SURROUNDINGS_MM)
+    if box is None:
+        raise InputError("the joint capsule lies outside the images: fluid cannot be measured")
+    near = box.crop(flat)
+    capsule = joint_capsule_mask(femur, hip_bone, near.grid)
+    brightest = effusion_measure.find_brightest(flat)
+    found = effusion_measure.measure_effusion(near, capsule, _surroundings(femur, hip_bone, capsule), brightest)
+    return replace(found, mask=box.paste(found.mask, fluid.grid))
 
 
 def _surroundings(femur: BoneFrame, hip_bone: BoneFrame | None, capsule: Mask) -> Mask:
-    """Soft tissue within 30 mm of the head's surface, outside capsule and bones."""
+    """Soft tissue within :data:`SURROUNDINGS_MM` of the head's surface, outside capsule and bones."""
     grid = capsule.grid
     away = np.linalg.norm(femur.to_bone(grid.points()), axis=-1) - femur.head_radius_mm
-    around = Mask(grid, (away > 12.0) & (away < 30.0)) - capsule - bone_mask(femur, grid)
+    around = Mask(grid, (away > 12.0) & (away < SURROUNDINGS_MM)) - capsule - bone_mask(femur, grid)
     return around if hip_bone is None else around - bone_mask(hip_bone, grid)
