@@ -16,6 +16,7 @@ from marrowmap.cli.points import read_points
 from marrowmap.cli.points import read_side
 from marrowmap.measure.edema import DEFAULT_K
 from marrowmap.report import write_report
+from marrowmap.report.folder import require_writable
 from marrowmap.report.rows import finding_row
 from marrowmap.report.rows import measurement_row
 from marrowmap.report.rows import order_findings
@@ -49,6 +50,7 @@ def command(
 ) -> None:
     """Measure one person's hip exam: bones, marrow edema by region, its boundary, joint fluid, signs, report."""
     hint = BoneHint(bone, read_points(points), read_side(side))
+    require_writable(out)
     with progress_bar("Analyzing") as advance:
         result = analyze(sources, hint=hint, k=k, progress=lambda step, share: advance(step, 0.85 * share))
         folder = write_report(result, out, progress=lambda step, share: advance(step, 0.85 + 0.15 * share))

@@ -34,7 +34,7 @@ def say(text: str) -> None:
 
 def answer(document: Mapping[str, Any]) -> None:
     """Print the one JSON document of ``--json`` on stdout."""
-    sys.stdout.write(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
 
 
 def fail(message: str, exit_code: int) -> int:
@@ -55,7 +55,7 @@ def progress_bar(title: str) -> Iterator[Callable[[str, float], None]]:
         TextColumn("{task.percentage:>3.0f} %"),
         TimeElapsedColumn(),
         console=errors,
-        transient=not errors.is_terminal,
+        disable=not errors.is_terminal,
     ) as bar:
         task = bar.add_task(title, total=1.0)
 

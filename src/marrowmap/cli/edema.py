@@ -13,6 +13,7 @@ from marrowmap.cli.console import answer
 from marrowmap.cli.console import progress_bar
 from marrowmap.cli.console import say
 from marrowmap.measure.edema import DEFAULT_K
+from marrowmap.report.folder import require_writable
 from marrowmap.workflow.edema_region import measure_edema_region
 
 
@@ -26,6 +27,7 @@ def command(
     json: Json = False,
 ) -> None:
     """Measure marrow edema inside any given region: edema.nii.gz and measurements.json."""
+    require_writable(out)
     with progress_bar("Edema") as advance:
         document = measure_edema_region(image, within, out, reference=reference, t1=t1, k=k, progress=advance)
     for row in document["rows"]:

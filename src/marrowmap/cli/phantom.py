@@ -11,11 +11,12 @@ from marrowmap.cli.console import Json
 from marrowmap.cli.console import answer
 from marrowmap.cli.console import progress_bar
 from marrowmap.cli.console import say
+from marrowmap.cli.points import read_side
 from marrowmap.errors import UsageError
 from marrowmap.phantom import KINDS
 from marrowmap.phantom import MODALITIES
 from marrowmap.phantom import write_virtual_exam
-from marrowmap.values import Side
+from marrowmap.report.folder import require_writable
 
 
 def command(
@@ -50,15 +51,17 @@ def command(
         raise UsageError(f"--modalities {modalities}: this version makes {', '.join(MODALITIES)}")
     if joint != "hip":
         raise UsageError(f"--joint {joint}: this version makes virtual hips only")
-    if side not in (None, "left", "right"):
-        raise UsageError(f"--side {side}: use left or right")
+    affected = read_side(side)
+    if out.is_dir() and any(out.iterdir()):
+        raise UsageError(f"{out}: holds something already: choose an empty or new --out")
+    require_writable(out)
     with progress_bar("Virtual exam") as advance:
         folder = write_virtual_exam(
             kind,
             out,
             seed=seed,
             modalities=wanted,
-            side=Side(side) if side else None,
+            side=affected,
             weeks=weeks,
             progress=advance,
         )

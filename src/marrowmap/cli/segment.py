@@ -17,6 +17,7 @@ from marrowmap.cli.console import progress_bar
 from marrowmap.cli.console import say
 from marrowmap.cli.points import read_points
 from marrowmap.cli.points import read_side
+from marrowmap.report.folder import require_writable
 from marrowmap.workflow.bones import BoneHint
 from marrowmap.workflow.segment import segment
 
@@ -31,6 +32,7 @@ def command(
 ) -> None:
     """Find the bones of one or both hips: labels.nii.gz and frames.json."""
     hint = BoneHint(bone, read_points(points), read_side(side))
+    require_writable(out)
     with progress_bar("Finding bones") as advance:
         document = segment(image, out, hint=hint, progress=advance)
     for row in document["rows"]:

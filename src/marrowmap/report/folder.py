@@ -31,6 +31,7 @@ OUTPUT_NAMES = frozenset(
         "edema_membership.nii.gz",
         "edema_voxels.nii.gz",
         "labels.nii.gz",
+        "labels.json",
     }
 )
 """All a command leaves at the top of its folder; anything else there is the user's own."""
@@ -60,6 +61,28 @@ def _require_replaceable(out: Path) -> None:
     foreign = sorted(entries - OUTPUT_NAMES)
     if foreign:
         raise UsageError(f"{out}: would be replaced, but also holds {foreign[0]!r}: move that or choose another --out")
+
+
+def require_writable(out: Path) -> None:
+    """Raise now if `out` could not be written later: nobody waits for an analysis that has nowhere to go.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds anything but an earlier marrowmap result, or its place cannot be written.
+    """
+    out = out.absolute()
+    try:
+        _require_replaceable(out)
+        place = next(parent for parent in out.parents if parent.exists())
+        Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=place)).rmdir()
+    except OSError as error:
+        raise _cannot_write(out, error) from error
+
+
+def _cannot_write(out: Path, error: OSError) -> UsageError:
+    reason = (error.strerror or str(error)).lower()
+    return UsageError(f"{out}: cannot be written ({reason}): check space and rights or choose another --out")
 
 
 def _make_parents(out: Path) -> list[Path]:
@@ -100,10 +123,7 @@ def replacing_folder(out: Path) -> Iterator[Path]:
         _move_into_place(new, out, work / "old")
         done = True
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UsageError(
-            f"{out}: cannot be written ({reason}): check space and rights or choose another --out"
-        ) from error
+        raise _cannot_write(out, error) from error
     finally:
         if work is not None:
             shutil.rmtree(work, ignore_errors=True)

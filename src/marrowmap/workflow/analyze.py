@@ -127,7 +127,7 @@ def _one_frame_of_reference(exam: Exam) -> tuple[list[Series], list[str]]:
         if series.sequence in BONE_IMAGES:
             groups.setdefault(series.volume.grid.frame_of_reference_uid, []).append(series)
     if not groups:
-        kinds = ", ".join(_name(series) for series in exam.series)
+        kinds = ", ".join(dict.fromkeys(_name(series) for series in exam.series))
         raise InputError(f"no series in which bones can be looked for (found: {kinds}): give a hip MRI or CT")
 
     def worth(group: list[Series]) -> tuple[bool, int]:

@@ -15,6 +15,7 @@ from marrowmap.anatomy import frames_from_points
 from marrowmap.anatomy.bone_frame import BoneFrame
 from marrowmap.errors import GeometryError
 from marrowmap.errors import InputError
+from marrowmap.errors import MarrowmapError
 from marrowmap.errors import UsageError
 from marrowmap.ingest import Series
 from marrowmap.ingest import read_nifti_mask
@@ -96,7 +97,10 @@ def locate_bones(
         # A NIfTI file has no frame of reference: the voxels' places decide.
         if drawn.grid.shape == grid.shape and np.allclose(drawn.grid.affine, grid.affine, atol=1e-2):
             mask = type(drawn)(grid, drawn.array)
-            return frames_from_mask(mask, candidate, hint.side)
+            try:
+                return frames_from_mask(mask, candidate, hint.side)
+            except MarrowmapError as error:
+                raise type(error)(f"{hint.mask.name}: {error}") from error
     raise GeometryError(
         f"{hint.mask.name}: the mask's grid {drawn.grid.shape} is not that of any image: draw it on one of them"
     )

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from contextlib import suppress
 from pathlib import Path
 
+from marrowmap.errors import UsageError
 from marrowmap.phantom import write_virtual_exam
 from marrowmap.report import write_report
+from marrowmap.report.folder import SCHEMA
+from marrowmap.report.folder import require_writable
 from marrowmap.values import Side
 from marrowmap.workflow.analyze import analyze
 from marrowmap.workflow.steps import Progress
@@ -21,7 +27,14 @@ def run_demo(out: Path, *, seed: int = 7, progress: Progress = silent) -> Path:
     -------
     Path
         The report, ``out/analysis/report.html``.
+
+    Raises
+    ------
+    UsageError
+        If these folders hold anything but what an earlier demonstration left, or cannot be written.
     """
+    require_writable(out / "analysis")
+    _remove_earlier_patient(out / "patient")
     patient = write_virtual_exam(
         DEMO_KIND,
         out / "patient",
@@ -34,3 +47,13 @@ def run_demo(out: Path, *, seed: int = 7, progress: Progress = silent) -> Path:
     result = analyze([patient / "dicom"], progress=lambda step, share: progress(step, 0.4 + 0.5 * share))
     folder = write_report(result, out / "analysis", progress=lambda step, share: progress(step, 0.9 + 0.1 * share))
     return folder / "report.html"
+
+
+def _remove_earlier_patient(folder: Path) -> None:
+    """Remove the virtual patient an earlier demonstration left, so that it can be run again; nothing else."""
+    with suppress(OSError, ValueError):
+        truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
+        if truth["schema"] == SCHEMA and {path.name for path in folder.iterdir()} == {"dicom", "truth", "truth.json"}:
+            shutil.rmtree(folder)
+    if folder.exists():
+        raise UsageError(f"{folder}: holds no virtual patient of an earlier demo: choose another --out")
