@@ -107,13 +107,21 @@ def compare_hip(side: str, truth: dict[str, Any], truth_dir: Path, out: Path) ->
     return result
 
 
+def make_patient(seed: int, keep: Path) -> Path:
+    """Write the virtual patient of a seed, unless they are there already."""
+    patient = keep / f"{seed:04d}" / "patient"
+    if not (patient / "dicom").exists():
+        shutil.rmtree(patient, ignore_errors=True)
+        write_virtual_exam(KINDS[seed % len(KINDS)], patient, seed=seed)
+    return patient
+
+
 def run_seed(seed: int, keep: Path) -> dict[str, Any]:
     """Make, analyze and compare one virtual patient."""
     kind = KINDS[seed % len(KINDS)]
     folder = keep / f"{seed:04d}"
-    shutil.rmtree(folder, ignore_errors=True)
     began = time.perf_counter()
-    patient = write_virtual_exam(kind, folder / "patient", seed=seed, modalities=("mr",), side=None, weeks=None)
+    patient = make_patient(seed, keep)
     made = time.perf_counter()
     result: dict[str, Any] = {"seed": seed, "kind": kind, "make_s": made - began, "hips": []}
     truth = json.loads((patient / "truth.json").read_text())
@@ -211,6 +219,7 @@ def main() -> None:
     parser.add_argument("--seeds", default="1:41", help="first:end")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--keep", type=Path, default=Path("build/virtual_hips"))
+    parser.add_argument("--only-make", action="store_true", help="write the patients, analyze them another time")
     options = parser.parse_args()
     first, end = (int(n) for n in options.seeds.split(":"))
     options.keep.mkdir(parents=True, exist_ok=True)
@@ -218,6 +227,10 @@ def main() -> None:
     done = {r["seed"]: r for r in map(json.loads, log.read_text().splitlines())} if log.exists() else {}
     todo = [seed for seed in range(first, end) if seed not in done]
     with ProcessPoolExecutor(options.workers) as pool:
+        if options.only_make:
+            for patient in pool.map(make_patient, todo, [options.keep] * len(todo)):
+                print(patient, flush=True)
+            return
         for result in pool.map(run_seed, todo, [options.keep] * len(todo)):
             done[result["seed"]] = result
             with log.open("a") as stream:

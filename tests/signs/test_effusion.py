@@ -10,7 +10,7 @@ from tests.signs.hips import hip
 
 
 @pytest.mark.parametrize(
-    ("milliliters", "state"), [(2.7, State.ABSENT), (5.5, State.UNDETERMINED), (12.0, State.PRESENT)]
+    ("milliliters", "state"), [(0.8, State.ABSENT), (4.0, State.UNDETERMINED), (12.0, State.PRESENT)]
 )
 def test_more_than_well_hips_hold(milliliters, state):
     well = hip()

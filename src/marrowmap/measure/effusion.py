@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from marrowmap.anatomy.regions import CAPSULE_REACH_MM
 from marrowmap.errors import InputError
+from marrowmap.image import Grid
 from marrowmap.image import Mask
 from marrowmap.image import Volume
 from marrowmap.values import Quantity
@@ -29,8 +31,8 @@ BRIGHTEST_SHARE = 0.999
 MUSCLE_SHARE = 0.8
 """Quantile of the surroundings taken as muscle; the rest is suppressed fat and bone's edge."""
 
-LEAST_SHARE = 0.35
-"""Voxels with less fluid are left to muscle, cartilage and noise."""
+LEAST_SHARE = 0.5
+"""Voxels with less fluid count only at the rim of those with more."""
 
 SEED_SHARE = 0.6
 """Fluid begins where a voxel holds this much."""
@@ -38,9 +40,12 @@ SEED_SHARE = 0.6
 LEAST_VOXELS = 8
 """Smaller islands of bright voxels are vessels or noise."""
 
-ABSOLUTE_ERROR_ML = 0.8
-RELATIVE_ERROR = 0.15
-"""Standard deviations of the volume's error on virtual hips (tuning seeds)."""
+ABSOLUTE_ERROR_ML = 0.3
+RELATIVE_ERROR = 0.10
+"""Standard deviations of the error in the recesses on virtual hips (tuning seeds)."""
+
+FILM_ML = (1.0, 1.7, 2.5)
+"""Least, usual and most fluid between the cartilages, which is not seen (virtual hips; not measured in people)."""
 
 METHOD = "joint fluid/1: partial-volume share of fluid in the capsule's recesses, the film between cartilages left out"
 
@@ -69,7 +74,7 @@ class Effusion:
 def measure_effusion(fluid: Volume, capsule: Mask, surroundings: Mask, brightest: float) -> Effusion:
     """Measure the fluid in the recesses of a hip's joint capsule.
 
-    The film between the cartilages (about 1 to 2 mL in a well hip) is too thin for these voxels and is not counted.
+    The film between the cartilages (:data:`FILM_ML`) is too thin for these voxels and is not counted.
 
     Parameters
     ----------
@@ -98,23 +103,29 @@ def measure_effusion(fluid: Volume, capsule: Mask, surroundings: Mask, brightest
         raise InputError("the joint capsule lies outside the images: fluid cannot be measured")
     muscle = float(np.quantile(outside, MUSCLE_SHARE))
     level = max(brightest, LEAST_FLUID_RATIO * muscle)
-    # Half of muscle's signal is the dark level: fluid borders on muscle as well as on cortex and suppressed fat.
-    dark = muscle / 2
-    share = np.where(capsule.array, np.clip((fluid.array - dark) / (level - dark), 0.0, 1.0), 0.0)
+    share = np.where(capsule.array, np.clip(fluid.array / level, 0.0, 1.0), 0.0)
     labels, _ = ndimage.label(share > LEAST_SHARE)
     large = np.flatnonzero(np.bincount(labels.ravel()) >= LEAST_VOXELS)
     seeded = np.unique(labels[share >= SEED_SHARE])
-    kept = (labels > 0) & np.isin(labels, np.intersect1d(large, seeded))
-    volume = float(share[kept].sum()) * fluid.grid.voxel_volume_ml
+    core = (labels > 0) & np.isin(labels, np.intersect1d(large, seeded))
+    # The rim within the slice holds the rest of the voxels that fluid fills in part.
+    rim = ndimage.binary_dilation(core, _in_plane(fluid.grid)) & capsule.array
+    volume = float(share[rim].sum()) * fluid.grid.voxel_volume_ml
     reach = 1.96 * float(np.hypot(ABSOLUTE_ERROR_ML, RELATIVE_ERROR * volume))
     # A film one voxel thick over a tenth of the capsule would have been seen.
     film = 0.1 * capsule.volume_ml * float(fluid.grid.spacing.min()) / CAPSULE_REACH_MM
     return Effusion(
-        Mask(fluid.grid, kept & (share >= 0.5)),
+        Mask(fluid.grid, core),
         Quantity(volume, "mL", max(0.0, volume - reach), volume + reach),
         Quantity(max(film, LEAST_VOXELS * fluid.grid.voxel_volume_ml), "mL"),
         f"fluid {level / max(muscle, 1e-6):.1f} times as bright as muscle",
     )
+
+
+def _in_plane(grid: Grid) -> NDArray[np.bool_]:
+    """Return the eight neighbors of a voxel within its slice as a structuring element."""
+    extent = [1 if axis == grid.slice_axis else 3 for axis in range(3)]
+    return np.ones(extent, np.bool_)
 
 
 def find_brightest(fluid: Volume) -> float:
