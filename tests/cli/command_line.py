@@ -1,14 +1,20 @@
-"""Run the command line as a user does, in a process of its own."""
+"""Run the command line as a user does: in a process of its own or, where a few hundred milliseconds count, here."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
+
+from marrowmap.cli import main
 
 PROGRAM = Path(sys.executable).with_name("marrowmap")
 
@@ -48,3 +54,20 @@ def marrowmap(*arguments: str | Path, timeout: float = 280) -> Run:
         env=environment,
     )
     return Run(done.returncode, done.stdout, done.stderr)
+
+
+def marrowmap_here(*arguments: str | Path) -> Run:
+    """Run ``marrowmap`` in this process: the same entry point, without seconds of imports for each refusal."""
+    stdout, stderr = io.StringIO(), io.StringIO()
+    code = 0
+    with (
+        contextlib.redirect_stdout(stdout),
+        contextlib.redirect_stderr(stderr),
+        mock.patch.object(sys, "argv", ["marrowmap", *map(str, arguments)]),
+        warnings.catch_warnings(),
+    ):
+        try:
+            main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+    return Run(code, stdout.getvalue(), stderr.getvalue())

@@ -9,6 +9,7 @@ import typer
 
 from marrowmap.cli.console import Json
 from marrowmap.cli.console import Out
+from marrowmap.cli.console import Threshold
 from marrowmap.cli.console import answer
 from marrowmap.cli.console import progress_bar
 from marrowmap.cli.console import say
@@ -45,7 +46,7 @@ def command(
     bone: Bone = None,
     points: Points = None,
     side: SideOption = None,
-    k: Annotated[float, typer.Option("--k", help="Edema starts k SD above reference marrow.")] = DEFAULT_K,
+    k: Threshold = DEFAULT_K,
     json: Json = False,
 ) -> None:
     """Measure one person's hip exam: bones, marrow edema by region, its boundary, joint fluid, signs, report."""

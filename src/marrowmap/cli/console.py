@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -19,10 +20,23 @@ from rich.progress import Progress
 from rich.progress import TextColumn
 from rich.progress import TimeElapsedColumn
 
+from marrowmap.errors import UsageError
+
 BANNER = "marrowmap: research use only, not a medical device"
 
 Json = Annotated[bool, typer.Option("--json", help="Put one JSON document on stdout and nothing else there.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the results.", show_default=False)]
+
+
+def _require_threshold(k: float) -> float:
+    if not (math.isfinite(k) and k > 0):
+        raise UsageError(f"--k {k:g}: give a number of standard deviations above 0")
+    return k
+
+
+Threshold = Annotated[
+    float, typer.Option("--k", help="Edema starts k SD above reference marrow.", callback=_require_threshold)
+]
 
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
 

@@ -9,6 +9,7 @@ import typer
 
 from marrowmap.cli.console import Json
 from marrowmap.cli.console import Out
+from marrowmap.cli.console import Threshold
 from marrowmap.cli.console import answer
 from marrowmap.cli.console import progress_bar
 from marrowmap.cli.console import say
@@ -23,7 +24,7 @@ def command(
     out: Out,
     reference: Annotated[Path | None, typer.Option("--reference", help="NIfTI mask of normal marrow.")] = None,
     t1: Annotated[Path | None, typer.Option("--t1", help="T1 image of the same exam, NIfTI.")] = None,
-    k: Annotated[float, typer.Option("--k", help="Edema starts k SD above reference marrow.")] = DEFAULT_K,
+    k: Threshold = DEFAULT_K,
     json: Json = False,
 ) -> None:
     """Measure marrow edema inside any given region: edema.nii.gz and measurements.json."""

@@ -15,7 +15,7 @@ from scipy.optimize import least_squares
 from scipy.spatial import cKDTree
 from scipy.special import ndtr
 from scipy.special import ndtri
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 
 from marrowmap.image import Mask
 from marrowmap.image import Volume
@@ -151,7 +151,7 @@ def measure_boundary(
     if position + WIDTH_PER_SD / 2 * sd + LEAST_VIEW_MM > arc.max():
         return without("edema reaches the end of the view: where it ends cannot be seen", plateau)
     position_sd, sd_sd = _standard_errors(solution, membership, arc.size)
-    interval = float(student_t.ppf(0.975, 20))
+    interval = float(stdtrit(20, 0.975))
     reach = interval * float(np.hypot(position_sd, frame_error_mm))
     width = WIDTH_PER_SD * sd
     width_reach = interval * WIDTH_PER_SD * sd_sd
