@@ -102,12 +102,19 @@ def test_coarse_and_fine_bone_agree(scene):
     assert (fine.truths[Side.LEFT].marrow <= fine.truths[Side.LEFT].bone + 1e-6).all()
 
 
-def test_edema_fades_over_the_weeks():
+def test_edema_fades_over_the_weeks_and_is_gone_at_the_end():
     hip = _hip(Side.LEFT)
-    volumes = []
-    for weeks in (6.0, 15.0, 24.0, 40.0):
-        lesion = sample_toh(np.random.default_rng(3), weeks)
-        volumes.append(float(_truth(hip, lesion).membership.sum()))
-    assert volumes == sorted(volumes, reverse=True)
-    assert volumes[0] > 1.5 * volumes[2]
-    assert volumes[3] == 0
+    lesions = [sample_toh(np.random.default_rng(3), weeks) for weeks in (6.0, 15.0, 24.0, 40.0)]
+    amounts = [lesion.amount for lesion in lesions]
+    assert amounts == sorted(amounts, reverse=True)
+    assert amounts[0] > 1.5 * amounts[2] > 0
+    assert _truth(hip, lesions[2]).membership.sum() > 0
+    assert _truth(hip, lesions[3]).membership.sum() == 0
+
+
+def test_edema_does_not_run_down_the_medial_shaft():
+    hip = _hip(Side.LEFT)
+    truth = _truth(hip, Lesion(boundary_mm=8.0, width_mm=3.0, amount=0.7))
+    below = (truth.grid.points() - hip.landmarks["lesser_trochanter_tip"]) @ hip.shaft
+    assert truth.membership[below > 15].max() < 0.05
+    assert truth.membership[truth.bone > 0.5].max() > 0.95

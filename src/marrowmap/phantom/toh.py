@@ -18,6 +18,9 @@ ACETABULAR_EDEMA_FREQUENCY = 0.62  # Gulati 2024
 WIDTH_PER_SD = 2.563
 """10-90 % width of a cumulative normal edge over its standard deviation."""
 
+ROUNDING_MM = 3.0
+"""How softly the plane's end of edema turns into the one above the lesser trochanter."""
+
 
 @dataclass(frozen=True)
 class Lesion:
@@ -26,13 +29,13 @@ class Lesion:
     Parameters
     ----------
     boundary_mm : float
-        Where edema ends, from the intertrochanteric plane along its normal, + is distal.
+        Where edema ends, from the intertrochanteric plane along its normal, + is distal; on the medial side as far from
+        the level of the lesser trochanter's upper edge.
     width_mm : float
         10-90 % width of its end along the plane's normal.
     amount : float
-        Share of marrow fat that edema replaces where membership is 1; 0: no edema.
-    strength : float
-        1 at its height; fades to 0 as the hip recovers. Membership is scaled by it.
+        Share of marrow fat that edema replaces where membership is 1; 0: no edema. It fades as the hip recovers, while
+        membership stays what it is: how much of a place is edematous, not how wet it is there.
     medial_sparing, fracture_line : bool
     effusion_mm : float
         How far the capsule stands off the neck in front; a well hip's is 0.
@@ -42,7 +45,6 @@ class Lesion:
     boundary_mm: float = 0.0
     width_mm: float = 8.0
     amount: float = 0.0
-    strength: float = 1.0
     medial_sparing: bool = False
     fracture_line: bool = False
     effusion_mm: float = 0.0
@@ -73,8 +75,7 @@ def sample_toh(rng: np.random.Generator, weeks: float | None) -> Lesion:
     return Lesion(
         boundary_mm=boundary,
         width_mm=width,
-        amount=amount,
-        strength=strength,
+        amount=amount * strength,
         medial_sparing=bool(drawn[0] < MEDIAL_SPARING_FREQUENCY * float(weeks < 16)),
         fracture_line=bool(drawn[1] < FRACTURE_LINE_FREQUENCY),
         effusion_mm=height * strength if drawn[2] < EFFUSION_FREQUENCY else 0.0,
@@ -96,27 +97,31 @@ def edema_membership(lesion: Lesion, hip: Hip, points: Array, bone: Array, uneve
     unevenness : array, shape (...)
         Smooth noise of unit variance: edema's end waves by about a millimeter.
     """
-    if lesion.amount * lesion.strength <= 0:
+    if lesion.amount <= 0:
         return np.zeros(points.shape[:-1], np.float32)
-    past = hip.past_plane(points) - np.float32(lesion.boundary_mm) + 1.2 * unevenness
+    # The plane is steep: below the lesser trochanter's upper edge it would let edema run down the medial shaft.
+    below_edge = (points - hip.landmarks["lesser_trochanter_upper"].astype(np.float32)) @ hip.shaft.astype(np.float32)
+    rounding = np.float32(ROUNDING_MM)
+    past = rounding * np.logaddexp(hip.past_plane(points) / rounding, below_edge / rounding)
+    past = past - np.float32(lesion.boundary_mm) + 1.2 * unevenness
     membership = ndtr(-past / np.float32(lesion.width_mm / WIDTH_PER_SD)).astype(np.float32)
     if lesion.medial_sparing:
         # Medial and a little inferior: away from the neck and down from the weight-bearing dome.
         toward = -0.93 * bone[..., 0] - 0.36 * bone[..., 1]
         membership *= 1 - smoothstep(toward + 1.5 * unevenness, 0.42 * hip.radius, 0.68 * hip.radius)
-    return np.asarray(membership * np.float32(lesion.strength), np.float32)
+    return np.asarray(membership, np.float32)
 
 
 def acetabular_membership(lesion: Lesion, hip: Hip, points: Array, unevenness: Array) -> Array:
     """Return membership of acetabular edema: a cap of about a centimeter above the head."""
-    if not lesion.acetabular_edema or lesion.amount * lesion.strength <= 0:
+    if not lesion.acetabular_edema or lesion.amount <= 0:
         return np.zeros(points.shape[:-1], np.float32)
     away = points - hip.center.astype(np.float32)
     distance = np.sqrt((away**2).sum(axis=-1))
     upward = (away[..., 2] + 0.3 * hip.side.sign * away[..., 0] - 0.1 * away[..., 1]) / np.maximum(distance, 1)
     cap = smoothstep(upward, 0.45, 0.8)
     depth = 1 - smoothstep(distance - np.float32(hip.radius) + 2.0 * unevenness, 7, 15)
-    return np.asarray(cap * depth * np.float32(lesion.strength), np.float32)
+    return np.asarray(cap * depth, np.float32)
 
 
 def fracture_line(hip: Hip, depth: Array, bone: Array, unevenness: Array) -> Array:

@@ -244,7 +244,7 @@ def finding_rows(
     def share(name: str) -> float:
         return sums.edema[name] / sums.marrow[name] if sums.marrow[name] > 0 else 0.0
 
-    edema = lesion.amount > 0 and lesion.strength > 0.15
+    edema = lesion.amount > 0.1
     fine = scene.fine.get(side)
     end = boundary(hip, fine.truths[side] if fine is not None else scene.coarse.truths[side])
     signs = {
