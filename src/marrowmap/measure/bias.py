@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from marrowmap.image import Mask
 from marrowmap.image import Volume
+from marrowmap.measure.closed_region import bounds
 
 BLOCK_MM = 6.0
 """The field is smooth: gradients are taken between averages over blocks of this size."""
@@ -27,16 +28,10 @@ def _block_means(array: NDArray[np.floating], block: tuple[int, ...]) -> NDArray
     return means
 
 
-def _powers(coordinates: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
-    """Return the monomials of degree 1 to ORDER of three arrays that broadcast to one shape."""
-    x, y, z = coordinates
-    return [
-        x**a * y**b * z**c
-        for a in range(ORDER + 1)
-        for b in range(ORDER + 1 - a)
-        for c in range(ORDER + 1 - a - b)
-        if a + b + c > 0
-    ]
+def _degrees() -> list[tuple[int, int, int]]:
+    """Return the exponents along the three axes of the monomials of degree 1 to ORDER."""
+    some = range(ORDER + 1)
+    return [(a, b, c) for a in some for b in some for c in some if 0 < a + b + c <= ORDER]
 
 
 def _entropy(log: NDArray[np.floating]) -> float:
@@ -66,24 +61,30 @@ def estimate_bias(volume: Volume, marrow: Mask) -> Volume:
     Volume
         The field on the same grid, unit ``1``, geometric mean 1 over the body.
     """
-    volume.grid.require_same(marrow.grid)
-    field = _body_field(volume)
-    log_field = np.log(field.array[marrow.array])
-    smooth = ndimage.uniform_filter(np.maximum(volume.array, 0), [3 if s < 1.5 else 1 for s in volume.grid.spacing])
-    values = smooth[marrow.array]
+    grid = volume.grid
+    grid.require_same(marrow.grid)
+    flat = Volume(grid, np.ones(grid.shape, np.float32), "1")
+    if not marrow.array.any():
+        return flat
+    field = _body_log_field(volume)
+    box = bounds(marrow.array, [1, 1, 1])
+    inside = marrow.array[box]
+    smooth = ndimage.uniform_filter(np.maximum(volume.array[box], 0), [3 if s < 1.5 else 1 for s in grid.spacing])
+    values = smooth[inside]
     seen = values > 0.02 * np.median(values)
-    if seen.sum() < 200:
-        return Volume(volume.grid, np.ones(volume.grid.shape, np.float32), "1")
-    log = np.log(values[seen])
+    if field is None or seen.sum() < 200:
+        return flat
+    log, log_field = np.log(values[seen]), field[box][inside][seen]
     shares = np.linspace(0, 1, 6)
-    entropies = [_entropy(log - share * log_field[seen]) for share in shares]
+    entropies = [_entropy(log - share * log_field) for share in shares]
     best = int(np.argmin(entropies))
-    share = float(shares[best]) if entropies[0] - entropies[best] >= LEAST_GAIN else 0.0
-    return Volume(volume.grid, field.array**share, "1")
+    if shares[best] == 0 or entropies[0] - entropies[best] < LEAST_GAIN:
+        return flat
+    return Volume(grid, np.exp(np.float32(shares[best]) * field), "1")
 
 
-def _body_field(volume: Volume) -> Volume:
-    """Estimate the smooth multiplicative field over the whole body.
+def _body_log_field(volume: Volume) -> NDArray[np.float32] | None:
+    """Estimate the logarithm of the smooth multiplicative field over the whole body.
 
     Tissues are nearly constant and their borders few, so that most gradients of the logarithm of the signal are the
     field's and the others are outliers (Zheng 2009, CVPR, doi 10.1109/CVPR.2009.5206637). A polynomial's gradient is
@@ -96,23 +97,22 @@ def _body_field(volume: Volume) -> Volume:
 
     Returns
     -------
-    Volume
-        The field on the same grid, unit ``1``, geometric mean 1 over the body. One everywhere where the image is too
-        small or too empty to tell.
+    ndarray or None, shape of the grid
+        Mean 0 over the body. None where the image is too small or too empty to tell.
     """
     grid = volume.grid
     block = tuple(int(min(max(1, round(BLOCK_MM / s)), n)) for s, n in zip(grid.spacing, grid.shape, strict=True))
     means = _block_means(np.maximum(volume.array, 0), block)
     bright = means[means > 0]
-    flat = Volume(grid, np.ones(grid.shape, np.float32), "1")
     if bright.size < 200:
-        return flat
+        return None
     # Air, cortex and gas follow the noise and not the field.
     body = means > 0.3 * np.median(bright[bright > 0.3 * bright.mean()])
     log = np.log(np.where(body, means, 1.0))
     centers = [((np.arange(n) + 0.5) * b - 0.5) / max(size - 1, 1) * 2 - 1
                for n, b, size in zip(means.shape, block, grid.shape, strict=True)]  # fmt: skip
-    basis = [np.broadcast_to(p, means.shape) for p in _powers(list(np.meshgrid(*centers, indexing="ij", sparse=True)))]
+    x, y, z = np.meshgrid(*centers, indexing="ij", sparse=True)
+    basis = [np.broadcast_to(x**a * y**b * z**c, means.shape) for a, b, c in _degrees()]
 
     rows, steps = [], []
     for axis in range(3):
@@ -123,21 +123,25 @@ def _body_field(volume: Volume) -> Volume:
         steps.append(np.diff(log, axis=axis)[both])
     design, step = np.concatenate(rows), np.concatenate(steps)
     if len(step) < 20 * len(basis):
-        return flat
+        return None
     # A weak ridge keeps directions that the body hardly covers from running away.
     ridge = 1e-4 * np.diag((design**2).sum(axis=0)) + 1e-9 * np.eye(len(basis))
     weights = np.ones(len(step))
     coefficients = np.zeros(len(basis))
     for _ in range(30):
         weighted = design * weights[:, None]
-        coefficients = np.linalg.solve(weighted.T @ design + ridge, weighted.T @ step)
+        before, coefficients = coefficients, np.linalg.solve(weighted.T @ design + ridge, weighted.T @ step)
+        if np.abs(coefficients - before).max() < 1e-4:
+            break
         residual = step - design @ coefficients
         scale = 1.4826 * np.median(np.abs(residual)) + 1e-9
         weights = 1 / (1 + (residual / scale) ** 2)
 
-    axes = [np.linspace(-1, 1, n) if n > 1 else np.zeros(1) for n in grid.shape]
-    field = np.zeros(grid.shape)
-    for c, power in zip(coefficients, _powers(list(np.meshgrid(*axes, indexing="ij", sparse=True))), strict=True):
-        field += c * power
-    field -= np.mean(np.stack([b[body] for b in basis], axis=-1) @ coefficients)
-    return Volume(grid, np.exp(np.clip(field, -1.5, 1.5)).astype(np.float32), "1")
+    # A polynomial is a product of small tables along the axes: no monomial is ever spread over the whole grid.
+    table = np.zeros((ORDER + 1,) * 3)
+    table[tuple(np.array(_degrees()).T)] = coefficients
+    table[0, 0, 0] = -np.mean(np.stack([b[body] for b in basis], axis=-1) @ coefficients)
+    for n in grid.shape:
+        powers = (np.linspace(-1, 1, n) if n > 1 else np.zeros(1))[:, None] ** np.arange(ORDER + 1)
+        table = np.tensordot(table, powers.astype(np.float32), axes=(0, 1)).astype(np.float32)
+    return np.clip(table, -1.5, 1.5)

@@ -17,16 +17,21 @@ from marrowmap.image import Mask
 from marrowmap.image import Volume
 from marrowmap.image import resample
 from marrowmap.measure.bias import estimate_bias
+from marrowmap.measure.closed_region import BORDER_LEVEL
 from marrowmap.measure.closed_region import CLOSING_RADIUS_MM
 from marrowmap.measure.closed_region import COHERENT_RADIUS_MM
 from marrowmap.measure.closed_region import EDGE_MM
 from marrowmap.measure.closed_region import SEED_DEPTH_MM
 from marrowmap.measure.closed_region import SEED_FACTOR
+from marrowmap.measure.closed_region import SURE_FACTOR
+from marrowmap.measure.closed_region import bounds
+from marrowmap.measure.closed_region import close_in_plane
 from marrowmap.measure.closed_region import dilate_in_plane
-from marrowmap.measure.closed_region import draw_closed_region
 from marrowmap.measure.closed_region import erode_in_plane
+from marrowmap.measure.closed_region import find_areas
 from marrowmap.measure.closed_region import in_plane_depth
 from marrowmap.measure.closed_region import plane_sigma
+from marrowmap.measure.closed_region import redraw_border
 from marrowmap.measure.closed_region import smooth_within
 from marrowmap.measure.reference import ReferenceLevel
 from marrowmap.measure.reference import level_of
@@ -60,7 +65,7 @@ LEVEL_MOST = 1.2
 """Normal marrow varies from bone to bone: its level follows the surroundings by at most this factor."""
 
 CURVE_K = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0)
-VERSION = "1"
+VERSION = "2"
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -200,12 +205,7 @@ def _local_level(
 
 def _crop(within: NDArray[np.bool_], grid: Grid, margin_mm: float = 8.0) -> tuple[slice, ...]:
     """Index range that holds the region and a margin: nothing beyond it plays a part."""
-    ranges = []
-    for axis in range(3):
-        hit = np.flatnonzero(within.any(axis=tuple(a for a in range(3) if a != axis)))
-        extra = int(np.ceil(margin_mm / grid.spacing[axis]))
-        ranges.append(slice(max(int(hit[0]) - extra, 0), int(hit[-1]) + extra + 1))
-    return tuple(ranges)
+    return bounds(within, [int(np.ceil(margin_mm / s)) for s in grid.spacing])
 
 
 def _plateau(signal: NDArray[np.floating], closed: NDArray[np.bool_], grid: Grid) -> float:
@@ -227,11 +227,8 @@ def _membership(
     return np.where(reach, share, 0).astype(np.float32), high
 
 
-def _smallest_detectable(
-    level: ReferenceLevel, k: float, noise: float, grid: Grid, *, t1_used: bool
-) -> tuple[Quantity, str]:
-    radius = COHERENT_RADIUS_MM if not t1_used else SEED_DEPTH_MM
-    why = "the narrowest area that is not taken for a vessel" if not t1_used else "the least depth of a small lesion"
+def _smallest_detectable(level: ReferenceLevel, k: float, noise: float, grid: Grid) -> tuple[Quantity, str]:
+    radius, why = COHERENT_RADIUS_MM, "the narrowest area that is found anywhere in the region"
     if k * level.sd < 3 * noise:
         radius *= 3 * noise / (k * level.sd)
         why += ", widened as noise comes close to the threshold"
@@ -318,7 +315,9 @@ def measure_edema(
         scale = at_k * level.sd
         excess = (smooth / local - level.median) / scale
         focal_excess = None if focal is None else (focal / local - level.median) / scale
-        return draw_closed_region(excess, focal_excess, inside, depth, fatty, grid)
+        found = find_areas(excess, focal_excess, inside, depth, fatty, grid)
+        drawn = redraw_border(smooth if focal is None else focal, found, inside, level.median, grid)
+        return close_in_plane(drawn, grid, CLOSING_RADIUS_MM) & inside
 
     closed = draw(k)
     if relative_t1 is not None and closed.any():
@@ -326,7 +325,7 @@ def measure_edema(
     membership, plateau = _membership(smooth, closed, inside, level.median, grid)
     voxel_ml = grid.voxel_volume_ml
     noise = _noise_sd(signal, inside, grid)
-    smallest, smallest_reason = _smallest_detectable(level, k, noise, grid, t1_used=focal is not None)
+    smallest, smallest_reason = _smallest_detectable(level, k, noise, grid)
     threshold = level.median + k * level.sd
     return EdemaResult(
         membership=Volume(fluid.grid, _paste(membership, box, fluid.grid), "1"),
@@ -378,9 +377,10 @@ def _method(k: float, level: ReferenceLevel, bias: Volume, t1_note: str) -> str:
     shading = "no shading found" if np.ptp(bias.array) == 0 else "quadratic shading taken out"
     return (
         f"marrowmap edema {VERSION}: {shading}; reference {level.median:.4g} SD {level.sd:.3g} ({level.chosen}); "
-        f"k={k:g} SD; local level within {LEVEL_MOST:g}; wide areas radius {COHERENT_RADIUS_MM:g} mm; "
-        f"small lesions from {SEED_FACTOR:g} thresholds, depth {SEED_DEPTH_MM:g} mm, rim {EDGE_MM:g} mm, "
-        f"T1^-{T1_EXPONENT:g} and below {T1_FATTY:g}; closing {CLOSING_RADIUS_MM:g} mm; T1 {t1_note}"
+        f"k={k:g} SD; local level within {LEVEL_MOST:g}; wide areas radius {COHERENT_RADIUS_MM:g} mm, "
+        f"{SURE_FACTOR:g} thresholds somewhere; small lesions from {SEED_FACTOR:g} thresholds, "
+        f"depth {SEED_DEPTH_MM:g} mm, rim {EDGE_MM:g} mm, T1^-{T1_EXPONENT:g} and below {T1_FATTY:g}; "
+        f"border at {BORDER_LEVEL:g} of lesion over marrow beside it; closing {CLOSING_RADIUS_MM:g} mm; T1 {t1_note}"
     )
 
 
