@@ -82,6 +82,7 @@ def test_json_tells_of_a_failure_in_one_document(tmp_path, out):
         (("analyze", "--no-such-option"), "No such option: --no-such-option"),
         (("phantom", "gout", "--out", "x"), "normal, red_marrow, toh"),
         (("phantom", "toh", "--modalities", "xray", "--out", "x"), "--modalities xray"),
+        (("phantom", "toh", "--weeks", "-3", "--out", "x"), "--weeks -3"),
         (("segment", "x", "--out", "y", "--points", "1,2,3"), "give three points"),
         (("segment", "x", "--out", "y", "--side", "left"), "--side belongs to --bone or --points"),
     ],
@@ -240,6 +241,17 @@ def test_a_gradient_echo_offered_for_edema(patient, tmp_path, out):
     not_assessable(run, out, "series 2 (gradient echo): trabecular bone dephases a gradient echo and hides edema")
 
 
+def test_points_where_no_hip_is(patient, tmp_path, out):
+    """No number is invented for a bone that the images do not support: its fit error has none either."""
+    exam = copy_series(patient, STIR, tmp_path / "exam")
+    run = marrowmap_here("analyze", exam, "--out", out, "--points", "5,0,0 65,0,0 45,0,-50", "--json")
+    assert run.code == 0, run.stderr
+    assert {row["state"] for row in run.document["findings"]} == {"not_assessable"}
+    frames = json.loads((out / "frames.json").read_text())["rows"]
+    assert not any(row["trusted"] for row in frames)
+    assert all(row["reason"] in run.stderr for row in frames)
+
+
 # NIfTI ---------------------------------------------------------------------------------------------------------------
 
 
@@ -322,6 +334,14 @@ def test_an_output_that_cannot_be_written(image, tmp_path, command):
     refused(marrowmap_here(command, *given, "--out", tmp_path / "file"), 2, "is a file, not a folder")
 
 
+def test_a_tilde_is_the_home_folder(image, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "home").touch()
+    refused(marrowmap_here("analyze", image, "--out=~/out"), 2, f"{tmp_path / 'home' / 'out'}: cannot be written")
+    assert not (tmp_path / "~").exists()
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only to root")
 def test_a_read_only_place(image, tmp_path):
     place = tmp_path / "place"
@@ -345,7 +365,7 @@ def test_stopped_in_the_middle(patient, tmp_path, out, command):
     stdout, stderr = process.communicate(timeout=100)
     assert process.returncode == 1
     assert stdout == ""
-    assert stderr == "marrowmap: stopped; nothing was written\n"
+    assert stderr == "marrowmap: stopped; no result was written\n"
     assert list(out.parent.iterdir()) == []
 
 

@@ -21,6 +21,10 @@ from marrowmap.cli import segment
 from marrowmap.cli.console import fail
 from marrowmap.errors import MarrowmapError
 
+STOPPED = "stopped; no result was written"
+TYPER_INTERRUPTED = 130
+"""What Typer makes of Ctrl-C."""
+
 app = typer.Typer(
     name="marrowmap",
     help="Bone marrow edema, measured in the bone's own coordinates. Research use only, not a medical device.",
@@ -39,16 +43,18 @@ def main() -> None:
         status = app(standalone_mode=False)
     except MarrowmapError as error:
         raise SystemExit(fail(str(error), error.exit_code)) from None
-    except typer.Abort:
-        raise SystemExit(fail("stopped", 1)) from None
-    except KeyboardInterrupt:
-        raise SystemExit(fail("stopped; nothing was written", 1)) from None
+    except (typer.Abort, KeyboardInterrupt):
+        raise SystemExit(fail(STOPPED, 1)) from None
     except Exception as error:
         if isinstance(getattr(error, "exit_code", None), int) and hasattr(error, "format_message"):
             # Typer's own complaints about the command line.
-            raise SystemExit(fail(f"{error.format_message()} (see marrowmap --help)", 2)) from None
+            raise SystemExit(
+                fail(f"{error.format_message() or 'no command given'} (see marrowmap --help)", 2)
+            ) from None
         if os.environ.get("MARROWMAP_DEBUG"):
             raise
         message = f"unexpected {type(error).__name__}: {error}; set MARROWMAP_DEBUG=1 for details and report it"
         raise SystemExit(fail(message, 1)) from None
+    if status == TYPER_INTERRUPTED:
+        status = fail(STOPPED, 1)
     sys.exit(status if isinstance(status, int) else 0)

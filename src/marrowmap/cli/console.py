@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -25,7 +26,14 @@ from marrowmap.errors import UsageError
 BANNER = "marrowmap: research use only, not a medical device"
 
 Json = Annotated[bool, typer.Option("--json", help="Put one JSON document on stdout and nothing else there.")]
-Out = Annotated[Path, typer.Option("--out", help="Folder for the results.", show_default=False)]
+
+
+def expand_home(path: Path | None) -> Path | None:
+    """Turn ``~`` into the home folder: most shells hand on ``--out=~/x`` as it is."""
+    return None if path is None else Path(os.path.expanduser(path))
+
+
+Out = Annotated[Path, typer.Option("--out", help="Folder for the results.", show_default=False, callback=expand_home)]
 
 
 def _require_threshold(k: float) -> float:

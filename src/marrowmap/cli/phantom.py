@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from marrowmap.cli.console import Json
 from marrowmap.cli.console import answer
+from marrowmap.cli.console import expand_home
 from marrowmap.cli.console import progress_bar
 from marrowmap.cli.console import say
 from marrowmap.cli.points import read_side
@@ -28,7 +30,9 @@ def command(
     ] = None,
     weeks: Annotated[float | None, typer.Option(help="Weeks since onset; else drawn from the seed.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 0,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for dicom/ and truth.json.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for dicom/ and truth.json.", callback=expand_home)
+    ] = None,
     list_kinds: Annotated[bool, typer.Option("--list", help="Name all kinds and stop.")] = False,
     json: Json = False,
 ) -> None:
@@ -51,6 +55,8 @@ def command(
         raise UsageError(f"--modalities {modalities}: this version makes {', '.join(MODALITIES)}")
     if joint != "hip":
         raise UsageError(f"--joint {joint}: this version makes virtual hips only")
+    if weeks is not None and not (math.isfinite(weeks) and weeks >= 0):
+        raise UsageError(f"--weeks {weeks:g}: give the weeks since onset, 0 or more")
     affected = read_side(side)
     if out.is_dir() and any(out.iterdir()):
         raise UsageError(f"{out}: holds something already: choose an empty or new --out")

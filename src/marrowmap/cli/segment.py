@@ -37,7 +37,8 @@ def command(
         document = segment(image, out, hint=hint, progress=advance)
     for row in document["rows"]:
         trust = "" if row["trusted"] else f" (not trusted: {row['reason']})"
-        say(f"{row['side']:5s} {row['bone']:8s} fit {row['fit_rms_mm']:.1f} mm{trust}")
+        fit = "unknown" if row["fit_rms_mm"] is None else f"{row['fit_rms_mm']:.1f} mm"
+        say(f"{row['side']:5s} {row['bone']:8s} fit {fit}{trust}")
     say(f"labels: {out / 'labels.nii.gz'}")
     if json:
         answer(document)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -170,7 +171,7 @@ def _technique(result: AnalysisResult) -> Section:
                 frame.side.value,
                 _words(frame.bone),
                 f"{frame.head_radius_mm:.1f}",
-                f"{frame.fit_rms_mm:.1f}",
+                f"{frame.fit_rms_mm:.1f}" if math.isfinite(frame.fit_rms_mm) else "unknown",
                 "yes" if frame.trusted else "no",
                 frame.reason,
             )

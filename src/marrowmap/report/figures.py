@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -322,7 +323,8 @@ def draw_bone_fit(result: AnalysisResult, reading: JointReading) -> Picture | No
         handles.append(Line2D([], [], color=PLANE_COLOR, linestyle="dashed", label="intertrochanteric plane"))
         handles += [Patch(color=REGION_COLORS[name], alpha=0.6, label=name.replace("_", " ")) for name in present]
         _legend(figure, handles)
-        errors = ", ".join(f"{b.frame.bone.replace('_', ' ')} {b.frame.fit_rms_mm:.1f} mm" for b in reading.bones)
+        known = [b.frame for b in reading.bones if math.isfinite(b.frame.fit_rms_mm)]
+        errors = ", ".join(f"{frame.bone.replace('_', ' ')} {frame.fit_rms_mm:.1f} mm" for frame in known) or "unknown"
         alt = f"{len(slices)} slices of the {_place(result, reading)} with fitted bone outlines; fit error {errors}."
         return Picture("bone_fit", _place(result, reading), "webp", _webp(figure), alt)
 

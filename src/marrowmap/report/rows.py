@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -121,7 +122,8 @@ def frame_row(frame: BoneFrame) -> Row:
             for column, name in enumerate(("neck", "superior", "anterior"))
         },
         "landmarks_mm": {name: [_round(x) for x in point] for name, point in sorted(frame.landmarks.items())},
-        "fit_rms_mm": _round(frame.fit_rms_mm),
+        # Infinite where too few edges are clear to tell; JSON has no such number.
+        "fit_rms_mm": _round(frame.fit_rms_mm) if math.isfinite(frame.fit_rms_mm) else None,
         "region_rms_mm": {name: _round(value) for name, value in sorted(frame.region_rms_mm.items())},
         "trusted": bool(frame.trusted),
         "reason": frame.reason,

@@ -9,6 +9,7 @@ import numpy as np
 
 from marrowmap import __version__
 from marrowmap.errors import GeometryError
+from marrowmap.errors import InputError
 from marrowmap.image import LabelMap
 from marrowmap.image import Mask
 from marrowmap.image import Volume
@@ -90,6 +91,8 @@ def measure_edema_region(
 def _mask_on(fluid: Volume, path: Path, image: Path) -> Mask:
     """Read a mask and require it to lie on the image's grid."""
     mask = read_nifti_mask(path)
+    if not mask.array.any():
+        raise InputError(f"{path.name}: the mask is empty: mark the marrow in it")
     if not mask.grid.same_as(fluid.grid):
         raise GeometryError(
             f"{path.name}: the mask's grid {mask.grid.shape} is not that of {image.name} {fluid.grid.shape}: "
