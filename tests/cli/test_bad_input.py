@@ -303,6 +303,13 @@ def test_an_empty_mask(image, tmp_path, out):
     refused(marrowmap_here("edema", image, "--within", tmp_path / "no.nii.gz", "--out", out), 3, "no.nii.gz", out=out)
 
 
+def test_an_image_given_as_mask(tmp_path, out):
+    values = np.random.default_rng(0).integers(0, 900, (12, 12, 6)).astype(np.float32)
+    write_nifti(Volume(Grid(values.shape, np.diag([1.0, 1, 4, 1])), values), tmp_path / "stir.nii.gz")
+    run = marrowmap_here("edema", tmp_path / "stir.nii.gz", "--within", tmp_path / "stir.nii.gz", "--out", out)
+    refused(run, 3, "stir.nii.gz: holds ", "an image, not a mask", out=out)
+
+
 @pytest.mark.parametrize("k", ["nan", "-1", "0"])
 def test_a_threshold_that_is_none(image, mask, out, k):
     refused(marrowmap_here("edema", image, "--within", mask, "--out", out, "--k", k), 2, "--k", out=out)

@@ -31,6 +31,9 @@ RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 MAX_VOXELS = 2_000_000_000
 """A header that claims more is broken; half of it would not fit into memory."""
 
+MAX_LABELS = 300
+"""Label maps of the whole body hold about 120 numbers; an image holds more."""
+
 _NIBABEL_LOGGER = logging.getLogger("nibabel.global")
 
 _NEW_IMAGE: Any = nib.Nifti1Image  # nibabel carries no types
@@ -182,7 +185,8 @@ def read_nifti_mask(path: Path) -> Mask:
     Raises
     ------
     InputError
-        As for `read_nifti`, and where values are negative or fractions: what "inside" means is then not clear.
+        As for `read_nifti`, and where values are negative, fractions or too many: what "inside" means is then not
+        clear.
     GeometryError
         As for `read_nifti`.
     """
@@ -194,6 +198,12 @@ def read_nifti_mask(path: Path) -> Mask:
             raise InputError(f"{file_label(path)}: the mask holds negative values: use 0 outside and 1 inside")
         if array.dtype.kind == "f" and np.abs(array - np.round(array)).max() > 1e-3:
             raise InputError(f"{file_label(path)}: the mask holds fractions: apply a threshold, then use 0 and 1")
+        different = len(np.unique(array))
+        if different > MAX_LABELS:
+            raise InputError(
+                f"{file_label(path)}: holds {different} different values, so it is an image, not a mask: "
+                "use 0 outside and 1 inside"
+            )
         return Mask(grid, array > 0.5)
 
 
