@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from marrowmap.ingest.exam import Series
+from marrowmap.measure.boundary import LEAST_PLATEAU
 from marrowmap.report.masks import REGION_NUMBERS
 from marrowmap.report.masks import join_regions
 from marrowmap.report.result import AnalysisResult
@@ -364,17 +365,20 @@ def draw_edema(result: AnalysisResult, reading: JointReading) -> Picture | None:
         return Picture("edema", _place(result, reading), "webp", _webp(figure), alt)
 
 
+SHOWN_BEYOND_PLANE_MM = 80.0
+
+
 def draw_boundary(result: AnalysisResult, reading: JointReading) -> Picture | None:
     """Draw edema membership along the neck-shaft midline with the fitted edge, its plateau and the plane."""
     profile = reading.boundary
-    if profile is None or not np.isfinite(profile.membership).any():
+    if profile is None or profile.plateau < LEAST_PLATEAU or not np.isfinite(profile.membership).any():
         return None
     with _plain_style():
         figure = Figure(figsize=(6.6, 3.0), layout="constrained")
         ax = figure.subplots()
         ax.axvline(0, color=INK, linewidth=0.9, linestyle=(0, (5, 3)))
         x = profile.positions_mm
-        top = 1.12
+        top = max(1.12, 1.05 * float(np.nanmax(profile.membership)))
         ax.text(0, top, " intertrochanteric plane", fontsize=7.5, color=INK, va="top", ha="left")
         ax.plot(x, profile.membership, "o", ms=3.6, color="#7a7a7a", label="mean membership, by bin")
         if profile.fitted.size:
@@ -382,7 +386,8 @@ def draw_boundary(result: AnalysisResult, reading: JointReading) -> Picture | No
             ax.hlines(profile.plateau, x.min(), 0, color="#0072B2", linewidth=0.9, linestyle="dotted", label="plateau")
         if profile.position_mm is not None:
             position = profile.position_mm
-            ax.plot(position.value, profile.plateau / 2, "D", ms=6, color="#D55E00", label="edge, half of the plateau")
+            height = float(np.interp(position.value, x, profile.fitted))
+            ax.plot(position.value, height, "D", ms=6, color="#D55E00", label="middle of the edge")
             if position.low is not None and position.high is not None:
                 ax.axvspan(position.low, position.high, color="#D55E00", alpha=0.15, lw=0, label="95 % interval")
             if profile.width_mm is not None:
@@ -396,7 +401,7 @@ def draw_boundary(result: AnalysisResult, reading: JointReading) -> Picture | No
                     label="10–90 % width",
                 )
         ax.set_ylim(-0.05, top)
-        ax.set_xlim(float(x.min()), float(x.max()))
+        ax.set_xlim(float(x.min()), min(float(x.max()), SHOWN_BEYOND_PLANE_MM))
         ax.set_xlabel("position along the neck–shaft midline, mm (negative: neck, positive: distal)")
         ax.set_ylabel("edema membership")
         figure.legend(loc="outside right center", frameon=False, fontsize=7.5)

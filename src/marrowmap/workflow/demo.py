@@ -18,9 +18,11 @@ from marrowmap.workflow.steps import Progress
 from marrowmap.workflow.steps import silent
 
 DEMO_KIND = "toh"
+DEMO_SEED = 27
+"""A coronal exam of both hips, edema of head and neck with medial sparing, a fracture line and some fluid."""
 
 
-def run_demo(out: Path, *, seed: int = 7, progress: Progress = silent) -> Path:
+def run_demo(out: Path, *, seed: int = DEMO_SEED, progress: Progress = silent) -> Path:
     """Write a virtual patient with transient osteoporosis of the left hip into ``out/patient``, analyze it.
 
     Returns
