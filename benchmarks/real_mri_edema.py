@@ -4,7 +4,7 @@ STIR and T1 of sacroiliac joints with masks of two readers, two trials each (R11
 Prints Dice with every reader mask, the readers' Dice with each other, volumes, and the nearest open rule beside it
 (third quartile + k times the interquartile range of normal marrow, k tuned on these very subjects).
 The parameters of marrowmap were looked at on these subjects too: the second table re-chooses k for each subject from
-the other ones.
+the other ones, and k only; docs/benchmarks/real_mri_edema.md says what the other choices do when left out.
 """
 
 from __future__ import annotations

@@ -203,7 +203,7 @@ def test_refusals() -> None:
 
 
 def test_marrow_somewhat_brighter_than_the_reference_is_not_drawn() -> None:
-    share = BALL * 1.15 * 3 * 15.0 / (EDEMA - NORMAL)
+    share = BALL * 1.3 * 3 * 15.0 / (EDEMA - NORMAL)
     t1 = Volume(GRID, np.where(WITHIN.array, 500.0, 200.0).astype(np.float32))
     result = measure_edema(_image(share), WITHIN, REFERENCE, t1)
     assert result.voxel_volume_ml > 1
@@ -211,6 +211,6 @@ def test_marrow_somewhat_brighter_than_the_reference_is_not_drawn() -> None:
 
 
 def test_what_shines_in_at_the_rim_is_not_drawn() -> None:
-    rim = _soft_ball(2.5, CENTER + np.array((0.0, 21.0, 0.0)))
+    rim = _soft_ball(3.0, CENTER + np.array((0.0, 21.0, 2.0)))
     t1 = Volume(GRID, np.where(WITHIN.array, 500.0 - 200 * rim, 200.0).astype(np.float32))
     assert measure_edema(_image(rim), WITHIN, REFERENCE, t1).closed_volume_ml == 0
