@@ -380,7 +380,7 @@ def draw_boundary(result: AnalysisResult, reading: JointReading) -> Picture | No
         x = profile.positions_mm
         top = max(1.12, 1.05 * float(np.nanmax(profile.membership)))
         ax.text(0, top, " intertrochanteric plane", fontsize=7.5, color=INK, va="top", ha="left")
-        ax.plot(x, profile.membership, "o", ms=3.6, color="#7a7a7a", label="mean membership, by bin")
+        ax.plot(x, profile.membership, "o", ms=3.6, color="#7a7a7a", label="mean share, by bin")
         if profile.fitted.size:
             ax.plot(x, profile.fitted, color="#0072B2", linewidth=1.8, label="fitted edge")
             ax.hlines(profile.plateau, x.min(), 0, color="#0072B2", linewidth=0.9, linestyle="dotted", label="plateau")
@@ -403,7 +403,7 @@ def draw_boundary(result: AnalysisResult, reading: JointReading) -> Picture | No
         ax.set_ylim(-0.05, top)
         ax.set_xlim(float(x.min()), min(float(x.max()), SHOWN_BEYOND_PLANE_MM))
         ax.set_xlabel("position along the neck–shaft midline, mm (negative: neck, positive: distal)")
-        ax.set_ylabel("edema membership")
+        ax.set_ylabel("share of edema signal")
         figure.legend(loc="outside right center", frameon=False, fontsize=7.5)
         edge = f"edge at {profile.position_mm}" if profile.position_mm else f"no edge measured: {profile.note}"
         alt = f"Edema membership along the midline of the {_place(result, reading)}; {edge}."
