@@ -74,3 +74,12 @@ def test_masks_of_two_grids_cannot_be_combined():
         Volume(grid, np.zeros((2, 2, 2), np.float32)).within(b)
     assert (a - a).volume_ml == 0
     assert b.volume_ml == pytest.approx(0.016)
+
+
+@given(grids(), st.sampled_from([0.01, 0.2]), st.integers(0, 2))
+def test_the_rounding_of_a_file_format_is_forgiven_and_no_more(grid, share, axis):
+    affine = grid.affine.copy()
+    affine[axis, 3] += share * grid.spacing.min()
+    other = Grid(grid.shape, affine, "")
+    assert grid.written_alike(other) == (share < 0.05)
+    assert not grid.written_alike(Grid((*grid.shape[:2], grid.shape[2] + 1), grid.affine))

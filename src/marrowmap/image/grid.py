@@ -116,10 +116,23 @@ class Grid:
 
     def same_as(self, other: Grid) -> bool:
         """Say whether both grids have the same voxels of the same frame of reference."""
-        if self.shape != other.shape or self.frame_of_reference_uid != other.frame_of_reference_uid:
-            return False
+        same_frame = self.frame_of_reference_uid == other.frame_of_reference_uid
+        return same_frame and self._furthest_corner_mm(other) <= TOLERANCE_MM
+
+    def written_alike(self, other: Grid) -> bool:
+        """Say whether both grids are the same but for the rounding of a file format.
+
+        A NIfTI qform holds a quaternion of single precision, good for some hundredths of a millimeter at the corner of
+        an image, and names no frame of reference; a twentieth of the smallest voxel is allowed.
+        """
+        return self._furthest_corner_mm(other) <= 0.05 * float(min(self.spacing.min(), other.spacing.min()))
+
+    def _furthest_corner_mm(self, other: Grid) -> float:
+        """Return how far the same corner voxels of both grids lie apart at most; infinite if the shapes differ."""
+        if self.shape != other.shape:
+            return float("inf")
         corners = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)]) * (np.array(self.shape) - 1)
-        return bool(np.abs(self.to_world(corners) - other.to_world(corners)).max() <= TOLERANCE_MM)
+        return float(np.abs(self.to_world(corners) - other.to_world(corners)).max())
 
     def require_same(self, other: Grid) -> None:
         """Raise GeometryError unless both grids are the same: different ones need an explicit resample."""

@@ -95,7 +95,7 @@ def locate_bones(
     for candidate in series:
         grid = candidate.volume.grid
         # A NIfTI file has no frame of reference: the voxels' places decide.
-        if drawn.grid.shape == grid.shape and np.allclose(drawn.grid.affine, grid.affine, atol=1e-2):
+        if drawn.grid.written_alike(grid):
             mask = type(drawn)(grid, drawn.array)
             try:
                 return frames_from_mask(mask, candidate, hint.side)

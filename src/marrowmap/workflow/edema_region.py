@@ -10,6 +10,7 @@ import numpy as np
 from marrowmap import __version__
 from marrowmap.errors import GeometryError
 from marrowmap.errors import InputError
+from marrowmap.image import Grid
 from marrowmap.image import LabelMap
 from marrowmap.image import Mask
 from marrowmap.image import Volume
@@ -93,9 +94,16 @@ def _mask_on(fluid: Volume, path: Path, image: Path) -> Mask:
     mask = read_nifti_mask(path)
     if not mask.array.any():
         raise InputError(f"{path.name}: the mask is empty: mark the marrow in it")
-    if not mask.grid.same_as(fluid.grid):
+    if not mask.grid.written_alike(fluid.grid):
         raise GeometryError(
-            f"{path.name}: the mask's grid {mask.grid.shape} is not that of {image.name} {fluid.grid.shape}: "
+            f"{path.name}: the mask's grid {_describe(mask.grid)} is not that of {image.name} {_describe(fluid.grid)}: "
             "resample the mask onto the image first"
         )
-    return mask
+    return Mask(fluid.grid, mask.array)
+
+
+def _describe(grid: Grid) -> str:
+    """Return shape, voxel size and place of the first voxel."""
+    shape = " x ".join(str(n) for n in grid.shape)
+    spacing = " x ".join(f"{x:.3g}" for x in grid.spacing)
+    return f"({shape} voxels of {spacing} mm from {', '.join(f'{x:.1f}' for x in grid.to_world((0, 0, 0)))})"
