@@ -86,6 +86,7 @@ def compare_hip(side: str, truth: dict[str, Any], truth_dir: Path, out: Path) ->
         ours = [r for r in ours if region is None or r["region"] == region] or ours
         if ours:
             result[f"our_{key}"] = ours[0]["value"]
+            result[f"interval_{key}"] = [ours[0]["low"], ours[0]["high"]]
     result["signs"] = {
         row["sign"]: [row["state"], (pick(truth["findings"], side=side, sign=row["sign"]) or {}).get("state")]
         for row in rows_of(out / "findings.json")
@@ -143,6 +144,13 @@ def called(hip: dict[str, Any]) -> bool:
     return hip.get("our_closed", 0.0) > (hip.get("smallest") or 0.0)
 
 
+def coverage(hips: list[dict[str, Any]], key: str) -> str:
+    """Count how often the truth lies within the stated interval."""
+    asked = [h for h in hips if f"interval_{key}" in h and f"true_{key}" in h and h[f"interval_{key}"][0] is not None]
+    held = sum(h[f"interval_{key}"][0] <= h[f"true_{key}"] <= h[f"interval_{key}"][1] for h in asked)
+    return f"{held} of {len(asked)}"
+
+
 def quantiles(values: list[float]) -> str:
     if not values:
         return "-"
@@ -194,6 +202,8 @@ def summarize(results: list[dict[str, Any]]) -> str:
         f"Ill hips (true edema over 1 mL) that could be measured: {len(ill)}; "
         f"edges measured: {len(position)} of {len(edges)}.",
         f"Boundary width error, mm: {quantiles(width)}. Joint fluid error, mL: {quantiles(effusion)}.",
+        f"Truth within the 95 % interval: edema volume {coverage(ill, 'volume')}, "
+        f"boundary position {coverage(edges, 'position')}, width {coverage(edges, 'width')}.",
         f"Seconds to make / to analyze an exam: {quantiles([r['make_s'] for r in results])} / "
         f"{quantiles([r['analyze_s'] for r in results])}.",
         "",

@@ -46,6 +46,10 @@ SPARED_REGIONS = ("greater_trochanter", "femoral_shaft")
 
 SURROUNDINGS_MM = 30.0
 
+COMMON_SHARE = 0.5
+LEAST_VOLUME_SD = 0.03
+"""Least relative standard deviation of a volume, as on virtual hips (tuning seeds)."""
+
 LEAST_SEEN = 0.3
 """Share of the femoral head that must be in view for a hip to be measured at all."""
 
@@ -135,8 +139,9 @@ def _measure_hip(
     except InputError as error:
         return without(str(error))
     evidence = Evidence(fluid.uid, fluid.instance_uids, mask_sha256=edema.closed.sha256)
-    rows = list(
-        measure_regions(
+    rows = [
+        _with_fit_error(row, femur)
+        for row in measure_regions(
             edema,
             regions,
             joint=Joint.HIP,
@@ -145,7 +150,7 @@ def _measure_hip(
             evidence=evidence,
             unions={"proximal_femur": FEMUR_REGIONS},
         )
-    )
+    ]
     fractions = {row.region: row.quantity for row in rows if row.name == "edema_fraction"}
     profile = _measure_boundary(edema, marrow, femur, fluid)
     rows += _boundary_rows(profile, side, fluid, date, evidence)
@@ -181,6 +186,30 @@ def _measure_hip(
         effusion_obstacle=obstacle,
     )
     return hip, rows
+
+
+def _with_fit_error(row: Measurement, femur: BoneFrame) -> Measurement:
+    """Widen a volume's interval by the error of the bone's surface.
+
+    A surface off by e everywhere changes the volume of a head of radius r by 3 e / r; about half of the fit's error
+    (:data:`COMMON_SHARE`) is taken to be common to the whole surface.
+    """
+    if row.name not in ("bone_volume", "edema_volume", "edema_closed_volume", "edema_fraction"):
+        return row
+    quantity = row.quantity
+    relative = max(LEAST_VOLUME_SD, 3 * COMMON_SHARE * femur.fit_rms_mm / femur.head_radius_mm)
+    reach = 1.96 * relative * quantity.value
+    low = quantity.value if quantity.low is None else quantity.low
+    high = quantity.value if quantity.high is None else quantity.high
+    widened = Quantity(
+        quantity.value,
+        quantity.unit,
+        quantity.value - float(np.hypot(quantity.value - low, reach)),
+        quantity.value + float(np.hypot(high - quantity.value, reach)),
+    )
+    if quantity.unit == "%":
+        widened = replace(widened, high=min(100.0, widened.high or 100.0))
+    return replace(row, quantity=replace(widened, low=max(0.0, widened.low or 0.0)))
 
 
 def _reference_candidates(
