@@ -11,7 +11,6 @@ from marrowmap.signs.judgement import judged
 from marrowmap.signs.judgement import not_assessable
 from marrowmap.signs.judgement import sureness
 from marrowmap.values import Finding
-from marrowmap.values import Quantity
 from marrowmap.values import State
 
 NAME = "trochanter_sparing"
@@ -37,8 +36,7 @@ def assess(hip: HipMeasurement) -> Finding:
     if most < LEAST_EDEMA_PERCENT:
         return not_assessable(NAME, hip, "head and neck hold no edema, so nothing is spared from it")
     trochanter = hip.edema_fraction["greater_trochanter"]
-    marrow = hip.edema.smallest_detectable
-    smallest = Quantity(marrow.value, marrow.unit)
+    smallest = hip.edema.smallest_detectable
     note = f"edema fills {trochanter.value:.0f} % of the greater trochanter's marrow"
     if trochanter.value <= SPARED_PERCENT:
         return judged(NAME, hip, State.PRESENT, sureness(trochanter, SPARED_PERCENT, 5.0), smallest, note)
