@@ -295,7 +295,7 @@ def test_an_mr_nifti_without_sidecar(image, out):
 def test_a_mask_on_another_grid(image, tmp_path, out):
     write_nifti(Mask(Grid((12, 12, 5), np.diag([1.0, 1, 4, 1])), np.ones((12, 12, 5), bool)), tmp_path / "bone.nii.gz")
     run = marrowmap_here("edema", image, "--within", tmp_path / "bone.nii.gz", "--out", out)
-    refused(run, 4, "bone.nii.gz: the mask's grid (12, 12, 5)", "stir.nii.gz (12, 12, 6)", out=out)
+    refused(run, 4, "bone.nii.gz: the mask's grid (12 x 12 x 5", "stir.nii.gz (12 x 12 x 6", out=out)
 
 
 def test_an_empty_mask(image, tmp_path, out):
