@@ -295,9 +295,9 @@ def test_edema_in_a_given_region(tmp_path, monkeypatch):
 def test_phantom_lists_its_kinds():
     run = marrowmap_here("phantom", "--list")
     assert run.code == 0
-    assert run.stdout.split() == ["normal", "red_marrow", "toh"]
+    assert run.stdout.split() == ["normal", "red_marrow", "toh", "onfh"]
     assert "transient osteoporosis" in run.stderr
-    assert set(marrowmap_here("phantom", "--list", "--json").document["kinds"]) == {"normal", "red_marrow", "toh"}
+    assert set(marrowmap_here("phantom", "--list", "--json").document["kinds"]) == {"normal", "red_marrow", "toh", "onfh"}
 
 
 def test_phantom_truth_has_the_contracts_rows(patient):

@@ -5,11 +5,13 @@ import pytest
 
 from marrowmap.phantom import Acquisition
 from marrowmap.phantom import write_virtual_exam
+from marrowmap.phantom.lesion import WELL
+from marrowmap.phantom.lesion import Lesion
+from marrowmap.phantom.lesion import Necrosis
 from marrowmap.phantom.mr import slice_grid
+from marrowmap.phantom.onfh import upright
 from marrowmap.phantom.person import sample_person
 from marrowmap.phantom.scene import build_scene
-from marrowmap.phantom.toh import WELL
-from marrowmap.phantom.toh import Lesion
 from marrowmap.values import Side
 
 # Small and coarse: what is tested here does not hang on the number of pixels.
@@ -29,3 +31,11 @@ def scene():
     one_side = Acquisition(sides=(Side.LEFT,))
     built = build_scene(person, {Side.LEFT: lesion, Side.RIGHT: WELL}, one_side, 5)
     return built, slice_grid(Acquisition(), person)
+
+
+@pytest.fixture(scope="session")
+def necrotic_scene():
+    person = sample_person(np.random.default_rng(5))
+    necrosis = Necrosis(upright(person.hips[Side.LEFT])[0], 50.0, 0.75, "fat", granulation_mm=1.6, sclerosis_mm=1.6)
+    lesions = {Side.LEFT: Lesion(necrosis=necrosis), Side.RIGHT: WELL}
+    return build_scene(person, lesions, Acquisition(sides=(Side.LEFT,)), 5)

@@ -126,4 +126,4 @@ def test_bad_requests_are_refused(tmp_path):
     with pytest.raises(InputError, match="something"):
         write_virtual_exam("toh", tmp_path / "full", seed=1)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["full"]
-    assert set(KINDS) == {"normal", "red_marrow", "toh"}
+    assert set(KINDS) == {"normal", "red_marrow", "toh", "onfh"}

@@ -8,11 +8,16 @@ from marrowmap.image import Grid
 from marrowmap.phantom.hip import HipTruth
 from marrowmap.phantom.layers import make_grid
 from marrowmap.phantom.layers import points_of
+from marrowmap.phantom.lesion import Lesion
+from marrowmap.phantom.mr import Acquisition
+from marrowmap.phantom.mr import slice_grid
 from marrowmap.phantom.person import pose_hip
-from marrowmap.phantom.toh import Lesion
+from marrowmap.phantom.scene import truth_on_slices
 from marrowmap.phantom.toh import edema_membership
 from marrowmap.phantom.toh import sample_toh
 from marrowmap.phantom.truth import boundary
+from marrowmap.phantom.truth import finding_rows
+from marrowmap.phantom.truth import measurement_rows
 from marrowmap.phantom.truth import midline
 from marrowmap.phantom.truth import region_masks
 from marrowmap.phantom.truth import sum_hip
@@ -30,7 +35,7 @@ def _truth(hip, lesion):
     even = np.zeros(grid.shape, np.float32)
     membership = edema_membership(lesion, hip, points, hip.bone_coordinates(points), even)
     full = np.ones(grid.shape, np.float32)
-    return HipTruth(grid, full, full, membership, even)
+    return HipTruth(grid, full, full, membership, even, even, even)
 
 
 @pytest.mark.parametrize("side", list(Side))
@@ -118,3 +123,39 @@ def test_edema_does_not_run_down_the_medial_shaft():
     below = (truth.grid.points() - hip.landmarks["lesser_trochanter_tip"]) @ hip.shaft
     assert truth.membership[below > 15].max() < 0.05
     assert truth.membership[truth.bone > 0.5].max() > 0.95
+
+
+def test_rows_of_a_necrotic_head(necrotic_scene):
+    seen = slice_grid(Acquisition(), necrotic_scene.person)
+    sums = sum_hip(necrotic_scene, Side.LEFT, seen)
+    rows = measurement_rows(necrotic_scene, Side.LEFT, sums, seen, "2026-01-05", {})
+    values = {(row["quantity"], row["region"]): row["value"] for row in rows if "band" not in row["quantity"]}
+    hip = necrotic_scene.person.hips[Side.LEFT]
+    assert values["kerboul_angle", "femoral_head"] == pytest.approx(200, abs=3)
+    # The identity of a cone (facts.md): 200 degrees take 17.9 % of the sphere; the rounded segment somewhat more.
+    assert 17 < values["lesion_fraction", "femoral_head"] < 30
+    share = 100 * values["lesion_volume", "femoral_head"] / values["bone_volume", "femoral_head"]
+    assert values["lesion_fraction", "femoral_head"] == pytest.approx(share, abs=0.01)
+    assert values["edema_volume", "proximal_femur"] == 0
+    depth = {row["method"].split("; ")[1]: row["value"] for row in rows if row["quantity"] == "band_depth_ratio"}
+    assert set(depth) == {"mid-coronal", "maximal"}
+    assert depth["maximal"] >= depth["mid-coronal"] > 0.25
+    states = {
+        row["sign"]: row["state"] for row in finding_rows(necrotic_scene, Side.LEFT, sums, seen, "2026-01-05", {})
+    }
+    assert states["subchondral_band"] == states["double_line"] == "present"
+    assert states["diffuse_edema"] == states["subchondral_fracture_line"] == "absent"
+    well = sum_hip(necrotic_scene, Side.RIGHT, seen)
+    rows = measurement_rows(necrotic_scene, Side.RIGHT, well, seen, "2026-01-05", {})
+    assert [row["value"] for row in rows if row["quantity"] in {"lesion_volume", "kerboul_angle"}] == [0, 0]
+    cut = slice_grid(Acquisition(shift_mm=(0, hip.radius + 60, 0)), necrotic_scene.person)
+    rows = measurement_rows(necrotic_scene, Side.LEFT, sums, cut, "2026-01-05", {})
+    assert not any(row["quantity"] in {"lesion_volume", "kerboul_angle", "band_depth_ratio"} for row in rows)
+
+
+def test_lesion_lies_on_the_slices(necrotic_scene):
+    seen = slice_grid(Acquisition(slice_count=12, pixel_mm=1.5), necrotic_scene.person)
+    shares = truth_on_slices(necrotic_scene, seen, 4.0, Side.LEFT)
+    assert (shares["lesion"] <= shares["femur"] + 0.02).all()
+    assert (shares["band"] <= shares["lesion"] + 0.02).all()
+    assert set(truth_on_slices(necrotic_scene, seen, 4.0, Side.RIGHT)) == {"femur", "marrow", "edema", "fluid"}

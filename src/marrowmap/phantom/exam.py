@@ -23,17 +23,19 @@ from marrowmap.phantom.dicom import StudyTags
 from marrowmap.phantom.dicom import make_uid
 from marrowmap.phantom.dicom import write_series
 from marrowmap.phantom.layers import Array
+from marrowmap.phantom.lesion import WELL
+from marrowmap.phantom.lesion import Lesion
 from marrowmap.phantom.mr import Acquisition
 from marrowmap.phantom.mr import degrade
 from marrowmap.phantom.mr import sample_acquisition
 from marrowmap.phantom.mr import slice_grid
+from marrowmap.phantom.onfh import sample_onfh
+from marrowmap.phantom.onfh import sample_other_hip
 from marrowmap.phantom.person import Person
 from marrowmap.phantom.person import sample_person
 from marrowmap.phantom.scene import build_scene
 from marrowmap.phantom.scene import render
 from marrowmap.phantom.scene import truth_on_slices
-from marrowmap.phantom.toh import WELL
-from marrowmap.phantom.toh import Lesion
 from marrowmap.phantom.toh import sample_toh
 from marrowmap.phantom.truth import finding_rows
 from marrowmap.phantom.truth import frame_row
@@ -45,8 +47,12 @@ KINDS: dict[str, str] = {
     "normal": "well hips",
     "red_marrow": "well hips with much red marrow, which brightens fluid-sensitive images without being edema",
     "toh": "transient osteoporosis of one hip: edema of head and neck that ends at the intertrochanteric plane",
+    "onfh": "osteonecrosis of one or both femoral heads before collapse: a segment bounded by a band, at times edema",
 }
 """What a virtual person can have."""
+
+AFFECTED_KINDS = ("toh", "onfh")
+"""Those with an affected side."""
 
 MODALITIES = ("mr",)
 """What a virtual exam can be made of."""
@@ -68,7 +74,7 @@ def draw_exam(
         raise UsageError(f"unknown kind of virtual person {kind!r}: use one of {', '.join(KINDS)}")
     streams = [np.random.default_rng([seed, 100 + n]) for n in range(4)]
     drawn_side = Side.LEFT if streams[0].random() < 0.5 else Side.RIGHT
-    affected = (side or drawn_side) if kind == "toh" else None
+    affected = (side or drawn_side) if kind in AFFECTED_KINDS else None
     if kind == "red_marrow":
         person = sample_person(
             streams[1],
@@ -79,8 +85,11 @@ def draw_exam(
     else:
         person = sample_person(streams[1])
     lesions = {Side.LEFT: WELL, Side.RIGHT: WELL}
-    if affected is not None:
+    if affected is not None and kind == "toh":
         lesions[affected] = sample_toh(streams[2], weeks)
+    elif affected is not None:
+        lesions[affected] = sample_onfh(person.hips[affected], streams[2])
+        lesions[affected.opposite] = sample_other_hip(person.hips[affected.opposite], streams[2])
     acquisition = sample_acquisition(streams[3], affected or side)
     return person, lesions, acquisition
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 
 import numpy as np
 from scipy import ndimage
@@ -21,9 +22,13 @@ from marrowmap.phantom.layers import signed_distance
 from marrowmap.phantom.layers import smoothstep
 from marrowmap.phantom.layers import sub_grid
 from marrowmap.phantom.layers import tube_distance
+from marrowmap.phantom.lesion import Lesion
+from marrowmap.phantom.onfh import TISSUE
+from marrowmap.phantom.onfh import Segment
+from marrowmap.phantom.onfh import edema_around
+from marrowmap.phantom.onfh import paint_segment
 from marrowmap.phantom.person import Hip
 from marrowmap.phantom.person import Person
-from marrowmap.phantom.toh import Lesion
 from marrowmap.phantom.toh import acetabular_membership
 from marrowmap.phantom.toh import edema_membership
 from marrowmap.phantom.toh import fracture_line
@@ -47,6 +52,8 @@ class HipTruth:
         Edema membership 0 to 1 of each voxel's femoral marrow.
     fluid : array
         Share that is joint fluid.
+    lesion, band : array
+        Share of each voxel that is bone of a necrotic segment, its band included, and of that band; 0 without one.
     """
 
     grid: Grid
@@ -54,6 +61,8 @@ class HipTruth:
     marrow: Array
     membership: Array
     fluid: Array
+    lesion: Array
+    band: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,14 +116,33 @@ def _trabeculae(hip: Hip, bone: Array, past: Array, grid: Grid, rng: np.random.G
 
 
 def _marrow_layers(
-    box: Box, marrow: Array, trabeculae: Array, red: Array, edema: Array, amount: float, line: Array | None
+    box: Box,
+    marrow: Array,
+    trabeculae: Array,
+    red: Array,
+    edema: Array,
+    amount: float,
+    line: Array | None,
+    segment: Segment | None = None,
+    interior: str = "fat",
 ) -> list[Layer]:
-    """Fill the marrow space: trabeculae stay bone, edema takes the place of fat, red and yellow share the rest."""
+    """Fill the marrow space: trabeculae stay bone, edema takes the place of fat, red and yellow share the rest.
+
+    A necrotic segment takes its place first; what of its band is not granulation tissue stays bone: sclerosis.
+    """
     space = marrow * (1 - trabeculae)
     if line is not None:
         space = space * (1 - line)
     water = edema * np.float32(amount)
+    dead: list[Layer] = []
+    if segment is not None:
+        dead = [
+            Layer(TISSUE[interior], box, (space * segment.core).astype(np.float32), "cortical_bone"),
+            Layer("granulation", box, (space * segment.granulation).astype(np.float32), "cortical_bone"),
+        ]
+        space = space * (1 - segment.whole)
     return [
+        *dead,
         Layer("edema", box, (space * water).astype(np.float32), "cortical_bone"),
         Layer("red_marrow", box, (space * (1 - water) * red).astype(np.float32), "cortical_bone"),
         Layer("yellow_marrow", box, (space * (1 - water) * (1 - red)).astype(np.float32), "cortical_bone"),
@@ -153,7 +181,12 @@ def _paint_femur_joint(
     whole = occupancy(femur, voxel)
     marrow = np.minimum(occupancy(femur + femur_cortex_mm(hip, points, bone), voxel), whole)
     unevenness = noise(grid, rng, 14.0)
-    membership = edema_membership(lesion, hip, points, bone, unevenness)
+    segment = None
+    if lesion.necrosis is None:
+        membership = edema_membership(lesion, hip, points, bone, unevenness)
+    else:
+        segment = paint_segment(lesion.necrosis, hip.radius, bone, voxel)
+        membership = edema_around(lesion, segment, unevenness)
     blotches = np.clip(1 + 0.10 * noise(grid, rng, 11.0) + 0.07 * noise(grid, rng, 4.0), 0.6, 1.35)
     line = fracture_line(hip, -femur, bone, unevenness) if lesion.fracture_line and lesion.amount > 0 else None
 
@@ -185,12 +218,23 @@ def _paint_femur_joint(
             np.clip(membership * blotches, 0, 1.2),
             lesion.amount,
             line,
+            segment,
+            lesion.necrosis.interior if lesion.necrosis else "fat",
         ),
     ]
     free = np.clip(1 - whole, 0, 1)
     covered_by_cartilage = (1 - cartilage) * fluid
     joint_fluid = (covered_by_cartilage + (1 - covered_by_cartilage) * film) * free
-    truth = HipTruth(grid, whole, marrow, membership, joint_fluid.astype(np.float32))
+    nothing = np.zeros(whole.shape, np.float32)
+    truth = HipTruth(
+        grid,
+        whole,
+        marrow,
+        membership,
+        joint_fluid.astype(np.float32),
+        nothing if segment is None else whole * segment.whole,
+        nothing if segment is None else whole * (segment.whole - segment.core),
+    )
     return around, bones, truth
 
 
@@ -306,7 +350,7 @@ def _without_pelvis(truth: HipTruth, femur_box: Box, box: Box, pelvis: Array, vo
         return truth
     fluid = np.array(truth.fluid)
     fluid[shared[0]] *= 1 - occupancy(pelvis[shared[1]], voxel)
-    return HipTruth(truth.grid, truth.bone, truth.marrow, truth.membership, fluid)
+    return replace(truth, fluid=fluid)
 
 
 def metal_layers(hip: Hip, grid: Grid, strength: float) -> list[Layer]:

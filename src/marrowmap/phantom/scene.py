@@ -14,6 +14,7 @@ from marrowmap.phantom.hip import metal_layers
 from marrowmap.phantom.layers import Array
 from marrowmap.phantom.layers import Layer
 from marrowmap.phantom.layers import make_grid
+from marrowmap.phantom.lesion import Lesion
 from marrowmap.phantom.mr import Acquisition
 from marrowmap.phantom.mr import Contrast
 from marrowmap.phantom.mr import feather
@@ -25,7 +26,6 @@ from marrowmap.phantom.soft_tissue import body_layers
 from marrowmap.phantom.soft_tissue import lay_out
 from marrowmap.phantom.soft_tissue import organ_layers
 from marrowmap.phantom.soft_tissue import vessel_layers
-from marrowmap.phantom.toh import Lesion
 from marrowmap.values import Side
 
 COARSE_MM = 1.7
@@ -103,8 +103,14 @@ def render(scene: Scene, target: Grid, acquisition: Acquisition, contrast: Contr
 
 
 def truth_on_slices(scene: Scene, target: Grid, thickness_mm: float, side: Side) -> dict[str, Array]:
-    """Return the shares of each voxel of a slice grid that are ``femur``, ``marrow``, ``edema`` and ``fluid``."""
-    result = {name: np.zeros(target.shape, np.float32) for name in ("femur", "marrow", "edema", "fluid")}
+    """Return the shares of each voxel of a slice grid that are ``femur``, ``marrow``, ``edema`` and ``fluid``.
+
+    Where the hip has a necrotic segment, also ``lesion`` (its band included) and ``band``.
+    """
+    names = ["femur", "marrow", "edema", "fluid"]
+    if scene.lesions[side].necrosis is not None:
+        names += ["lesion", "band"]
+    result = {name: np.zeros(target.shape, np.float32) for name in names}
     fine = scene.fine.get(side)
     parts = [scene.coarse] if fine is None else [scene.coarse, fine]
     for part in parts:
@@ -116,7 +122,14 @@ def truth_on_slices(scene: Scene, target: Grid, thickness_mm: float, side: Side)
         else:
             weight = feather(fine.grid, truth.grid)
             weight = weight if part is fine else 1 - weight
-        images = (truth.bone, truth.marrow, truth.membership * truth.marrow, truth.fluid)
-        for name, image in zip(result, images, strict=True):
-            through_slices(image * weight, truth.grid, target, thickness_mm, result[name])
+        images = {
+            "femur": truth.bone,
+            "marrow": truth.marrow,
+            "edema": truth.membership * truth.marrow,
+            "fluid": truth.fluid,
+            "lesion": truth.lesion,
+            "band": truth.band,
+        }
+        for name in names:
+            through_slices(images[name] * weight, truth.grid, target, thickness_mm, result[name])
     return result

@@ -1,14 +1,13 @@
-"""What the virtual person's hips have: marrow edema, fracture line, effusion, drawn by the frequencies of facts.md."""
+"""Transient osteoporosis: marrow edema, fracture line, effusion, drawn by the frequencies of facts.md."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtr
 
 from marrowmap.phantom.layers import Array
 from marrowmap.phantom.layers import smoothstep
+from marrowmap.phantom.lesion import Lesion
 from marrowmap.phantom.person import Hip
 
 MEDIAL_SPARING_FREQUENCY = 0.88  # Klontzas 2015 (via Radiopaedia)
@@ -20,38 +19,6 @@ WIDTH_PER_SD = 2.563
 
 ROUNDING_MM = 3.0
 """How softly the plane's end of edema turns into the one above the lesser trochanter."""
-
-
-@dataclass(frozen=True)
-class Lesion:
-    """What one hip has.
-
-    Parameters
-    ----------
-    boundary_mm : float
-        Where edema ends, from the intertrochanteric plane along its normal, + is distal; on the medial side as far from
-        the level of the lesser trochanter's upper edge.
-    width_mm : float
-        10-90 % width of its end along the plane's normal.
-    amount : float
-        Share of marrow fat that edema replaces where membership is 1; 0: no edema. It fades as the hip recovers, while
-        membership stays what it is: how much of a place is edematous, not how wet it is there.
-    medial_sparing, fracture_line : bool
-    effusion_mm : float
-        How far the capsule stands off the neck in front; a well hip's is 0.
-    acetabular_edema : bool
-    """
-
-    boundary_mm: float = 0.0
-    width_mm: float = 8.0
-    amount: float = 0.0
-    medial_sparing: bool = False
-    fracture_line: bool = False
-    effusion_mm: float = 0.0
-    acetabular_edema: bool = False
-
-
-WELL = Lesion()
 
 
 def sample_toh(rng: np.random.Generator, weeks: float | None) -> Lesion:

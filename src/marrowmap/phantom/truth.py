@@ -11,9 +11,12 @@ from marrowmap.image import Grid
 from marrowmap.phantom.hip import HipTruth
 from marrowmap.phantom.layers import Array
 from marrowmap.phantom.layers import points_of
+from marrowmap.phantom.lesion import Lesion
+from marrowmap.phantom.onfh import band_depth_ratio
+from marrowmap.phantom.onfh import deepest_band_ratio
+from marrowmap.phantom.onfh import necrotic_arcs_deg
 from marrowmap.phantom.person import Hip
 from marrowmap.phantom.scene import Scene
-from marrowmap.phantom.toh import Lesion
 from marrowmap.values import Side
 
 REGIONS = (
@@ -144,6 +147,7 @@ class HipSums:
         self.edema = dict.fromkeys(REGIONS, 0.0)
         self.closed = dict.fromkeys(REGIONS, 0.0)
         self.fluid = 0.0
+        self.lesion = 0.0
 
     def add(self, hip: Hip, truth: HipTruth, seen: Grid, weight: Array) -> None:
         """Add what one grid holds; `weight` says how much each of its voxels counts (finer grids take over)."""
@@ -153,6 +157,7 @@ class HipSums:
         masks = region_masks(hip, points)
         counted = weight * inside
         self.fluid += float((truth.fluid * counted).sum()) * voxel
+        self.lesion += float((truth.lesion * counted).sum()) * voxel
         edema = truth.marrow * truth.membership * counted
         closed = truth.marrow * (truth.membership >= 0.5 * max(float(truth.membership.max()), 1e-3)) * counted
         for name, mask in masks.items():
@@ -230,7 +235,27 @@ def measurement_rows(
         row("proximal_femur", "edema_boundary_position", round(found[0], 3), "mm")
         row("proximal_femur", "edema_boundary_width", round(found[1], 3), "mm")
     row("hip_joint", "effusion_volume", round(sums.fluid, 4), "mL", "all joint fluid")
+    if not _head_in_view(hip, seen):
+        return rows
+    border = "necrotic segment to the outer border of its band"
+    row("femoral_head", "lesion_volume", round(sums.lesion, 4), "mL", border)
+    row("femoral_head", "lesion_fraction", round(100 * sums.lesion / sums.bone["femoral_head"], 3), "%", border)
+    necrosis = scene.lesions[side].necrosis
+    arcs = (0.0, 0.0) if necrosis is None else necrotic_arcs_deg(hip, necrosis)
+    planes = "planes through head center and shaft direction, along and across the plane of neck and shaft axes"
+    row("femoral_head", "kerboul_angle", round(sum(arcs), 2), "deg", f"{border}; {planes}")
+    if necrosis is not None:
+        depth = "middle of the band at its deepest under the segment's joint surface, in coronal planes of the bone"
+        middle, most = band_depth_ratio(hip, necrosis), deepest_band_ratio(hip, necrosis)
+        for ratio, where in ((middle, "mid-coronal"), (most, "maximal")):
+            if ratio is not None:
+                row("femoral_head", "band_depth_ratio", round(ratio, 4), "1", f"{where}; {depth}")
     return rows
+
+
+def _head_in_view(hip: Hip, seen: Grid) -> bool:
+    """Say whether the slices hold the whole head; half a slice more or less is forgiven."""
+    return bool(seen.contains(hip.center, hip.radius - float(seen.spacing[2]) / 2))
 
 
 def finding_rows(
@@ -255,6 +280,8 @@ def finding_rows(
         "medial_head_sparing": edema and lesion.medial_sparing,
         "subchondral_fracture_line": edema and lesion.fracture_line,
         "acetabular_edema": edema and lesion.acetabular_edema,
+        "subchondral_band": lesion.necrosis is not None,
+        "double_line": lesion.necrosis is not None and lesion.necrosis.double_line,
     }
     note = "" if in_view else "the proximal femur lies in part outside the slices"
     return [

@@ -1,0 +1,99 @@
+"""What one hip of a virtual person has, whatever the disease."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Vector = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Wave:
+    """One ripple of a band: a sine through the bone.
+
+    Parameters
+    ----------
+    per_mm : tuple of float
+        Its wave vector in bone coordinates, radians a mm.
+    phase : float
+    height_mm : float
+    """
+
+    per_mm: Vector
+    phase: float
+    height_mm: float
+
+
+@dataclass(frozen=True)
+class Necrosis:
+    """A necrotic segment of a femoral head and the band around it; see :mod:`marrowmap.phantom.onfh`.
+
+    Parameters
+    ----------
+    toward : tuple of float
+        Unit vector from the head center to the segment's middle, in bone coordinates.
+    half_angle_deg : float
+        Between `toward` and the place where the band's outer border reaches the joint surface, ripples aside.
+    depth_radii : float
+        Of the band's outer border below the joint surface along `toward`, in head radii.
+    interior : str
+        Mitchell's signal class of what lies within the band: ``fat``, ``blood``, ``fluid`` or ``fibrous``.
+    granulation_mm, sclerosis_mm : float
+        Thickness of the band's inner and outer part.
+    double_line : bool
+        Whether the inner part is bright where fluid is.
+    edema_reach_mm : float
+        How far edema spreads from the band; it is there if the lesion's ``amount`` is above 0.
+    waves : tuple of Wave
+        What makes the band serpentine.
+    """
+
+    toward: Vector
+    half_angle_deg: float
+    depth_radii: float
+    interior: str
+    granulation_mm: float = 1.3
+    sclerosis_mm: float = 1.2
+    double_line: bool = True
+    edema_reach_mm: float = 0.0
+    waves: tuple[Wave, ...] = ()
+
+    @property
+    def band_mm(self) -> float:
+        """Thickness of the whole band."""
+        return self.granulation_mm + self.sclerosis_mm
+
+
+@dataclass(frozen=True)
+class Lesion:
+    """What one hip has.
+
+    Parameters
+    ----------
+    boundary_mm : float
+        Where the edema of transient osteoporosis ends, from the intertrochanteric plane along its normal, + is distal;
+        on the medial side as far from the level of the lesser trochanter's upper edge.
+    width_mm : float
+        10-90 % width of its end along the plane's normal.
+    amount : float
+        Share of marrow fat that edema replaces where membership is 1; 0: no edema. It fades as the hip recovers, while
+        membership stays what it is: how much of a place is edematous, not how wet it is there.
+    medial_sparing, fracture_line : bool
+    effusion_mm : float
+        How far the capsule stands off the neck in front; a well hip's is 0.
+    acetabular_edema : bool
+    necrosis : Necrosis or None
+        With it, edema surrounds the segment and `boundary_mm` says nothing.
+    """
+
+    boundary_mm: float = 0.0
+    width_mm: float = 8.0
+    amount: float = 0.0
+    medial_sparing: bool = False
+    fracture_line: bool = False
+    effusion_mm: float = 0.0
+    acetabular_edema: bool = False
+    necrosis: Necrosis | None = None
+
+
+WELL = Lesion()
