@@ -17,6 +17,7 @@ from marrowmap.image import LabelMap
 from marrowmap.image import Mask
 from marrowmap.image import Volume
 from marrowmap.image.nifti import read_nifti
+from marrowmap.image.nifti import read_nifti_labels
 from marrowmap.image.nifti import read_nifti_mask
 from marrowmap.image.nifti import write_nifti
 from tests.image.strategies import grids
@@ -181,3 +182,23 @@ def test_real_volumes_share_their_masks_grid(shared_data):
     marrow = folder / "segmentations" / "Normal_marrow_manual_segmentation" / "1003_normal_marrow.nii.gz"
     assert read_nifti_mask(marrow).grid == stir.grid
     assert stir.grid.spacing == pytest.approx([0.595, 0.595, 3.3], abs=1e-2)
+
+
+def test_names_of_labels_come_from_the_header(tmp_path):
+    array = np.zeros((3, 3, 3), np.uint8)
+    array[0], array[1] = 75, 7
+    image = nib.Nifti1Image(array, np.eye(4))
+    table = (
+        '<LabelTable><Label Key="75" Red="0.0"><![CDATA[femur_left]]></Label><Label Key="8">hand</Label></LabelTable>'
+    )
+    image.header.extensions.append(nib.nifti1.Nifti1Extension(0, table.encode()))
+    nib.save(image, tmp_path / "l.nii.gz")
+    labels = read_nifti_labels(tmp_path / "l.nii.gz")
+    assert labels.names == {75: "femur_left", 7: "7"}
+    assert labels.mask("femur_left").array.sum() == 9
+
+
+def test_labels_too_large_for_any_table(tmp_path):
+    save(tmp_path / "l.nii", np.full((3, 3, 3), 70000, np.int32))
+    with pytest.raises(InputError, match="above 65535"):
+        read_nifti_labels(tmp_path / "l.nii")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from marrowmap.anatomy import totalsegmentator
 from marrowmap.cli.console import Json
 from marrowmap.cli.console import Out
 from marrowmap.cli.console import Threshold
@@ -24,10 +25,28 @@ from marrowmap.report.rows import order_findings
 from marrowmap.report.rows import order_measurements
 from marrowmap.workflow.analyze import analyze
 from marrowmap.workflow.bones import BoneHint
+from marrowmap.workflow.bones import Finder
 
 Bone = Annotated[
     Path | None,
-    typer.Option("--bone", help="NIfTI mask of one femur, drawn on one of the images."),
+    typer.Option(
+        "--bone", help="The femur as someone drew it on one of the images: DICOM SEG, NIfTI mask or NIfTI label map."
+    ),
+]
+BoneLabel = Annotated[
+    str | None,
+    typer.Option(
+        "--bone-label",
+        help="Which segments of --bone are the femur: numbers or names, with commas between. Needed only where names "
+        "and codes leave it open.",
+    ),
+]
+With = Annotated[
+    Finder | None,
+    typer.Option(
+        "--with",
+        help="Let another program find the femora, if you have it: TotalSegmentator, run without usage statistics.",
+    ),
 ]
 Points = Annotated[
     str | None,
@@ -44,17 +63,21 @@ def command(
     sources: Annotated[list[Path], typer.Argument(help="Files or folders: DICOM in any nesting, NIfTI with sidecar.")],
     out: Out,
     bone: Bone = None,
+    bone_label: BoneLabel = None,
     points: Points = None,
     side: SideOption = None,
+    finder: With = None,
     k: Threshold = DEFAULT_K,
     json: Json = False,
 ) -> None:
     """Measure one person's hip exam: bones, marrow edema by region, its boundary, joint fluid, signs, report."""
-    hint = BoneHint(bone, read_points(points), read_side(side))
+    hint = BoneHint(bone, read_points(points), read_side(side), bone_label, finder)
     require_writable(out)
     with progress_bar("Analyzing") as advance:
         result = analyze(sources, hint=hint, k=k, progress=lambda step, share: advance(step, 0.85 * share))
         folder = write_report(result, out, progress=lambda step, share: advance(step, 0.85 + 0.15 * share))
+    if finder is Finder.TOTALSEGMENTATOR:
+        say(f"note: {totalsegmentator.NOTICE}")
     for warning in result.warnings:
         say(f"note: {warning}")
     for finding in order_findings(result.findings):

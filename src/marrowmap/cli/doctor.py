@@ -7,6 +7,7 @@ from importlib import metadata
 from importlib.util import find_spec
 
 from marrowmap import __version__
+from marrowmap.anatomy import totalsegmentator
 from marrowmap.cli.console import BANNER
 from marrowmap.cli.console import Json
 from marrowmap.cli.console import answer
@@ -47,12 +48,30 @@ def command(json: Json = False) -> None:
             "enables": "finding bones, virtual patients",
         }
     ]
+    program = totalsegmentator.find_program()
+    programs = [
+        {
+            "name": totalsegmentator.PROGRAM,
+            "license": totalsegmentator.LICENSE,
+            "installed": program is not None,
+            "weights": totalsegmentator.weights_folder().is_dir(),
+            "enables": "segment and analyze --with totalsegmentator; off unless asked for",
+            "telemetry": totalsegmentator.TELEMETRY,
+        }
+    ]
     say(f"{BANNER}; version {__version__}, Python {platform.python_version()}")
     for row in rows:
         state = f"{row['version']:12s} {row['license']}" if row["installed"] else f"MISSING: no {row['enables']}"
         say(f"  {row['name']:20s} {state}")
     for model in models:
         say(f"  {model['name']:20s} shipped      {model['license']}")
+    for other in programs:
+        state = (
+            f"found, weights {'there' if other['weights'] else 'missing'}" if other["installed"] else "not installed"
+        )
+        say(f"  {other['name']:20s} {state}: a separate program for {other['enables']}")
+        say(f"  {'':20s} {other['license']}")
+        say(f"  {'':20s} {other['telemetry']}")
     if json:
         answer(
             {
@@ -61,6 +80,7 @@ def command(json: Json = False) -> None:
                 "python": platform.python_version(),
                 "packages": rows,
                 "models": models,
+                "programs": programs,
             }
         )
 

@@ -6,6 +6,7 @@ import gzip
 import logging
 import math
 import os
+import re
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -33,6 +34,8 @@ MAX_VOXELS = 2_000_000_000
 
 MAX_LABELS = 300
 """Label maps of the whole body hold about 120 numbers; an image holds more."""
+
+_LABEL_ENTRY = re.compile(r'<Label Key="(\d{1,5})"[^>]{0,200}>(?:<!\[CDATA\[)?([^\]<]{1,200})')
 
 _NIBABEL_LOGGER = logging.getLogger("nibabel.global")
 
@@ -133,7 +136,7 @@ def _affine(path: Path, image: Any, shape: tuple[int, int, int]) -> NDArray[np.f
     return lps
 
 
-def _read(path: Path) -> tuple[Grid, NDArray[np.floating[Any]]]:
+def _read(path: Path) -> tuple[Any, Grid, NDArray[np.floating[Any]]]:
     image = _load(path)
     shape = _spatial_shape(path, image.shape)
     if image.get_data_dtype().kind not in "iuf":
@@ -143,7 +146,7 @@ def _read(path: Path) -> tuple[Grid, NDArray[np.floating[Any]]]:
         )
     grid = Grid(shape, _affine(path, image, shape))
     array = np.asanyarray(image.dataobj).reshape(shape)
-    return grid, array
+    return image, grid, array
 
 
 def read_nifti(path: Path, unit: str = "signal") -> Volume:
@@ -167,7 +170,7 @@ def read_nifti(path: Path, unit: str = "signal") -> Volume:
         If its axes are sheared, it carries no orientation, or qform and sform contradict each other.
     """
     with _one_line(path):
-        grid, array = _read(path)
+        _, grid, array = _read(path)
         values = array.astype(np.float32)
         if not np.isfinite(values).all():
             count = int((~np.isfinite(values)).sum())
@@ -191,20 +194,60 @@ def read_nifti_mask(path: Path) -> Mask:
         As for `read_nifti`.
     """
     with _one_line(path):
-        grid, array = _read(path)
-        if not np.isfinite(array).all():
-            raise InputError(f"{file_label(path)}: the mask holds NaN or infinite values: write it as whole numbers")
-        if array.min() < 0:
-            raise InputError(f"{file_label(path)}: the mask holds negative values: use 0 outside and 1 inside")
-        if array.dtype.kind == "f" and np.abs(array - np.round(array)).max() > 1e-3:
-            raise InputError(f"{file_label(path)}: the mask holds fractions: apply a threshold, then use 0 and 1")
-        different = len(np.unique(array))
-        if different > MAX_LABELS:
-            raise InputError(
-                f"{file_label(path)}: holds {different} different values, so it is an image, not a mask: "
-                "use 0 outside and 1 inside"
-            )
+        _, grid, array = _read_whole_numbers(path)
         return Mask(grid, array > 0.5)
+
+
+def read_nifti_labels(path: Path) -> LabelMap:
+    """Read a label map: a whole number for each voxel, 0 for background.
+
+    Names are taken from the label table that TotalSegmentator and Connectome Workbench write into the header's
+    extension; a number without one is named by its digits.
+
+    Space: LPS mm, index axes as in the file.
+
+    Raises
+    ------
+    InputError, GeometryError
+        As for `read_nifti_mask`.
+    """
+    with _one_line(path):
+        image, grid, array = _read_whole_numbers(path)
+        numbers = np.rint(array).astype(np.uint16)
+        table = _label_table(image)
+        present = (int(number) for number in np.unique(numbers) if number)
+        return LabelMap(grid, numbers, {number: table.get(number, str(number)) for number in present})
+
+
+def _label_table(image: Any) -> dict[int, str]:
+    """Return the names in the extensions of a NIfTI header; only its plain entries, no XML is interpreted."""
+    table: dict[int, str] = {}
+    for extension in image.header.extensions:
+        content = extension.get_content()
+        text = content.decode("utf-8", "replace") if isinstance(content, bytes) else str(content)
+        for key, name in _LABEL_ENTRY.findall(text):
+            table[int(key)] = "".join(c for c in name.strip() if c.isprintable())[:80]
+    return {number: name for number, name in table.items() if name}
+
+
+def _read_whole_numbers(path: Path) -> tuple[Any, Grid, NDArray[np.floating[Any]]]:
+    """Read the image, its grid and its array, which holds few different whole numbers and none below 0."""
+    image, grid, array = _read(path)
+    if not np.isfinite(array).all():
+        raise InputError(f"{file_label(path)}: the mask holds NaN or infinite values: write it as whole numbers")
+    if array.min() < 0:
+        raise InputError(f"{file_label(path)}: the mask holds negative values: use 0 outside and 1 inside")
+    if array.dtype.kind == "f" and np.abs(array - np.round(array)).max() > 1e-3:
+        raise InputError(f"{file_label(path)}: the mask holds fractions: apply a threshold, then use 0 and 1")
+    different = len(np.unique(array))
+    if different > MAX_LABELS:
+        raise InputError(
+            f"{file_label(path)}: holds {different} different values, so it is an image, not a mask: "
+            "use 0 outside and 1 inside"
+        )
+    if array.max() > np.iinfo(np.uint16).max:
+        raise InputError(f"{file_label(path)}: holds numbers above 65535: use small whole numbers for labels")
+    return image, grid, array
 
 
 def write_nifti(image: Volume | Mask | LabelMap, path: Path) -> None:

@@ -102,6 +102,8 @@ def analyze(
         options={
             "k": k,
             "bone": hint.mask.name if hint and hint.mask else None,
+            "bone_label": hint.label if hint else None,
+            "with": hint.finder.value if hint and hint.finder else None,
             "points": " ".join(",".join(f"{x:g}" for x in point) for point in hint.points)
             if hint and hint.points is not None
             else None,
