@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import asdict
 from dataclasses import replace
@@ -173,6 +174,7 @@ def write_virtual_exam(
     side: Side | None = None,
     weeks: float | None = None,
     acquisition: Acquisition | None = None,
+    lesions: Mapping[Side, Lesion] | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Write a virtual person's exam: ``dicom/``, ``truth.json`` and ``truth/*.nii.gz``.
@@ -195,6 +197,9 @@ def write_virtual_exam(
         Since onset.
     acquisition : Acquisition, optional
         Fixes how it is scanned; drawn from the seed if not given.
+    lesions : mapping of Side to Lesion, optional
+        Fixes what each hip has (a side that is left out is well); drawn if not given. With the same `kind`, `seed`,
+        `side` and `acquisition`, two exams then differ by their lesions alone, down to the noise.
     progress : callable, optional
         Called with a phrase and the share done.
 
@@ -215,7 +220,8 @@ def write_virtual_exam(
         raise UsageError(f"no virtual exam in {', '.join(unknown) or 'no modality'}: use {', '.join(MODALITIES)}")
     if seed < 0:
         raise UsageError(f"the seed must be 0 or more, got {seed}")
-    person, lesions, drawn = draw_exam(kind, seed, side, weeks)
+    person, drawn_lesions, drawn = draw_exam(kind, seed, side, weeks)
+    present = drawn_lesions if lesions is None else {one: lesions.get(one, WELL) for one in Side}
     if acquisition is None:
         acquisition = drawn
     elif len(acquisition.sides) == 1 and side is not None and acquisition.sides[0] is not side:
@@ -228,7 +234,7 @@ def write_virtual_exam(
     except OSError as error:
         raise InputError(f"cannot write to {out.parent}: {error.strerror}; choose another folder") from error
     try:
-        _write(work, kind, seed, person, lesions, acquisition, progress or (lambda phrase, share: None))
+        _write(work, kind, seed, person, present, acquisition, progress or (lambda phrase, share: None))
         if out.exists():
             out.rmdir()
         work.chmod(0o755)
