@@ -1,4 +1,4 @@
-"""Export the hip's part of the LLP26 shape model to plain arrays.
+"""Export hip and knee of the LLP26 shape model to plain arrays.
 
 Run once, in an environment of its own with ``musculoskeletal-models==0.2.4`` and ``gias3`` (neither is needed
 afterward)::
@@ -9,6 +9,11 @@ Writes ``femur.npz``, ``hip_bone.npz`` and ``sacrum.npz``: mean vertices and 26 
 the left side, in mm, +x left, +y posterior, +z up. The origin lies in the midsagittal plane, level with the mean
 femoral head center. The raw model leaves the femoral head 9 mm off the acetabulum; here mean and modes of the femur are
 moved so that both spheres share their center.
+
+Also writes ``knee_femur.npz``, ``tibia.npz``, ``fibula.npz`` and ``patella.npz``: the same 26 modes in the same space,
+so that one vector of weights gives hip and knee of one person. In the raw model the tibia stands 14 mm inside the femur.
+Here tibia, fibula and patella take the place they have against the femur in a real knee (the label map of
+``knee-dess-labels``, MIT), follow the distal femur through each mode, and keep the mean knee's joint gaps.
 """
 
 from __future__ import annotations
@@ -23,6 +28,8 @@ from scipy import ndimage  # noqa: F401  # loads the submodules before the old n
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+import knee_shape
+
 SHAFT_BELOW_HEAD_MM = 240.0
 SYMMETRY_PLANE = np.array([1.0, -0.0308, -0.0875, -76.57])
 """Normal and offset (mm) of the mean pelvis's plane of symmetry; its mirror image lies within 1.2 mm rms."""
@@ -30,6 +37,8 @@ SEAT_MM = np.array([4.0, 0.0, -3.5])
 JOINT_SPACE_MM = 3.0
 FEMUR_DIVISIONS = 12
 PELVIS_DIVISIONS = 8
+TIBIA_DIVISIONS = 9
+PATELLA_DIVISIONS = 10
 
 
 def _restore_scipy_names() -> None:
@@ -54,9 +63,8 @@ def _normals(points, faces):
     return normal / np.linalg.norm(normal, axis=1, keepdims=True)
 
 
-def _cut_femur(points, modes, faces, level):
-    """Keep what lies above z = `level` and close the cut with a fan; new vertex = mean of the cut's rim."""
-    kept = points[:, 2] > level
+def _cut(points, modes, faces, kept):
+    """Keep the vertices `kept` and close the cut with a fan; new vertex = mean of the cut's rim."""
     faces = faces[kept[faces].all(axis=1)]
     used = np.unique(faces)
     number = np.full(len(points), -1)
@@ -212,7 +220,7 @@ def main(out: Path) -> None:
     pelvis, pelvis_modes, pelvis_faces, count = evaluate(
         "pelvis_combined_cubic_mean_rigid_LLP26", "pelvis_combined_cubic_flat", 0, PELVIS_DIVISIONS
     )
-    femur, femur_modes, femur_faces, _ = evaluate(
+    femur, femur_modes, femur_faces, femur_count = evaluate(
         "femur_left_mean_rigid_LLP26", "femur_left_quartic_flat", count, FEMUR_DIVISIONS
     )
 
@@ -234,8 +242,9 @@ def main(out: Path) -> None:
 
     hip, hip_modes, hip_faces = pick(left)
     sacrum, sacrum_modes, sacrum_faces = pick(middle)
+    whole, whole_modes, whole_faces = femur, femur_modes, femur_faces
     level = femur[:, 2].max() - 25 - SHAFT_BELOW_HEAD_MM
-    femur, femur_modes, femur_faces = _cut_femur(femur, femur_modes, femur_faces, level)
+    femur, femur_modes, femur_faces = _cut(femur, femur_modes, femur_faces, femur[:, 2] > level)
     head, head_center, head_radius = _head_set(femur, femur_faces)
     socket, lunate, socket_center, socket_radius = _acetabulum_set(hip, hip_faces, head_center)
     print("head", head_center, head_radius, "socket", socket_center, socket_radius)
@@ -247,12 +256,15 @@ def main(out: Path) -> None:
     hip = socket_center + (hip - socket_center) * np.maximum(1.0, (head_radius + JOINT_SPACE_MM) / away)
     # Bring head and socket together: the mean by its offset, each mode by its central difference (nearly linear).
     femur = femur + (socket_center - head_center)
+    whole = whole + (socket_center - head_center)
+    followed = np.zeros((26, 3))
     for n in range(26):
         offset = [
             _sphere((hip + s * hip_modes[n])[lunate])[0] - _sphere((femur + s * femur_modes[n])[head])[0]
             for s in (1.0, -1.0)
         ]
-        femur_modes[n] += (offset[0] - offset[1]) / 2
+        followed[n] = (offset[0] - offset[1]) / 2
+        femur_modes[n] += followed[n]
 
     origin = np.array([mid, socket_center[1], socket_center[2]])
     femur, hip, sacrum = femur - origin, hip - origin, sacrum - origin
@@ -260,6 +272,62 @@ def main(out: Path) -> None:
     _save(out / "femur.npz", femur, femur_modes, femur_faces, femur_head_articular=head, **sets)
     _save(out / "hip_bone.npz", hip, hip_modes, hip_faces, acetabulum_articular=socket, lunate=lunate)
     _save(out / "sacrum.npz", sacrum, sacrum_modes, sacrum_faces)
+
+    # The knee, in the same space and with the same weights.
+    femur = whole - origin, whole_modes + followed[:, None], whole_faces
+    _export_knee(out, evaluate, count + femur_count, femur, (turn, socket_center - head_center - origin))
+
+
+def _export_knee(out, evaluate, first, femur, place):
+    """Evaluate patella, tibia and fibula, whose nodes begin at `first`, set them against the femur and store all."""
+    patella, patella_modes, patella_faces, count = evaluate(
+        "patella_left_mean_rigid_LLP26", "patella_11_left", first, PATELLA_DIVISIONS
+    )
+    shank, shank_modes, shank_faces, _ = evaluate(
+        "tibia_fibula_cubic_left_mean_rigid_LLP26", "tibia_fibula_left_cubic_flat", first + count, TIBIA_DIVISIONS
+    )
+    turn, move = place
+    bones, modes, faces = ({"femur": part} for part in femur)
+    for name, chosen in _split_shank(shank, shank_faces).items():
+        number = np.cumsum(chosen) - 1
+        faces[name] = number[shank_faces[chosen[shank_faces[:, 0]]]]
+        bones[name] = knee_shape.rest(shank[chosen], knee_shape.TIBIA_REST) @ turn + move
+        modes[name] = knee_shape.turn_modes(shank_modes[:, chosen], knee_shape.TIBIA_REST) @ turn
+    faces["patella"] = patella_faces
+    bones["patella"] = knee_shape.rest(patella, knee_shape.PATELLA_REST) @ turn + move
+    modes["patella"] = knee_shape.turn_modes(patella_modes, knee_shape.PATELLA_REST) @ turn
+    _save_knee(out, *knee_shape.build_knee(bones, modes, faces))
+
+
+def _split_shank(points, faces):
+    """Tell tibia and fibula apart: the fibula's top is lower."""
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]]])
+    part = connected_components(coo_matrix((np.ones(len(edges)), edges.T), shape=(len(points),) * 2))[1]
+    fibula, tibia = sorted(range(2), key=lambda p: points[part == p, 2].max())
+    return {"tibia": part == tibia, "fibula": part == fibula}
+
+
+def _save_knee(out, knee, mean, modes):
+    """Cut the long bones near the joint and store all four."""
+    origin = knee.frame[0]
+    height = {name: (points - origin)[:, 2] for name, points in mean.items()}
+    kept = {
+        "femur": height["femur"] < height["femur"].min() + knee_shape.FEMUR_ABOVE_MM,
+        "tibia": height["tibia"] > height["tibia"].max() - knee_shape.TIBIA_BELOW_MM,
+        "fibula": height["fibula"] > height["tibia"].max() - knee_shape.TIBIA_BELOW_MM,
+    }
+    for name in ("femur", "tibia", "fibula", "patella"):
+        sets = knee.sets[name]
+        points, shape, faces = mean[name], modes[name], knee.faces[name]
+        if name in kept:
+            points, shape, faces = _cut(points, shape, faces, kept[name])
+            at = np.argwhere((points[:, None] == mean[name][None]).all(axis=2))
+            number = dict(zip(at[:, 1], at[:, 0], strict=True))
+            sets = {key: np.array([number[n] for n in value if n in number]) for key, value in sets.items()}
+            rim = np.unique(faces[(faces == len(points) - 1).any(axis=1)])
+            points[rim, 2] = points[rim, 2].mean()
+        print(name, {key: (points[value].mean(axis=0) - origin).round(1).tolist() for key, value in sets.items()})
+        _save(out / f"{'knee_femur' if name == 'femur' else name}.npz", points, shape, faces, **sets)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The statistical shape model of femur, hip bone and sacrum.
+"""The statistical shape model of hip and knee.
 
 Exported once from LLP26 of the Musculoskeletal Atlas Project (26 people; MPL-2.0, see ``data/README.md``): on fixed
 element coordinates the model is linear, so a mean and 26 modes say everything.
@@ -27,7 +27,7 @@ class BoneShape:
     Parameters
     ----------
     name : str
-        ``femur``, ``hip_bone`` or ``sacrum``.
+        ``femur``, ``hip_bone``, ``sacrum``; of the knee ``femur`` (its lower end), ``tibia``, ``fibula``, ``patella``.
     mean : array, shape (n, 3)
     modes : array, shape (26, n, 3)
         What one standard deviation of each mode adds.
@@ -83,9 +83,27 @@ class ShapeModel:
         return bones[name]
 
 
-def _load(name: str) -> BoneShape:
+@dataclass(frozen=True, eq=False)
+class KneeModel:
+    """Bones of one knee in the hip model's space: one vector of 26 weights gives hip and knee of one person.
+
+    Tibia, fibula and patella keep the place they have against the femur in a real, nearly straight knee, whatever the
+    weights: shape and pose are apart.
+    """
+
+    femur: BoneShape
+    tibia: BoneShape
+    fibula: BoneShape
+    patella: BoneShape
+
+    def __getitem__(self, name: str) -> BoneShape:
+        """Return a bone by name; KeyError if there is none."""
+        return {bone.name: bone for bone in (self.femur, self.tibia, self.fibula, self.patella)}[name]
+
+
+def _load(name: str, file: str = "") -> BoneShape:
     with (
-        (files("marrowmap.anatomy") / "data" / f"{name}.npz").open("rb") as stream,
+        (files("marrowmap.anatomy") / "data" / f"{file or name}.npz").open("rb") as stream,
         np.load(stream, allow_pickle=False) as stored,
     ):
         arrays = {key: stored[key] for key in stored.files}
@@ -102,6 +120,12 @@ def _load(name: str) -> BoneShape:
 def load_shape_model() -> ShapeModel:
     """Load the shape model that comes with the package."""
     return ShapeModel(_load("femur"), _load("hip_bone"), _load("sacrum"))
+
+
+@lru_cache(maxsize=1)
+def load_knee_model() -> KneeModel:
+    """Load the shape model's lower end of the femur, upper ends of tibia and fibula, and patella."""
+    return KneeModel(_load("femur", "knee_femur"), _load("tibia"), _load("fibula"), _load("patella"))
 
 
 def mirror_vertices(vertices: ArrayLike, faces: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
