@@ -284,6 +284,7 @@ class Outcome:
     trusted: bool
     words: str
     seconds: float
+    crashed: bool = False
 
 
 def look(series: Series) -> Outcome:
@@ -293,6 +294,8 @@ def look(series: Series) -> Outcome:
         frames, words = locate_bones([series]), ""
     except MarrowmapError as error:
         frames, words = (), str(error)
+    except Exception as error:  # a crash is an outcome to count, not the end of the table
+        return Outcome(False, False, f"CRASH: {type(error).__name__}: {error}", time.perf_counter() - start, True)
     words = "; ".join(f"{f.side.value} {f.reason}" for f in frames if f.bone == "femur") or words or "no hip"
     return Outcome(bool(frames), any(f.trusted for f in frames), words, time.perf_counter() - start)
 
@@ -379,7 +382,7 @@ def main() -> None:
         for number in range(given.first, given.first + given.draws):
             outcome = look(draw_series(case, number))
             outcomes.append(outcome)
-            if outcome.drawn:
+            if outcome.drawn or outcome.crashed:
                 print(f"  {case} {number}: {outcome.words}", flush=True)
         table.append((case, outcomes))
         print(f"{case}: {sum(o.drawn for o in outcomes)} of {len(outcomes)}", flush=True)
@@ -398,15 +401,16 @@ def main() -> None:
 
 def print_table(table: list[tuple[str, list[Outcome]]]) -> None:
     """Print images, false bones, trusted false bones and time of each case."""
-    print(f"\n{'case':28s} {'images':>6s} {'bone drawn':>10s} {'trusted':>8s} {'seconds':>8s}")
+    print(f"\n{'case':28s} {'images':>6s} {'bone drawn':>10s} {'trusted':>8s} {'crash':>6s} {'seconds':>8s}")
     for case, outcomes in table:
-        print(
-            f"{case:28s} {len(outcomes):6d} {sum(o.drawn for o in outcomes):10d} "
-            f"{sum(o.trusted for o in outcomes):8d} {np.median([o.seconds for o in outcomes]):8.1f}"
-        )
+        counts = [sum(getattr(o, what) for o in outcomes) for what in ("drawn", "trusted", "crashed")]
+        seconds = float(np.median([o.seconds for o in outcomes]))
+        print(f"{case:28s} {len(outcomes):6d} {counts[0]:10d} {counts[1]:8d} {counts[2]:6d} {seconds:8.1f}")
     everything = [o for _, outcomes in table for o in outcomes]
-    wrong = sum(o.drawn for o in everything)
-    print(f"false bones: {wrong} in {len(everything)} images (target 0): {'met' if not wrong else 'MISSED'}")
+    wrong = sum(o.drawn or o.crashed for o in everything)
+    print(
+        f"false bones and crashes: {wrong} in {len(everything)} images (target 0): {'met' if not wrong else 'MISSED'}"
+    )
 
 
 if __name__ == "__main__":
