@@ -11,7 +11,7 @@ femoral head center. The raw model leaves the femoral head 9 mm off the acetabul
 moved so that both spheres share their center.
 
 Also writes ``knee_femur.npz``, ``tibia.npz``, ``fibula.npz`` and ``patella.npz``: the same 26 modes in the same space,
-so that one vector of weights gives hip and knee of one person. In the raw model the tibia stands 14 mm inside the femur.
+so that one vector of weights gives hip and knee of one person. The raw model's tibia stands 14 mm inside the femur.
 Here tibia, fibula and patella take the place they have against the femur in a real knee (the label map of
 ``knee-dess-labels``, MIT), follow the distal femur through each mode, and keep the mean knee's joint gaps.
 """
@@ -193,7 +193,7 @@ def _upright():
     return np.stack([normal, forward, np.cross(normal, forward)], axis=1)
 
 
-def main(out: Path) -> None:
+def main(out: Path) -> None:  # noqa: PLR0915  # one bone after the other
     _restore_scipy_names()
     import musculoskeletal.models  # noqa: PLC0415
     from gias3.fieldwork.field import geometric_field  # noqa: PLC0415
