@@ -99,6 +99,15 @@ class HipPose:
         """Return the mean hip, not turned, with its head center at a point."""
         return cls(side, np.zeros(26), np.zeros((2, 3)), np.tile(np.asarray(center_mm, np.float64), (2, 1)))
 
+    @property
+    def bones(self) -> tuple[str, ...]:
+        """Names of the bones, in the order of turns and pivots."""
+        return BONES
+
+    def shape(self, bone: str) -> SideShape:
+        """Return a bone's mean and modes around the head center."""
+        return side_shape(bone, self.side)
+
     def vertices(self, bone: str) -> NDArray[np.float64]:
         """Return the bone's vertices in LPS mm, shape (n, 3)."""
         number = BONES.index(bone)

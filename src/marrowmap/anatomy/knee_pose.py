@@ -114,6 +114,15 @@ class KneePose:
         pivots = np.stack([center + matrix @ rest_offset(bone, self.side) for bone in BONES])
         return KneePose(self.side, self.weights, np.tile(turn, (len(BONES), 1)), pivots)
 
+    @property
+    def bones(self) -> tuple[str, ...]:
+        """Names of the bones, in the order of turns and pivots."""
+        return BONES
+
+    def shape(self, bone: str) -> SideShape:
+        """Return a bone's mean and modes around its origin."""
+        return side_shape(bone, self.side)
+
     def vertices(self, bone: str) -> NDArray[np.float64]:
         """Return the bone's vertices in LPS mm, shape (n, 3)."""
         number = BONES.index(bone)
