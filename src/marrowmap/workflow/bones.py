@@ -122,12 +122,13 @@ def locate_bones(
     GeometryError
         If sides contradict each other, or a mask lies on no image's grid.
     InputError
-        If a mask holds no femur, or leaves open which of its segments is one.
+        If a mask holds no femur, or leaves open which of its segments is one; if what was found automatically is
+        doubtful on both sides.
     ModelError
         If the program asked for is missing.
     """
     if hint is None or hint.says_nothing:
-        return find_hips(series, progress=progress)
+        return _require_support(find_hips(series, progress=progress))
     if hint.points is not None:
         return frames_from_points(hint.points, series[0], hint.side)
     if hint.finder is not None:
@@ -136,6 +137,17 @@ def locate_bones(
         return _frames_of(found, [shown], hint) if found.segments else ()
     assert hint.mask is not None  # one of the three is given, see BoneHint
     return _frames_of(read_segmentation(hint.mask), series, hint)
+
+
+def _require_support(frames: tuple[BoneFrame, ...]) -> tuple[BoneFrame, ...]:
+    """Refuse hips found automatically where not one is sure: they may be drawn into an image that holds none."""
+    if frames and not any(frame.trusted for frame in frames):
+        doubts = {f"{frame.side.value}: {frame.reason.split('; ', 1)[-1]}" for frame in frames if frame.bone == "femur"}
+        raise InputError(
+            f"no hip was found that the images support ({', '.join(sorted(doubts))}): if there is one, point at it "
+            "with --points or --bone"
+        )
+    return frames
 
 
 def _shown_to_finder(series: Sequence[Series]) -> Series:

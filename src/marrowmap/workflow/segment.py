@@ -30,6 +30,7 @@ def segment(image: Path, out: Path, *, hint: BoneHint | None = None, progress: P
     """Find the hip bones of one image.
 
     Writes ``labels.nii.gz`` (numbers explained in ``labels.json``) and ``frames.json`` into `out`, all or nothing.
+    Bones found automatically are drawn only where they are trusted; a doubtful one is told of in ``frames.json``.
 
     Returns
     -------
@@ -50,8 +51,9 @@ def segment(image: Path, out: Path, *, hint: BoneHint | None = None, progress: P
     together = [s for s in usable if s.volume.grid.frame_of_reference_uid == main.volume.grid.frame_of_reference_uid]
     frames = locate_bones(together, hint, progress=lambda step, share: progress(step, 0.1 + 0.8 * share))
     if not frames:
-        raise InputError(f"{image.name}: no hip was found; point at one with --points or --bone if there is one")
-    labels = _paint(main.volume.grid, frames)
+        raise InputError(f"{image.name}: no hip was found; if there is one, point at it with --points or --bone")
+    automatic = hint is None or hint.says_nothing
+    labels = _paint(main.volume.grid, tuple(frame for frame in frames if frame.trusted or not automatic))
     document = {
         "schema": "marrowmap/1",
         "subject": subject_row(exam.subject),
