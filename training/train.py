@@ -32,7 +32,7 @@ TOP_RATE = 1e-3
 WARM_UP = 200
 AVERAGE = 0.999
 KEEP_SECONDS = 240.0
-HEAT_WEIGHT = 20.0
+HEAT_WEIGHT = 2.0
 
 
 class Pool:
@@ -119,9 +119,9 @@ class Run:
         loss = label_loss(logits[:, : self.classes], target, view)
         if heats:
             said = logits[:, self.classes :].sigmoid()
-            # Spots are small: what is hot counts as much as all the rest.
-            weight = (1 + 30 * heats[0]) * view[:, None]
-            loss = loss + HEAT_WEIGHT * (weight * (said - heats[0]) ** 2).sum() / weight.sum()
+            # Spots are small: to say "nowhere" must cost as much as any other mistake.
+            off = ((1 + 30 * heats[0]) * (said - heats[0]) ** 2 * view[:, None]).sum()
+            loss = loss + HEAT_WEIGHT * off / (30 * (heats[0] ** 2).sum() + 300)
         self.optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -217,7 +218,9 @@ def _seat(pose: KneePose, gaps: dict[str, float]) -> KneePose:
     return pose
 
 
-def draw_knee_pose(rng: np.random.Generator, side: Side, center: NDArray[np.float64]) -> KneePose:
+def draw_knee_pose(
+    rng: np.random.Generator, side: Side, center: NDArray[np.float64], *, held_out: Sequence[int] = ()
+) -> KneePose:
     """Draw a shape and a pose as knees lie in a coil, no bone in another.
 
     Flexion is mostly 5–15 degrees (0–30), rotation of the tibia has a standard deviation of 6 degrees, varus and valgus
@@ -229,9 +232,11 @@ def draw_knee_pose(rng: np.random.Generator, side: Side, center: NDArray[np.floa
     side : Side
     center : array, shape (3,)
         Knee's center (midway between the condyles' centers), LPS mm.
+    held_out : sequence of int
+        Modes left at zero: shapes with them are for testing.
     """
     for _ in range(20):
-        pose = _draw_left(rng)
+        pose = _draw_left(rng, held_out)
         joint = [measure_gap(pose, "femur", bone) for bone in ("tibia", "patella")]
         other = [measure_gap(pose, "tibia", bone) for bone in ("fibula", "patella")]
         if min(joint + other) > 0.3 and max(joint) < 8.0:
@@ -241,13 +246,14 @@ def draw_knee_pose(rng: np.random.Generator, side: Side, center: NDArray[np.floa
     return KneePose(side, pose.weights, pose.turns, pose.pivots + np.asarray(center, np.float64))
 
 
-def _draw_left(rng: np.random.Generator) -> KneePose:
+def _draw_left(rng: np.random.Generator, held_out: Sequence[int]) -> KneePose:
     """Draw a left knee around the origin."""
     flexion = float(np.clip(rng.normal(10, 6) if rng.random() < 0.85 else rng.uniform(0, 30), 0, 30)) - REST_FLEXION
     whole = Rotation.from_euler("xyz", np.asarray(SUPINE) + rng.normal(0, (6, 4, 10)), degrees=True)
     # Part of the bend lifts the thigh, the rest lowers the shin.
     whole = Rotation.from_euler("x", -flexion * rng.uniform(0.2, 0.8), degrees=True) * whole
     weights = np.clip(rng.normal(0, 1, 26), -2.2, 2.2)
+    weights[list(held_out)] = 0.0
     pose = KneePose(Side.LEFT, weights, np.zeros((4, 3)), np.zeros((4, 3))).placed(whole.as_rotvec(), np.zeros(3))
     axes = whole.as_matrix()  # lateral, posterior, up
     origin = np.zeros(3)
