@@ -3,8 +3,9 @@
     .venv/bin/python benchmarks/virtual_bones.py --seeds 101:161 --workers 2 --keep build/virtual_bones
 
 Virtual people only: this says nothing about real ones. Seeds 101 to 200 are for reporting and were not used in
-development. Exams and results are kept, one line for each exam and contrast, so that an interrupted run goes on where
-it stopped; give another ``--results`` to measure the same exams again.
+development. Kinds, contrasts and conditions are taken in turn by seed; ``--contrast`` measures every exam in all the
+contrasts it names instead. Exams and results are kept, one line for each exam and contrast, so that an interrupted run
+goes on where it stopped; give another ``--results`` to measure the same exams again.
 
 Test anatomies are drawn with all 26 modes of the shape model and the phantom's poses, left and right a little unlike;
 the networks were trained on shapes without modes 4, 9, 14, 19 and 24 (counted from 0), in poses of their own and on
@@ -55,21 +56,18 @@ from marrowmap.phantom import Contrast
 from marrowmap.phantom import Orientation
 from marrowmap.phantom import draw_exam
 from marrowmap.phantom import write_virtual_exam
+from marrowmap.phantom.exam import write_scan
 from marrowmap.phantom.mr import slice_grid
 from marrowmap.phantom.person import Hip
 from marrowmap.phantom.person import Person
 from marrowmap.phantom.truth import region_masks
 from marrowmap.values import Side
 
-KINDS = ("normal", "toh", "onfh", "red_marrow")
-"""Taken in turn by seed."""
-CONTRASTS = {
-    "T1": ("01_T1",),
-    "STIR": ("02_STIR",),
-    "PD-FS": ("03_PD_FS",),
-    "pair": ("01_T1", "02_STIR"),
-}
-"""What is given to the analysis, by the exam's folders."""
+KINDS = (("normal", "toh"), ("onfh",), ("red_marrow",))
+"""Taken in turn by seed; normal and full edema are two exams of one person."""
+SERIES = {"T1": Contrast.T1, "STIR": Contrast.STIR, "PD-FS": Contrast.PD_FAT_SATURATED}
+CONTRASTS = {"T1": ("T1",), "STIR": ("STIR",), "PD-FS": ("PD-FS",), "pair": ("T1", "STIR")}
+"""What is given to the analysis."""
 CONDITIONS = ("cut", "one hip", "6 mm", "implant")
 """Of figure 2, taken in turn by seed."""
 SHOWN_OF_HEAD = 0.6
@@ -104,20 +102,32 @@ class Case:
         1 or 2.
     seed : int
     kind : str
-    variant : str
-        ``own``; ``well`` or ``full edema`` for the same person in the same scan with the other side of a pair; or one
-        of the conditions of figure 2.
+    condition : str
+        ``usual``, or one of the conditions of figure 2.
+    contrasts : tuple of str
+        Which of :data:`CONTRASTS` are measured.
     """
 
     figure: int
     seed: int
     kind: str
-    variant: str = "own"
+    condition: str
+    contrasts: tuple[str, ...]
+
+    @property
+    def series(self) -> list[str]:
+        """Names of the series that are scanned."""
+        return [name for name in SERIES if any(name in CONTRASTS[contrast] for contrast in self.contrasts)]
 
     @property
     def name(self) -> str:
         """Name of its folder."""
-        return f"{self.seed:04d}_{self.figure}_{self.kind}_{self.variant}".replace(" ", "_")
+        parts = (f"{self.seed:04d}", str(self.figure), self.kind, self.condition, *self.series)
+        return "_".join(parts).replace(" ", "_")
+
+    def key(self, contrast: str) -> tuple[int, int, str, str, str]:
+        """Return what a result is kept under."""
+        return (self.figure, self.seed, self.kind, self.condition, contrast)
 
     @property
     def side(self) -> Side:
@@ -125,40 +135,37 @@ class Case:
         return Side.LEFT if np.random.default_rng([self.seed, 400]).random() < 0.5 else Side.RIGHT
 
 
-def cases_of(seed: int, figures: Iterable[int]) -> list[Case]:
-    """Return the exams of a seed: its own and the other half of the pair (figure 1), and a hard view (figure 2)."""
-    cases = []
-    if 1 in figures:
-        kind = KINDS[seed % len(KINDS)]
-        cases.append(Case(1, seed, kind))
-        if kind == "normal":
-            cases.append(Case(1, seed, "toh", "full edema"))
-        elif kind == "toh":
-            cases.append(Case(1, seed, "normal", "well"))
-    if 2 in figures:
-        condition = CONDITIONS[seed % len(CONDITIONS)]
-        cases.append(Case(2, seed, KINDS[seed // len(CONDITIONS) % len(KINDS)], condition))
-    return cases
+def cases_of(seed: int, figure: int, contrasts: tuple[str, ...]) -> list[Case]:
+    """Return the exams of a seed; without given contrasts these, too, are taken in turn."""
+    names = tuple(CONTRASTS)
+    if figure == 1:
+        mine = contrasts or (names[seed // len(KINDS) % len(names)],)
+        return [Case(1, seed, kind, "usual", mine) for kind in KINDS[seed % len(KINDS)]]
+    turn = seed // len(CONDITIONS)
+    kinds = [kind for group in KINDS for kind in group]
+    mine = contrasts or (names[turn % len(names)],)
+    # Over seeds, conditions, contrasts and kinds meet in every combination.
+    kind = kinds[(turn + turn // len(names)) % len(kinds)]
+    return [Case(2, seed, kind, CONDITIONS[seed % len(CONDITIONS)], mine)]
 
 
 def plan_scan(case: Case) -> tuple[Person, Acquisition]:
-    """Draw person and scan: both hips, no metal, all three contrasts; then what the condition asks for."""
+    """Draw person and scan: both hips, no metal; then what the condition asks for."""
     person, _, scan = draw_exam(case.kind, case.seed, case.side)
     rng = np.random.default_rng([case.seed, 401])
     both = {"fov_mm": float(np.round(rng.uniform(365, 410))), "pixel_mm": float(np.round(rng.uniform(0.65, 0.8), 3))}
     one = {"fov_mm": float(np.round(rng.uniform(190, 230))), "pixel_mm": float(np.round(rng.uniform(0.5, 0.65), 3))}
     wide: dict[str, Any] = {"sides": (Side.LEFT, Side.RIGHT)} | ({} if len(scan.sides) == 2 else both)
     small: dict[str, Any] = {"sides": (case.side,)} | (one if len(scan.sides) == 2 else {})
-    contrasts = (Contrast.T1, Contrast.STIR, Contrast.PD_FAT_SATURATED)
-    scan = replace(scan, contrasts=contrasts, metal_side=None)
-    if case.variant == "one hip":
+    scan = replace(scan, contrasts=tuple(SERIES[name] for name in case.series), metal_side=None)
+    if case.condition == "one hip":
         return person, replace(scan, **small)
-    if case.variant == "6 mm":
+    if case.condition == "6 mm":
         reach = scan.slice_count * (scan.thickness_mm + scan.gap_mm)
         return person, replace(scan, **wide, thickness_mm=6.0, gap_mm=0.6, slice_count=int(np.ceil(reach / 6.6)))
-    if case.variant == "implant":
+    if case.condition == "implant":
         return person, replace(scan, **wide, metal_side=case.side)
-    if case.variant == "cut":
+    if case.condition == "cut":
         return person, cut_view(case, person, replace(scan, **wide), replace(scan, **small))
     return person, replace(scan, **wide)
 
@@ -168,7 +175,8 @@ def cut_view(case: Case, person: Person, wide: Acquisition, small: Acquisition) 
 
     By seed: the slices begin or end within the head, or the picture of one hip ends there, medially or above.
     """
-    way = case.seed // len(CONDITIONS) % 4
+    turn = case.seed // len(CONDITIONS)
+    way = (3 * turn + turn // 4) % 4
     if way < 2:
         scan, axis, sign = wide, 2, 1 - 2 * way
     else:
@@ -183,19 +191,19 @@ def cut_view(case: Case, person: Person, wide: Acquisition, small: Acquisition) 
 
 
 def make_patient(case: Case, keep: Path) -> Path:
-    """Write the exam of a case, unless it is there already."""
-    patient = keep / case.name / "patient"
-    if (patient / "truth.json").exists():
+    """Write the series of a case, unless they are there already."""
+    patient = keep / case.name
+    if patient.exists():
         return patient
-    shutil.rmtree(patient, ignore_errors=True)
+    work = patient.with_name(f".{patient.name}")
+    shutil.rmtree(work, ignore_errors=True)
     _, scan = plan_scan(case)
-    lesions = None
+    weeks = WEEKS_AT_HEIGHT if case.kind == "toh" else None
+    _, lesions, _ = draw_exam(case.kind, case.seed, case.side, weeks)
     if case.kind == "toh":
-        _, lesions, _ = draw_exam("toh", case.seed, case.side, WEEKS_AT_HEIGHT)
-        full = replace(lesions[case.side], amount=FULL_EDEMA_AMOUNT, medial_sparing=False)
-        lesions = {case.side: full}
-    write_virtual_exam(case.kind, patient, seed=case.seed, side=case.side, acquisition=scan, lesions=lesions)
-    shutil.rmtree(patient / "truth", ignore_errors=True)
+        lesions[case.side] = replace(lesions[case.side], amount=FULL_EDEMA_AMOUNT, medial_sparing=False)
+    write_scan(case.kind, work, seed=case.seed, side=case.side, acquisition=scan, lesions=lesions)
+    work.rename(patient)
     return patient
 
 
@@ -292,7 +300,8 @@ def measure(case: Case, contrast: str, keep: Path) -> dict[str, Any]:
     """Find the bones of one exam in one contrast and compare them with the truth."""
     patient = make_patient(case, keep)
     person, scan = plan_scan(case)
-    exam = read_exam([patient / "dicom" / folder for folder in CONTRASTS[contrast]])
+    names = [SERIES[name].value.replace(" ", "_") for name in CONTRASTS[contrast]]
+    exam = read_exam([path for name in names for path in patient.glob(f"*_{name}")])
     began = time.perf_counter()
     try:
         frames, problem = find_hips(exam.series), ""
@@ -315,7 +324,7 @@ def measure(case: Case, contrast: str, keep: Path) -> dict[str, Any]:
         "figure": case.figure,
         "seed": case.seed,
         "kind": case.kind,
-        "variant": case.variant,
+        "condition": case.condition,
         "contrast": contrast,
         "orientation": scan.orientation.value,
         "thickness_mm": scan.thickness_mm,
@@ -327,14 +336,14 @@ def measure(case: Case, contrast: str, keep: Path) -> dict[str, Any]:
     }
 
 
-def measure_case(case: Case, contrasts: list[str], keep: Path) -> list[dict[str, Any]]:
-    """Measure one exam in some contrasts."""
-    return [measure(case, name, keep) for name in contrasts]
+def measure_case(case: Case, keep: Path) -> list[dict[str, Any]]:
+    """Measure one exam in its contrasts."""
+    return [measure(case, name, keep) for name in case.contrasts]
 
 
 def hips_of(results: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return one row for each hip in view, with what its exam was."""
-    shared = ("figure", "seed", "kind", "variant", "contrast", "orientation", "thickness_mm")
+    shared = ("figure", "seed", "kind", "condition", "contrast", "orientation", "thickness_mm")
     return [hip | {key: result[key] for key in shared} for result in results for hip in result["hips"]]
 
 
@@ -364,12 +373,12 @@ def paired_drops(hips: list[dict[str, Any]]) -> list[float]:
 
 def figures_of(results: list[dict[str, Any]]) -> dict[str, tuple[float, str]]:
     """Return figure 1's numbers: value for the target, and what to show."""
-    own = hips_of(result for result in results if result["variant"] == "own")
+    own = hips_of(results)
 
     def column(key: str) -> list[float]:
         return [hip[key] for hip in own]
 
-    drops = paired_drops(hips_of(results))
+    drops = paired_drops(own)
     right = [answer for result in results for answer in result["sides_right"]]
     head = column("head_mm")
     return {
@@ -394,11 +403,11 @@ def figures_of(results: list[dict[str, Any]]) -> dict[str, tuple[float, str]]:
 
 def summarize_first(results: list[dict[str, Any]]) -> list[str]:
     """Return figure 1 as Markdown: against the targets, then by contrast, by disease and by scan."""
-    exams = {(result["seed"], result["variant"]) for result in results}
-    own = hips_of(result for result in results if result["variant"] == "own")
+    exams = {(result["seed"], result["kind"]) for result in results}
+    own = hips_of(results)
     lines = [
-        f"### Figure 1: {len({s for s, v in exams if v == 'own'})} virtual exams, {len(exams)} with the other halves "
-        "of the pairs; each contrast alone, and T1 with STIR (pair)",
+        f"### Figure 1: {len(exams)} virtual exams of {len({seed for seed, _ in exams})} people; T1, STIR and PD-FS "
+        "alone, and T1 with STIR (pair)",
         "",
         "| figure (hips in view; 5th to 95th percentile) | result | target | met |",
         "|---|---|---|---|",
@@ -417,7 +426,7 @@ def summarize_first(results: list[dict[str, Any]]) -> list[str]:
             lines.append(group_line(f"{value}{unit}", [hip for hip in own if hip[key] == value]))
     for contrast in CONTRASTS:
         mine = [hip for hip in own if hip["contrast"] == contrast]
-        for kind in KINDS:
+        for kind in sorted({hip["kind"] for hip in mine}):
             group = [hip for hip in mine if hip["kind"] == kind]
             lines += [group_line(f"{contrast}, {kind}", group)] if group else []
     lines += ["", "| contrast | paired drop of femur Dice, normal to full edema | mean | pairs |", "|---|---|---|---|"]
@@ -448,12 +457,12 @@ def wrong_lines(results: list[dict[str, Any]]) -> list[str]:
     ]
     for hip in wrong:
         lines.append(
-            f"- wrong: seed {hip['seed']} {hip['kind']} ({hip['variant']}), {hip['contrast']}, {hip['side']}: head "
+            f"- wrong: seed {hip['seed']} {hip['kind']} ({hip['condition']}), {hip['contrast']}, {hip['side']}: head "
             f"{hip['head_mm']:.1f} mm"
         )
-    lines += [f"- side swapped: seed {r['seed']} {r['kind']} ({r['variant']}), {r['contrast']}" for r in swapped]
+    lines += [f"- side swapped: seed {r['seed']} {r['kind']} ({r['condition']}), {r['contrast']}" for r in swapped]
     lines += [
-        f"- stopped: seed {r['seed']} {r['kind']} ({r['variant']}), {r['contrast']}: {r['problem']}"
+        f"- stopped: seed {r['seed']} {r['kind']} ({r['condition']}), {r['contrast']}: {r['problem']}"
         for r in results
         if r["problem"]
     ]
@@ -463,7 +472,7 @@ def wrong_lines(results: list[dict[str, Any]]) -> list[str]:
 def summarize_second(results: list[dict[str, Any]]) -> list[str]:
     """Return figure 2 as Markdown: by condition, what was refused, and how good the trusted ones are."""
     lines = [
-        f"### Figure 2: hard views, {len({(r['seed'], r['variant']) for r in results})} virtual exams",
+        f"### Figure 2: hard views, {len({r['seed'] for r in results})} virtual exams",
         "",
         "Refused: not found, or found and not trusted. The figures are those of the trusted hips.",
         "",
@@ -473,8 +482,10 @@ def summarize_second(results: list[dict[str, Any]]) -> list[str]:
     ]
     groups: dict[str, list[dict[str, Any]]] = {}
     for hip in hips_of(results):
-        name = {"cut": "60 % of the head in view", "implant": "implant, other side"}.get(hip["variant"], hip["variant"])
-        if hip["variant"] == "cut" and not hip["affected"]:
+        name = {"cut": "60 % of the head in view", "implant": "implant, other side"}.get(
+            hip["condition"], hip["condition"]
+        )
+        if hip["condition"] == "cut" and not hip["affected"]:
             name += ", other side"
         groups.setdefault("implant side" if hip["metal"] else name, []).append(hip)
     for name, hips in sorted(groups.items()):
@@ -517,26 +528,29 @@ def time_segment(seed: int) -> list[str]:
     ]
 
 
-def measure_all(cases: list[Case], contrasts: list[str], options: argparse.Namespace) -> list[dict[str, Any]]:
+def key_of(result: dict[str, Any]) -> tuple[Any, ...]:
+    """Return what a result is kept under, as :meth:`Case.key` does."""
+    return tuple(result[name] for name in ("figure", "seed", "kind", "condition", "contrast"))
+
+
+def measure_all(cases: list[Case], options: argparse.Namespace) -> list[dict[str, Any]]:
     """Measure what is not kept yet; return all results of the cases."""
     log = options.keep / options.results
-    lines = map(json.loads, log.read_text().splitlines()) if log.exists() else ()
-    done = {(r["figure"], r["seed"], r["variant"], r["contrast"]): r for r in lines}
-    todo: dict[Case, list[str]] = {}
-    for case in cases:
-        missing = [name for name in contrasts if (case.figure, case.seed, case.variant, name) not in done]
-        if missing:
-            todo[case] = missing
+    done: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for line in log.read_text().splitlines() if log.exists() else ():
+        kept = json.loads(line)
+        done[key_of(kept)] = kept
+    todo = [case for case in cases if any(case.key(contrast) not in done for contrast in case.contrasts)]
     with ProcessPoolExecutor(options.workers) as pool:
-        for found in pool.map(measure_case, todo, todo.values(), [options.keep] * len(todo)):
+        for found in pool.map(measure_case, todo, [options.keep] * len(todo)):
             for result in found:
-                done[result["figure"], result["seed"], result["variant"], result["contrast"]] = result
+                done[key_of(result)] = result
                 with log.open("a") as stream:
                     stream.write(json.dumps(result) + "\n")
                 hips = ", ".join(f"{h['side']} {h['femur_dice']:.3f} / {h['head_mm']:.2f} mm" for h in result["hips"])
-                what = f"{result['seed']} {result['kind']} ({result['variant']}) {result['contrast']}"
+                what = f"{result['seed']} {result['kind']} ({result['condition']}) {result['contrast']}"
                 print(f"{what}: {hips}, {result['seconds']:.1f} s {result['problem']}", file=sys.stderr, flush=True)
-    asked = [(case.figure, case.seed, case.variant, name) for case in cases for name in contrasts]
+    asked = [case.key(contrast) for case in cases for contrast in case.contrasts]
     return [done[key] for key in asked if key in done]
 
 
@@ -545,7 +559,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", default="101:161", help="first:end, end not included")
     parser.add_argument("--figures", default="1,2,6")
-    parser.add_argument("--contrast", default=",".join(CONTRASTS), help="some of " + ", ".join(CONTRASTS))
+    parser.add_argument("--contrast", default="", help=f"some of {', '.join(CONTRASTS)}; else one an exam, in turn")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--keep", type=Path, default=Path("build/virtual_bones"))
     parser.add_argument("--results", default="results.jsonl", help="file in --keep; another one measures anew")
@@ -553,15 +567,16 @@ def main() -> None:
     options = parser.parse_args()
     first, end = (int(n) for n in options.seeds.split(":"))
     figures = [int(n) for n in options.figures.split(",")]
-    contrasts = [name for name in CONTRASTS if name in options.contrast.split(",")]
-    cases = [case for figure in figures for seed in range(first, end) for case in cases_of(seed, (figure,))]
+    contrasts = tuple(name for name in CONTRASTS if name in options.contrast.split(","))
+    wanted = [(figure, seed) for figure in figures if figure in (1, 2) for seed in range(first, end)]
+    cases = [case for figure, seed in wanted for case in cases_of(seed, figure, contrasts)]
     options.keep.mkdir(parents=True, exist_ok=True)
     if options.only_make:
         with ProcessPoolExecutor(options.workers) as pool:
             for patient in pool.map(make_patient, cases, [options.keep] * len(cases)):
                 print(patient, flush=True)
         return
-    results = measure_all(cases, contrasts, options)
+    results = measure_all(cases, options)
     blocks = []
     for figure, summarize in ((1, summarize_first), (2, summarize_second)):
         mine = [result for result in results if result["figure"] == figure]

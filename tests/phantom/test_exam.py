@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,9 @@ from marrowmap.ingest.exam import Sequence
 from marrowmap.phantom import KINDS
 from marrowmap.phantom import draw_exam
 from marrowmap.phantom import write_virtual_exam
+from marrowmap.phantom.exam import write_scan
+from marrowmap.phantom.lesion import Lesion
+from marrowmap.phantom.mr import Contrast
 from marrowmap.values import Side
 from tests.phantom.conftest import SMALL
 
@@ -127,3 +131,18 @@ def test_bad_requests_are_refused(tmp_path):
         write_virtual_exam("toh", tmp_path / "full", seed=1)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["full"]
     assert set(KINDS) == {"normal", "red_marrow", "toh", "onfh"}
+
+
+def test_a_pair_differs_by_its_lesions_alone(tmp_path):
+    plan = replace(SMALL, contrasts=(Contrast.STIR,), sides=(Side.LEFT,), slice_count=8)
+    ill = {Side.LEFT: Lesion(amount=0.8)}
+    volumes = []
+    for kind, lesions in (("toh", ill), ("normal", {})):
+        folder = write_scan(kind, tmp_path / kind, seed=3, side=Side.LEFT, acquisition=plan, lesions=lesions)
+        volumes.append(read_exam([folder]).series[0].volume)
+    a, b = (volume.array for volume in volumes)
+    away = volumes[0].grid.points()[..., 0] < 0
+    scale = a[away].sum() / b[away].sum()
+    # The same noise: what is left is the rounding to whole numbers.
+    assert np.abs(a - scale * b)[away].max() <= 1.5
+    assert np.abs(a - scale * b)[~away].max() > 50

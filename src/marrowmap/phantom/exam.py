@@ -34,6 +34,7 @@ from marrowmap.phantom.onfh import sample_onfh
 from marrowmap.phantom.onfh import sample_other_hip
 from marrowmap.phantom.person import Person
 from marrowmap.phantom.person import sample_person
+from marrowmap.phantom.scene import Scene
 from marrowmap.phantom.scene import build_scene
 from marrowmap.phantom.scene import render
 from marrowmap.phantom.scene import truth_on_slices
@@ -109,6 +110,65 @@ def _plain(value: Any) -> Any:
     return value.value if hasattr(value, "value") else value
 
 
+def _study(kind: str, seed: int, person: Person, acquisition: Acquisition) -> StudyTags:
+    person_id = f"VIRTUAL-{kind.upper()}-{seed}"
+    study_uid = make_uid("study", kind, seed, person_id, acquisition)
+    return StudyTags(person_id, study_uid, make_uid(study_uid, "frame of reference"), "20260105", person)
+
+
+def scan(
+    folder: Path,
+    scene: Scene,
+    acquisition: Acquisition,
+    study: StudyTags,
+    seed: int,
+    progress: Progress = lambda phrase, share: None,
+) -> str:
+    """Write the series of a scene, one folder each, without any truth.
+
+    Returns
+    -------
+    str
+        UID of the first fluid-sensitive series; empty if there is none.
+    """
+    grid = slice_grid(acquisition, scene.person)
+    fluid_uid = ""
+    for number, contrast in enumerate(acquisition.contrasts, start=1):
+        progress(f"scanning {contrast.value}", (number - 1) / len(acquisition.contrasts))
+        image = render(scene, grid, acquisition, contrast)
+        pixels = degrade(image, grid, acquisition, contrast, np.random.default_rng([seed, 200 + number]))
+        target = folder / f"{number:02d}_{contrast.value.replace(' ', '_')}"
+        target.mkdir(parents=True)
+        uid, _ = write_series(target, pixels, grid, contrast, acquisition, study, number)
+        if contrast.fluid_sensitive and not fluid_uid:
+            fluid_uid = uid
+    return fluid_uid
+
+
+def write_scan(
+    kind: str, folder: Path, *, seed: int, side: Side | None, acquisition: Acquisition, lesions: Mapping[Side, Lesion]
+) -> Path:
+    """Write only the DICOM series of a virtual exam, without its truth and with lesions of one's own.
+
+    Two scans with the same `seed`, `side` and `acquisition` differ by their lesions alone, down to the noise, where
+    their kinds draw the same person (``red_marrow`` draws another).
+
+    Parameters
+    ----------
+    kind, seed, side, acquisition
+        As in :func:`write_virtual_exam`.
+    folder : Path
+        To make; a folder for each series goes into it.
+    lesions : mapping of Side to Lesion
+        What each hip has; one that is left out is well.
+    """
+    person, _, _ = draw_exam(kind, seed, side)
+    present = {one: lesions.get(one, WELL) for one in Side}
+    scene = build_scene(person, present, acquisition, seed)
+    scan(folder, scene, acquisition, _study(kind, seed, person, acquisition), seed)
+    return folder
+
+
 def _write(
     folder: Path,
     kind: str,
@@ -118,23 +178,19 @@ def _write(
     acquisition: Acquisition,
     progress: Progress,
 ) -> None:
-    person_id = f"VIRTUAL-{kind.upper()}-{seed}"
-    study_uid = make_uid("study", kind, seed, person_id, acquisition)
-    study = StudyTags(person_id, study_uid, make_uid(study_uid, "frame of reference"), "20260105", person)
+    study = _study(kind, seed, person, acquisition)
     date = "2026-01-05"
     progress("laying out the body", 0.0)
     scene = build_scene(person, lesions, acquisition, seed)
     grid = slice_grid(acquisition, person)
-    fluid_uid = ""
-    for number, contrast in enumerate(acquisition.contrasts, start=1):
-        progress(f"scanning {contrast.value}", 0.4 + 0.4 * (number - 1) / len(acquisition.contrasts))
-        image = render(scene, grid, acquisition, contrast)
-        pixels = degrade(image, grid, acquisition, contrast, np.random.default_rng([seed, 200 + number]))
-        target = folder / "dicom" / f"{number:02d}_{contrast.value.replace(' ', '_')}"
-        target.mkdir(parents=True)
-        uid, _ = write_series(target, pixels, grid, contrast, acquisition, study, number)
-        if contrast.fluid_sensitive and not fluid_uid:
-            fluid_uid = uid
+    fluid_uid = scan(
+        folder / "dicom",
+        scene,
+        acquisition,
+        study,
+        seed,
+        progress=lambda phrase, share: progress(phrase, 0.4 + 0.4 * share),
+    )
     progress("computing the truth", 0.8)
     evidence = {"series_uid": fluid_uid, "image_uids": []}
     masks = folder / "truth"
@@ -151,7 +207,7 @@ def _write(
             _write_share(masks / f"{name}_{side.value}.nii.gz", share, grid)
     truth = {
         "schema": "marrowmap/1",
-        "subject": {"person_id": person_id, "sex": person.sex, "age_years": person.age_years},
+        "subject": {"person_id": study.person_id, "sex": person.sex, "age_years": person.age_years},
         "kind": kind,
         "seed": seed,
         "note": "Volumes are of the part of the bone inside the slices' box, gaps between slices included.",
@@ -174,7 +230,6 @@ def write_virtual_exam(
     side: Side | None = None,
     weeks: float | None = None,
     acquisition: Acquisition | None = None,
-    lesions: Mapping[Side, Lesion] | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Write a virtual person's exam: ``dicom/``, ``truth.json`` and ``truth/*.nii.gz``.
@@ -197,9 +252,6 @@ def write_virtual_exam(
         Since onset.
     acquisition : Acquisition, optional
         Fixes how it is scanned; drawn from the seed if not given.
-    lesions : mapping of Side to Lesion, optional
-        Fixes what each hip has (a side that is left out is well); drawn if not given. With the same `kind`, `seed`,
-        `side` and `acquisition`, two exams then differ by their lesions alone, down to the noise.
     progress : callable, optional
         Called with a phrase and the share done.
 
@@ -220,8 +272,7 @@ def write_virtual_exam(
         raise UsageError(f"no virtual exam in {', '.join(unknown) or 'no modality'}: use {', '.join(MODALITIES)}")
     if seed < 0:
         raise UsageError(f"the seed must be 0 or more, got {seed}")
-    person, drawn_lesions, drawn = draw_exam(kind, seed, side, weeks)
-    present = drawn_lesions if lesions is None else {one: lesions.get(one, WELL) for one in Side}
+    person, lesions, drawn = draw_exam(kind, seed, side, weeks)
     if acquisition is None:
         acquisition = drawn
     elif len(acquisition.sides) == 1 and side is not None and acquisition.sides[0] is not side:
@@ -234,7 +285,7 @@ def write_virtual_exam(
     except OSError as error:
         raise InputError(f"cannot write to {out.parent}: {error.strerror}; choose another folder") from error
     try:
-        _write(work, kind, seed, person, present, acquisition, progress or (lambda phrase, share: None))
+        _write(work, kind, seed, person, lesions, acquisition, progress or (lambda phrase, share: None))
         if out.exists():
             out.rmdir()
         work.chmod(0o755)
