@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from marrowmap.anatomy.bone_frame import BoneFrame
 from marrowmap.errors import MarrowmapError
 from marrowmap.image import Grid
 from marrowmap.image import Volume
@@ -33,6 +34,7 @@ from marrowmap.image.voxelize import voxelize
 from marrowmap.ingest import Series
 from marrowmap.ingest import read_exam
 from marrowmap.ingest.exam import Sequence
+from marrowmap.ingest.header import read_header
 from marrowmap.phantom.layers import Layer
 from marrowmap.phantom.layers import make_grid
 from marrowmap.phantom.mr import Contrast
@@ -46,20 +48,21 @@ from marrowmap.workflow.bones import locate_bones
 from marrowmap.workflow.segment import segment
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+EDGE = "dicom-edge-pydicom"
+"""Valid and broken files of many kinds; those of MR and CT are tried one by one."""
 REAL: dict[str, tuple[str, ...]] = {
     "knee, MR (T2 mapping)": ("knee-mese-t2",),
-    "knee, MR (enhanced, moving)": ("knee-enhanced-mr",),
-    "tibia, radiograph": ("cr-tibia",),
+    "knee, MR (enhanced, moving)": ("knee-enhanced-mr/MOVEKNEE.dcm",),
+    "tibia, radiograph": ("cr-tibia/RG3_J2KI.dcm",),
     "whole-body bone scan": ("nm-wholebody-bone",),
-    "SPECT of a flood": ("nm-qc-spect",),
+    "SPECT of a bottle": ("nm-qc-spect/LinaQA/Jaszack.dcm",),
     "abdomen, MR": ("hip-ct-totalseg/example_mr_sm.nii.gz",),
     "abdomen, CT of 20 slices": ("hip-ct-totalseg/example_ct_dicom",),
     "abdomen, CT": ("hip-ct-totalseg/example_ct_sm.nii.gz",),
     "head, MR decubitus": ("dicom-enh-classic-dcmqa/decubitus/HFS",),
     "head, MR sagittal": ("dicom-enh-classic-dcmqa/sag_xa30/classic",),
-    "infant's pelvis, radiograph": ("dx-pelvis-pediatric",),
-    "CT series of a head and others": ("dicom-edge-pydicom",),
-    "CT of a liver, 3 slices": ("dicom-seg-sr/dcmqi/segmentations/ct-3slice",),
+    "infants' pelvis, radiograph": ("dx-pelvis-pediatric",),
+    "liver, CT of 3 slices": ("dicom-seg-sr/dcmqi/segmentations/ct-3slice",),
 }
 """What each set shows; none shows a hip."""
 SACROILIAC = "bme-sij-mri"
@@ -285,19 +288,23 @@ class Outcome:
     words: str
     seconds: float
     crashed: bool = False
+    frames: tuple[BoneFrame, ...] = ()
 
 
 def look(series: Series) -> Outcome:
     """Look for hips as ``marrowmap segment`` does."""
     start = time.perf_counter()
+    frames: tuple[BoneFrame, ...] = ()
+    words, crashed = "no hip", False
     try:
-        frames, words = locate_bones([series]), ""
+        frames = locate_bones([series])
+        words = "; ".join(f"{f.side.value} {f.reason}" for f in frames if f.bone == "femur") or words
     except MarrowmapError as error:
-        frames, words = (), str(error)
+        words = str(error)
     except Exception as error:  # a crash is an outcome to count, not the end of the table
-        return Outcome(False, False, f"CRASH: {type(error).__name__}: {error}", time.perf_counter() - start, True)
-    words = "; ".join(f"{f.side.value} {f.reason}" for f in frames if f.bone == "femur") or words or "no hip"
-    return Outcome(bool(frames), any(f.trusted for f in frames), words, time.perf_counter() - start)
+        words, crashed = f"CRASH: {type(error).__name__}: {error}", True
+    seconds = time.perf_counter() - start
+    return Outcome(bool(frames), any(f.trusted for f in frames), words, seconds, crashed, frames)
 
 
 def segment_file(source: Path) -> str:
@@ -310,6 +317,27 @@ def segment_file(source: Path) -> str:
             return f"exit {error.exit_code}: {error}" + (f" LEFT BEHIND {left}" if left else "")
         rows = [f"{row['side']} {row['bone']} trusted {row['trusted']}" for row in document["rows"]]
         return "exit 0 BONES DRAWN: " + "; ".join(rows)
+
+
+def segment_edge_files() -> dict[int, list[str]]:
+    """Run ``segment`` on each MR and CT file of a collection of odd ones; names by exit code, 1 for a crash."""
+    codes: dict[int, list[str]] = {}
+    for path in sorted((DATA / EDGE).rglob("*.dcm")):
+        try:
+            header = read_header(path)
+        except MarrowmapError:
+            header = None
+        if header is None or header.modality in ("MR", "CT"):
+            try:
+                with tempfile.TemporaryDirectory() as place:
+                    segment(path, Path(place) / "out")
+                code = 0
+            except MarrowmapError as error:
+                code = error.exit_code
+            except Exception:  # a crash is an outcome to count
+                code = 1
+            codes.setdefault(code, []).append(path.name)
+    return codes
 
 
 @contextmanager
@@ -331,18 +359,17 @@ def look_at_sacroiliac_joints(pictures: Path | None) -> list[tuple[str, Outcome]
     for path in sorted((DATA / SACROILIAC).rglob("*_STIR.nii.gz")) + sorted((DATA / SACROILIAC).rglob("*_T1W.nii.gz")):
         with with_sidecar(path, STIR if "STIR" in path.name else T1) as given:
             series = read_exam([given]).series[0]
-        rows.append((f"{path.parent.name}/{path.name}", look(series)))
+        outcome = look(series)
+        rows.append((f"{path.parent.name}/{path.name}", outcome))
         if pictures is not None:
-            save_overlay(series, pictures / f"{path.parent.name}_{path.name.removesuffix('.nii.gz')}.png")
+            save_overlay(
+                series, outcome.frames, pictures / f"{path.parent.name}_{path.name.removesuffix('.nii.gz')}.png"
+            )
     return rows
 
 
-def save_overlay(series: Series, path: Path) -> None:
+def save_overlay(series: Series, frames: tuple[BoneFrame, ...], path: Path) -> None:
     """Save every second slice with the outline of each bone found, dashed where it is not trusted."""
-    try:
-        frames = locate_bones([series])
-    except MarrowmapError:
-        frames = ()
     grid, array = series.volume.grid, series.volume.array
     axis = grid.slice_axis
     masks = [(frame, voxelize(frame.vertices, frame.faces, grid).array) for frame in frames]
@@ -394,6 +421,8 @@ def main() -> None:
         for place in places:
             source = DATA / place
             print(f"  {name:32s} {segment_file(source) if source.exists() else 'not here'}")
+    for code, names in sorted(segment_edge_files().items()):
+        print(f"  {EDGE}: {len(names)} files exit {code}{': ' + ', '.join(names) if code not in (3, 4) else ''}")
     print("\nreal pelvic MR of sacroiliac joints:")
     for name, outcome in look_at_sacroiliac_joints(given.pictures):
         print(f"  {name:32s} drawn {outcome.drawn!s:5s} trusted {outcome.trusted!s:5s} {outcome.words}")
