@@ -372,6 +372,8 @@ def save_overlay(series: Series, frames: tuple[BoneFrame, ...], path: Path) -> N
     """Save every second slice with the outline of each bone found, dashed where it is not trusted."""
     grid, array = series.volume.grid, series.volume.array
     axis = grid.slice_axis
+    down = [n for n in range(3) if n != axis][1]  # the picture's vertical axis
+    origin = "lower" if grid.axes[2, down] > 0 or grid.axes[1, down] < -0.7 else "upper"
     masks = [(frame, voxelize(frame.vertices, frame.faces, grid).array) for frame in frames]
     chosen = range(0, grid.shape[axis], 2)
     columns = 5
@@ -382,12 +384,13 @@ def save_overlay(series: Series, frames: tuple[BoneFrame, ...], path: Path) -> N
     for place in axes.ravel():
         place.axis("off")
     for place, number in zip(axes.ravel(), chosen, strict=False):
-        place.imshow(np.take(array, number, axis).T, cmap="gray", vmin=0, vmax=high)
+        place.imshow(np.take(array, number, axis).T, cmap="gray", vmin=0, vmax=high, origin=origin)
         for frame, mask in masks:
             cut = np.take(mask, number, axis).T
             if cut.any():
                 color = "tab:orange" if frame.bone == "femur" else "tab:cyan"
-                place.contour(cut, [0.5], colors=color, linestyles="-" if frame.trusted else "--", linewidths=1)
+                line = "-" if frame.trusted else "--"
+                place.contour(cut, [0.5], colors=color, linestyles=line, linewidths=1)
     figure.suptitle(f"{path.stem}: {len(frames)} frames, {sum(frame.trusted for frame in frames)} trusted")
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
