@@ -7,6 +7,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from marrowmap.anatomy.hip_pose import HipPose
+from marrowmap.anatomy.knee_pose import KneePose
 from marrowmap.image import Grid
 from marrowmap.image import Volume
 from marrowmap.image.voxelize import voxelize
@@ -27,7 +28,8 @@ def draw_pose(rng: np.random.Generator, side: Side, center: np.ndarray) -> HipPo
     return HipPose(side, np.clip(rng.normal(0, 1, 26), -2.5, 2.5), turns, pivots)
 
 
-def _noise(rng: np.random.Generator, shape: tuple[int, ...], length: float) -> np.ndarray:
+def make_noise(rng: np.random.Generator, shape: tuple[int, ...], length: float) -> np.ndarray:
+    """Draw smooth noise of mean 0 and standard deviation 1; `length` in voxels."""
     factor = max(int(length / 2), 1)
     small = rng.normal(size=[n // factor + 3 for n in shape])
     small = ndimage.gaussian_filter(small, length / factor)
@@ -54,15 +56,15 @@ def paint_tissues(rng: np.random.Generator, pose: HipPose) -> tuple[Grid, dict[s
     femur, hip = distance["femur"], distance["hip_bone"]
     bone = np.minimum(femur, hip)
     below = np.clip((center[2] - points[..., 2] - 35) / 50, 0, 1)
-    thick = (0.9 + rng.uniform(0, 1.8) + 0.5 * _noise(rng, shape, 12)) + rng.uniform(1, 4) * below * (femur < 0)
+    thick = (0.9 + rng.uniform(0, 1.8) + 0.5 * make_noise(rng, shape, 12)) + rng.uniform(1, 4) * below * (femur < 0)
     thick = np.maximum(thick, 0.6)
     tissue = {
         "cortex": (bone < 0) & (bone > -thick),
         "marrow": bone <= -thick,
         "joint": (bone >= 0) & (away < 31) & (np.abs(femur) + np.abs(hip) < 14) & (np.maximum(femur, hip) < 9),
     }
-    septa = np.abs(_noise(rng, shape, 9)) < rng.uniform(0.1, 0.5)
-    other = _noise(rng, shape, 14)
+    septa = np.abs(make_noise(rng, shape, 9)) < rng.uniform(0.1, 0.5)
+    other = make_noise(rng, shape, 14)
     soft = (bone >= 0) & ~tissue["joint"]
     lateral = (points[..., 0] - center[0]) * pose.side.sign
     skin = lateral + 5 * other > rng.uniform(55, 90)
@@ -82,7 +84,13 @@ CONTRASTS = {
 
 
 def color_tissues(
-    rng: np.random.Generator, pose: HipPose, grid: Grid, tissue: dict[str, np.ndarray], contrast: str, *, edema: float
+    rng: np.random.Generator,
+    pose: HipPose | KneePose,
+    grid: Grid,
+    tissue: dict[str, np.ndarray],
+    contrast: str,
+    *,
+    edema: float,
 ) -> np.ndarray:
     """Give tissues signals: a named contrast, ``random`` or ``ct`` (HU)."""
     shape = grid.shape
@@ -97,13 +105,13 @@ def color_tissues(
     image = np.zeros(shape, np.float32)
     for name in ("muscle", "fat", "fluid", "joint", "cartilage", "cortex", "marrow"):
         image[tissue[name]] = level[name]
-    texture = _noise(rng, shape, 10)
+    texture = make_noise(rng, shape, 10)
     points = grid.points() - pose.pivots[0]
     marrow = tissue["marrow"]
     if contrast == "ct":
         below = np.clip((-points[..., 2] - 20) / 50, 0, 1)
         image[marrow] = (rng.uniform(180, 330) - rng.uniform(150, 300) * below + 50 * texture)[marrow]
-        image += 15 * _noise(rng, shape, 5)
+        image += 15 * make_noise(rng, shape, 5)
         return image
     red = np.clip(0.5 * texture + rng.normal(0, 0.5), 0, 1) * (rng.random() < 0.7)
     image[marrow] += (red * (level["muscle"] - level["marrow"]) * rng.uniform(0.2, 0.7))[marrow]
@@ -112,11 +120,17 @@ def color_tissues(
         ill = marrow / (1 + np.exp((lateral - rng.uniform(30, 60)) / rng.uniform(1, 5)))
         wet = level["fluid"] * rng.uniform(0.4, 0.8)
         image += (edema * ill * (wet - image)).astype(np.float32)
-    return image * (1 + 0.06 * _noise(rng, shape, 4))
+    return image * (1 + 0.06 * make_noise(rng, shape, 4))
 
 
-def scan(rng: np.random.Generator, grid: Grid, image: np.ndarray, contrast: str) -> Volume:
-    """Take slices of the picture as a scanner would."""
+def scan(
+    rng: np.random.Generator,
+    grid: Grid,
+    image: np.ndarray,
+    contrast: str,
+    plane: tuple[int, int, int] | None = None,
+) -> Volume:
+    """Take slices of the picture as a scanner would; `plane` names the axes of rows, columns and slices."""
     oblique = Rotation.from_euler("xyz", rng.normal(0, 5, 3), degrees=True).as_matrix()
     if contrast == "ct":
         spacing = rng.choice([0.8, 1.0, 3.0]) * np.ones(3)
@@ -126,7 +140,9 @@ def scan(rng: np.random.Generator, grid: Grid, image: np.ndarray, contrast: str)
     else:
         spacing = np.array([0, 0, rng.uniform(3.3, 5.5)])
         spacing[:2] = rng.uniform(0.6, 1.3)
-        axes = np.eye(3)[:, [0, 1, 2] if rng.random() < 0.4 else [0, 2, 1]]
+        if plane is None:
+            plane = (0, 1, 2) if rng.random() < 0.4 else (0, 2, 1)
+        axes = np.eye(3)[:, list(plane)]
         axes = oblique @ axes
         thickness = spacing[2] * rng.uniform(0.75, 0.95)
     extent = np.abs(axes.T) @ (np.array(grid.shape) * FINE_MM)

@@ -1,4 +1,4 @@
-r"""Train the networks that read profiles (``anatomy/data/edges_*.npz``) on painted hips.
+r"""Train the networks that read profiles (``anatomy/data/edges_*.npz``) on painted hips and knees.
 
 They were made by (a quarter of an hour on one core)::
 
@@ -9,6 +9,8 @@ They were made by (a quarter of an hour on one core)::
             --stage $stage --epochs 20 $kind.npz
     done; done
 
+and those of the knee with ``--joint knee``, 28 and 14 anatomies, seeds 3 and 4, 30 epochs (``edges_knee_*``).
+
 NumPy only. The painted hips are not the virtual patients that figures are reported on: those are drawn by
 ``marrowmap.phantom``, from other code, tissues and physics, though from the same shape model.
 """
@@ -17,15 +19,20 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
 
-from marrowmap.anatomy.hip_pose import BONES
-from marrowmap.anatomy.hip_pose import HipPose
-from marrowmap.anatomy.hip_pose import side_shape
+import paint_hip
+import paint_knee
+from marrowmap.anatomy import hip_pose
+from marrowmap.anatomy import knee_fit
+from marrowmap.anatomy import knee_pose
+from marrowmap.anatomy.active_shape import ArticulatedPose
 from marrowmap.anatomy.hip_pose import vertex_areas
 from marrowmap.anatomy.hip_pose import vertex_normals
 from marrowmap.anatomy.profiles import SAMPLES
@@ -36,16 +43,76 @@ from marrowmap.anatomy.profiles import scale_signal
 from marrowmap.image import Grid
 from marrowmap.image import Volume
 from marrowmap.values import Side
-from paint_hip import color_tissues
-from paint_hip import draw_pose
-from paint_hip import paint_tissues
-from paint_hip import scan
 
 STAGES = {"coarse": 1.5, "fine": 0.6}
 """Distance of the points on a profile, mm."""
 SPREAD = {"coarse": (8.0, 5.0, 0.8), "fine": (3.0, 1.8, 0.4)}
 """How far poses are put off: turn (deg), shift (mm), weights (SD)."""
 HIDDEN = (96, 64)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is painted: one kind of joint.
+
+    Parameters
+    ----------
+    draw_pose, paint_tissues, draw_volume : callable
+    code_places, weigh_places : callable
+        Of a bone's name: what tells its vertices apart, and how often each is drawn (beside its area).
+    moved_alone : tuple of int
+        Bones that also move against the others.
+    contrasts : tuple of str
+        Of the MR images of one anatomy.
+    """
+
+    draw_pose: Callable
+    paint_tissues: Callable
+    draw_volume: Callable
+    code_places: Callable
+    weigh_places: Callable
+    moved_alone: tuple[int, ...]
+    contrasts: tuple[str, ...]
+
+
+def _code_hip(bone: str) -> np.ndarray:
+    left = hip_pose.side_shape(bone, Side.LEFT)
+    return code_places(left.mean, vertex_normals(left.mean, left.faces), hip_pose.BONES.index(bone))
+
+
+def _weigh(shape: hip_pose.SideShape) -> np.ndarray:
+    return np.exp(-((np.linalg.norm(shape.mean, axis=1) / 90) ** 2)) + 0.05
+
+
+def _draw_hip_volume(rng, pose, grid, tissue, contrast, edema) -> Volume:
+    image = paint_hip.color_tissues(rng, pose, grid, tissue, contrast, edema=edema)
+    return paint_hip.scan(rng, grid, image, contrast)
+
+
+def _draw_knee_volume(rng, pose, grid, tissue, contrast, edema) -> Volume:
+    return paint_knee.draw_volume(rng, pose, grid, tissue, contrast, edema=edema)
+
+
+SUBJECTS = {
+    "hip": Subject(
+        paint_hip.draw_pose,
+        paint_hip.paint_tissues,
+        _draw_hip_volume,
+        _code_hip,
+        lambda bone: _weigh(hip_pose.side_shape(bone, Side.LEFT)),
+        (0,),
+        ("t1", "stir", "stir", "pdfs", "t2", "random"),
+    ),
+    "knee": Subject(
+        knee_pose.draw_knee_pose,
+        paint_knee.paint_tissues,
+        _draw_knee_volume,
+        knee_fit.code_places,
+        lambda bone: _weigh(knee_pose.side_shape(bone, Side.LEFT)) * (knee_fit.place_weights(bone) > 0),
+        (1, 2, 3),
+        ("t1", "stir", "pdfs", "t2", "random"),
+    ),
+}
 
 
 def read_truth(distance: np.ndarray, grid: Grid, points: np.ndarray, normals: np.ndarray, reach: float) -> np.ndarray:
@@ -63,48 +130,56 @@ def read_truth(distance: np.ndarray, grid: Grid, points: np.ndarray, normals: np
 
 
 def draw_profiles(
-    rng: np.random.Generator, pose: HipPose, distance: dict, grid: Grid, volume: Volume, stage: str, count: int
+    rng: np.random.Generator,
+    subject: Subject,
+    pose: ArticulatedPose,
+    distance: dict,
+    grid: Grid,
+    volume: Volume,
+    stage: str,
+    count: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Put the pose off a little and read profiles with the truth along them."""
     step = STAGES[stage]
     turn, shift, weights = SPREAD[stage]
     common = np.concatenate([rng.normal(0, np.radians(turn), 3), rng.normal(0, shift, 3)])
-    move = np.concatenate([rng.normal(0, weights, 26), common, common])
-    move[26:32] += np.concatenate([rng.normal(0, np.radians(turn), 3), rng.normal(0, shift / 3, 3)])
+    move = np.concatenate([rng.normal(0, weights, 26), *[common] * len(pose.bones)])
+    for number in subject.moved_alone:
+        own = np.concatenate([rng.normal(0, np.radians(turn), 3), rng.normal(0, shift / 3, 3)])
+        move[26 + 6 * number : 32 + 6 * number] += own
     off = pose.moved(move * rng.uniform(0.2, 1.2))
     signal = scale_signal(volume)
     features, targets = [], []
-    for number, bone in enumerate(BONES):
+    for bone in pose.bones:
         vertices, faces = off.vertices(bone), off.faces(bone)
-        left = side_shape(bone, Side.LEFT)
-        codes = code_places(left.mean, vertex_normals(left.mean, left.faces), number)
         area = vertex_areas(vertices, faces)
-        area *= np.exp(-((np.linalg.norm(left.mean, axis=1) / 90) ** 2)) + 0.05
+        area *= subject.weigh_places(bone)
         chosen = rng.choice(len(vertices), count, p=area / area.sum())
         points, normals = vertices[chosen], vertex_normals(vertices, faces)[chosen]
         profiles, usable = sample_profiles(signal, volume, points, normals, step)
         truth = read_truth(distance[bone], grid, points, normals, step * (SAMPLES // 2))
         kept = usable & np.isfinite(truth)
-        features.append(describe_profiles(profiles, normals, volume, codes[chosen])[kept])
+        features.append(describe_profiles(profiles, normals, volume, subject.code_places(bone)[chosen])[kept])
         targets.append(truth[kept])
     return np.concatenate(features).astype(np.float16), np.concatenate(targets).astype(np.float32)
 
 
-def draw(out: Path, kind: str, anatomies: int, seed: int) -> None:
-    """Paint hips and store profiles."""
+def draw(out: Path, joint: str, kind: str, anatomies: int, seed: int) -> None:
+    """Paint joints and store profiles."""
     rng = np.random.default_rng(seed)
+    subject = SUBJECTS[joint]
     stored: dict[str, list] = {f"{stage}_{what}": [] for stage in STAGES for what in "xy"}
     for number in range(anatomies):
         side = Side.LEFT if number % 2 else Side.RIGHT
-        pose = draw_pose(rng, side, np.array([90.0 * side.sign, 0, 0]))
-        grid, tissue, distance = paint_tissues(rng, pose)
-        contrasts = ("ct", "ct", "ct") if kind == "ct" else ("t1", "stir", "stir", "pdfs", "t2", "random")
+        pose = subject.draw_pose(rng, side, np.array([90.0 * side.sign, 0, 0]))
+        grid, tissue, distance = subject.paint_tissues(rng, pose)
+        contrasts = ("ct", "ct", "ct") if kind == "ct" else subject.contrasts
         for place, contrast in enumerate(contrasts):
             edema = rng.uniform(0.6, 1.0) if place in (2, 3) and rng.random() < 0.7 else 0.0
-            volume = scan(rng, grid, color_tissues(rng, pose, grid, tissue, contrast, edema=edema), contrast)
+            volume = subject.draw_volume(rng, pose, grid, tissue, contrast, edema)
             for stage in STAGES:
                 for _ in range(3):
-                    x, y = draw_profiles(rng, pose, distance, grid, volume, stage, 250)
+                    x, y = draw_profiles(rng, subject, pose, distance, grid, volume, stage, 250)
                     stored[f"{stage}_x"].append(x)
                     stored[f"{stage}_y"].append(y)
         print(number, sum(map(len, stored["fine_y"])), file=sys.stderr)
@@ -182,6 +257,7 @@ def main() -> None:
     sub = parser.add_subparsers(dest="job", required=True)
     one = sub.add_parser("draw")
     one.add_argument("out", type=Path)
+    one.add_argument("--joint", choices=tuple(SUBJECTS), default="hip")
     one.add_argument("--kind", choices=("mr", "ct"), default="mr")
     one.add_argument("--anatomies", type=int, default=60)
     one.add_argument("--seed", type=int, default=1)
@@ -192,7 +268,7 @@ def main() -> None:
     two.add_argument("--epochs", type=int, default=12)
     given = parser.parse_args()
     if given.job == "draw":
-        draw(given.out, given.kind, given.anatomies, given.seed)
+        draw(given.out, given.joint, given.kind, given.anatomies, given.seed)
     else:
         fit(given.out, given.stage, given.sources, given.epochs)
 
