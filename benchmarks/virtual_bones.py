@@ -10,6 +10,7 @@ goes on where it stopped; give another ``--results`` to measure the same exams a
 Test anatomies are drawn with all 26 modes of the shape model and the phantom's poses, left and right a little unlike;
 the networks were trained on shapes without modes 4, 9, 14, 19 and 24 (counted from 0), in poses of their own and on
 pictures painted by other code.
+The fit itself uses that same shape model with all its modes: people whose bones it cannot form are not tested here.
 
 Truth is the mesh of the femur as the phantom posed it, made again from kind and seed (the mesh its pictures were
 painted from), with the phantom's own landmarks and regions; nothing comes from the analysis. Dice is that of the voxels
