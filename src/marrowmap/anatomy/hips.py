@@ -17,6 +17,7 @@ from marrowmap.anatomy.hip_fit import COARSE
 from marrowmap.anatomy.hip_fit import FINE
 from marrowmap.anatomy.hip_fit import Evidence
 from marrowmap.anatomy.hip_fit import FitImage
+from marrowmap.anatomy.hip_fit import Stage
 from marrowmap.anatomy.hip_fit import fit_hip
 from marrowmap.anatomy.hip_fit import gather_evidence
 from marrowmap.anatomy.hip_fit import judge
@@ -25,17 +26,22 @@ from marrowmap.anatomy.hip_pose import BONES
 from marrowmap.anatomy.hip_pose import HipPose
 from marrowmap.anatomy.hip_pose import vertex_areas
 from marrowmap.anatomy.hip_pose import vertex_normals
+from marrowmap.anatomy.label_witness import LabelWitness
 from marrowmap.anatomy.laterality import image_side
-from marrowmap.anatomy.localize import Place
 from marrowmap.anatomy.localize import Template
 from marrowmap.anatomy.localize import edge_field
 from marrowmap.anatomy.localize import find_places
 from marrowmap.anatomy.localize import working_grid
+from marrowmap.anatomy.networks import HIP_LABELS
+from marrowmap.anatomy.networks import JointPlace
+from marrowmap.anatomy.networks import find_joints
+from marrowmap.anatomy.networks import label_bones
 from marrowmap.anatomy.regions import FEMUR_REGIONS
 from marrowmap.anatomy.regions import name_regions
 from marrowmap.anatomy.shape_model import axes
 from marrowmap.anatomy.shape_model import head_sphere
 from marrowmap.anatomy.shape_model import landmarks
+from marrowmap.image import Volume
 from marrowmap.ingest.exam import Sequence as ImageSequence
 from marrowmap.ingest.exam import Series
 from marrowmap.values import Joint
@@ -60,6 +66,15 @@ Virtual hips reach about 1.5, painted bones 1.5 mm off the shape model 0.9–1.3
 """
 SURE_GAIN = {"mr": 1.3, "ct": 0.9}
 """Gain of a coarse fit that makes a search for better places needless."""
+LEAST_OVERLAP = 0.35
+"""Overlap with the label network's femur and hip bone below which no hip is claimed."""
+SURE_OVERLAP = 0.6
+LEAST_FEMUR_ML = 15.0
+"""No hip is tried where the label network sees less femur than this; a box in full view holds about 150 mL."""
+LABELED_WITHIN_MM = 12.0
+"""The label network looks again where the head center lies further than this from where it was expected."""
+MOST_LABELED = 2
+"""The label network looks at this many series."""
 LEAST_SHOWN = 0.35
 """Share of the head's surface that must be in view and clearly seen."""
 MOST_RMS_MM = 2.0
@@ -80,10 +95,26 @@ _PREFERRED = (
 
 @dataclass(frozen=True, eq=False)
 class FoundHip:
-    """A fitted hip and how much better than chance its surface matches."""
+    """A fitted hip, what the label network saw there, and how far edges and network agree with it.
+
+    Parameters
+    ----------
+    pose : HipPose
+    labels : LabelWitness
+    gain : float
+        How much better than chance the edges match, see :func:`~marrowmap.anatomy.hip_fit.judge`.
+    overlap : float
+        With the network's labels, 0 to 1.
+    """
 
     pose: HipPose
+    labels: LabelWitness
     gain: float
+    overlap: float
+
+    def is_hip(self, kind: str) -> bool:
+        """Both must see a hip: the edges (of ``mr`` or ``ct``) and the label network."""
+        return self.gain >= LEAST_GAIN[kind] and self.overlap >= LEAST_OVERLAP
 
 
 def silent(step: str, share: float) -> None:
@@ -118,10 +149,6 @@ def _templates() -> list[Template]:
     return result
 
 
-def _start(place: Place) -> HipPose:
-    return HipPose.at(place.template.side, place.center_mm)
-
-
 def _usable(series: Sequence[Series]) -> list[Series]:
     """Pick the series bones are best seen in, one of each kind first, at least two slices each."""
     thick = [s for s in series if min(s.volume.grid.shape) >= 2 and float(np.ptp(s.volume.array)) > 0]
@@ -138,9 +165,11 @@ def _usable(series: Sequence[Series]) -> list[Series]:
 def find_hips(series: Sequence[Series], progress: Progress = silent) -> tuple[BoneFrame, ...]:
     """Find femur and hip bone of every hip in view.
 
-    The shape model's surface is tried at every place and in several poses against the edges of all series, whatever
-    their contrast (:mod:`~marrowmap.anatomy.localize`); the best places are then fitted
-    (:mod:`~marrowmap.anatomy.hip_fit`).
+    A network says where hips may lie in any contrast (:mod:`~marrowmap.anatomy.networks`); where it is not sure, the
+    shape model's surface is tried at every place against the edges of all series
+    (:mod:`~marrowmap.anatomy.localize`). There the shape model is fitted to edges and to what a second network takes
+    for bone (:mod:`~marrowmap.anatomy.active_shape`). A hip is claimed only where edges and network, asked apart,
+    agree.
 
     Parameters
     ----------
@@ -159,65 +188,102 @@ def find_hips(series: Sequence[Series], progress: Progress = silent) -> tuple[Bo
     ------
     GeometryError
         If a series is tagged with a side whose hip it does not show.
+    ModelError
+        If a network is missing from the installation.
     """
     chosen = _usable(series)
     if not chosen:
         return ()
     progress("finding hips", 0.0)
-    volumes = [s.volume for s in chosen]
-    images = [FitImage.of(volume) for volume in volumes]
-    kind = images[0].kind
-    grid = working_grid(volumes, SEARCH_MM)
-    fields = [edge_field(volume, grid) for volume in volumes]
-    places = find_places(fields, grid, _templates(), PLACES_TRIED)
+    search = _Search([FitImage.of(s.volume) for s in chosen])
+    search.try_places([place for place in find_joints(search.volumes) if place.joint is Joint.HIP])
     progress("finding hips", 0.3)
-    tried = _try_places(places, images, progress)
-    kept = _choose_hips(tried)
+    if not search.sure:
+        search.try_places(_places_by_edges(search.volumes))
+    search.try_other_side()
+    progress("finding hips", 0.6)
+    kept = _choose_hips(search.tried)
     hips = []
     for number, hip in enumerate(kept):
-        pose = fit_hip(hip.pose, images, FINE)
-        hips.append(FoundHip(pose, judge(pose, images)))
-        progress("finding hips", 0.7 + 0.2 * (number + 1) / len(kept))
-    hips = [hip for hip in hips if hip.gain >= LEAST_GAIN[kind]]
+        hips.append(search.fit(hip.pose, FINE, hip.labels))
+        progress("finding hips", 0.6 + 0.3 * (number + 1) / len(kept))
+    hips = [hip for hip in hips if hip.is_hip(search.kind)]
     if len(hips) == 2:
-        hips = [hip for hip in _share_shape(hips, images) if hip.gain >= LEAST_GAIN[kind]]
+        hips = [hip for hip in _share_shape(hips, search) if hip.is_hip(search.kind)]
     progress("finding hips", 1.0)
-    frames = [frame for hip in hips for frame in build_frames(hip.pose, images, chosen[0], hip.gain)]
+    images = search.images
+    frames = [frame for hip in hips for frame in build_frames(hip.pose, images, chosen[0], hip.gain, labels=hip.labels)]
     for one in chosen:
         image_side(one, frames)
     return tuple(frames)
 
 
-def _try_places(places: Sequence[Place], images: Sequence[FitImage], progress: Progress) -> list[FoundHip]:
-    """Fit at each place until each side has a sure hip; then look where a sure hip's other side must be."""
-    sure: dict[Side, FoundHip] = {}
-    tried: list[FoundHip] = []
-    least = SURE_GAIN[images[0].kind]
+def _places_by_edges(volumes: Sequence[Volume]) -> list[JointPlace]:
+    """Return where the shape model's surface meets edges."""
+    grid = working_grid(volumes, SEARCH_MM)
+    fields = [edge_field(volume, grid) for volume in volumes]
+    found = find_places(fields, grid, _templates(), PLACES_TRIED)
+    return [JointPlace(Joint.HIP, place.template.side, place.center_mm, 0.0) for place in found]
 
-    def try_at(pose: HipPose) -> None:
-        fitted = fit_hip(pose, images, COARSE)
-        hip = FoundHip(fitted, judge(fitted, images, "coarse", 700))
-        tried.append(hip)
-        if hip.gain >= least and (pose.side not in sure or sure[pose.side].gain < hip.gain):
-            sure[pose.side] = hip
 
-    for number, place in enumerate(places):
-        side = place.template.side
-        other = sure.get(side.opposite)
-        crossed = other is not None and (place.center_mm - other.pose.pivots[0])[0] * side.sign < LEAST_APART_MM
-        if side not in sure and not crossed:
-            try_at(_start(place))
-        progress("finding hips", 0.3 + 0.4 * (number + 1) / len(places))
-    if len(sure) == 1:
-        found = next(iter(sure.values())).pose
+def look_around(pose: HipPose, images: Sequence[FitImage]) -> LabelWitness:
+    """Let the label network look at a hip in the first images (more add time and no accuracy)."""
+    place = JointPlace(Joint.HIP, pose.side, pose.pivots[0], 1.0)
+    return LabelWitness(tuple(label_bones(image.volume, place) for image in images[:MOST_LABELED]), HIP_LABELS)
+
+
+class _Search:
+    """Fits tried so far, and the sure ones among them."""
+
+    def __init__(self, images: Sequence[FitImage]) -> None:
+        self.images = images
+        self.volumes = [image.volume for image in images]
+        self.kind = images[0].kind
+        self.tried: list[FoundHip] = []
+        self.sure: dict[Side, FoundHip] = {}
+
+    def fit(
+        self, pose: HipPose, stages: Sequence[Stage], labels: LabelWitness, other: HipPose | None = None
+    ) -> FoundHip:
+        """Fit, and ask edges and network apart how far they agree with what was fitted."""
+        if not labels.covers(pose.pivots[0], LABELED_WITHIN_MM):
+            labels = look_around(pose, self.images)
+        fitted = fit_hip(pose, self.images, stages, other, (labels,))
+        overlap = float(np.mean([labels.overlap(bone, fitted.vertices(bone), fitted.faces(bone)) for bone in BONES]))
+        network, count = (stages[-1].network, 700 if stages is COARSE else 1200)
+        return FoundHip(fitted, labels, judge(fitted, self.images, network, count), overlap)
+
+    def try_at(self, pose: HipPose) -> None:
+        """Fit roughly, unless the network sees hardly any bone there."""
+        labels = look_around(pose, self.images)
+        if labels.volume_ml("femur") < LEAST_FEMUR_ML:
+            return
+        hip = self.fit(pose, COARSE, labels)
+        self.tried.append(hip)
+        better = pose.side not in self.sure or self.sure[pose.side].gain < hip.gain
+        if better and hip.gain >= SURE_GAIN[self.kind] and hip.overlap >= SURE_OVERLAP:
+            self.sure[pose.side] = hip
+
+    def try_places(self, places: Sequence[JointPlace]) -> None:
+        """Fit at each place until each side has a sure hip; left hips lie left of right ones."""
+        for place in places:
+            other = self.sure.get(place.side.opposite)
+            apart = np.inf if other is None else (place.center_mm - other.pose.pivots[0])[0] * place.side.sign
+            if place.side not in self.sure and apart >= LEAST_APART_MM:
+                self.try_at(HipPose.at(place.side, place.center_mm))
+
+    def try_other_side(self) -> None:
+        """Where one side is sure, look where the other must be: left and right are mirror images."""
+        if len(self.sure) != 1:
+            return
+        found = next(iter(self.sure.values())).pose
         side = found.side.opposite
-        # Left and right are mirror images: start from the mirrored pose at the usual distances.
         turns = found.turns * np.array([1.0, -1.0, -1.0])
         for apart in (145.0, 165.0, 185.0, 205.0):
             center = found.pivots[0] + np.array([apart * side.sign, 0.0, 0.0])
-            if any(bool(image.volume.grid.contains(center, margin_mm=-10.0)) for image in images):
-                try_at(HipPose(side, found.weights, turns, np.tile(center, (2, 1))))
-    return tried
+            in_view = any(bool(volume.grid.contains(center, margin_mm=-10.0)) for volume in self.volumes)
+            if in_view and side not in self.sure:
+                self.try_at(HipPose(side, found.weights, turns, np.tile(center, (2, 1))))
 
 
 def _choose_hips(tried: Sequence[FoundHip]) -> list[FoundHip]:
@@ -244,7 +310,7 @@ def _choose_hips(tried: Sequence[FoundHip]) -> list[FoundHip]:
     return sorted(found, key=lambda hip: hip.pose.side is Side.RIGHT)
 
 
-def _share_shape(hips: Sequence[FoundHip], images: Sequence[FitImage]) -> list[FoundHip]:
+def _share_shape(hips: Sequence[FoundHip], search: _Search) -> list[FoundHip]:
     """Fit both hips of a person again, each expecting the other's shape; the surer one leads."""
     result = list(hips)
     leads = int(np.argmax([hip.gain for hip in hips]))
@@ -253,8 +319,7 @@ def _share_shape(hips: Sequence[FoundHip], images: Sequence[FitImage]) -> list[F
         start = result[number].pose
         if number != leads:
             start = HipPose(start.side, np.array(other.weights), start.turns, start.pivots)
-        pose = fit_hip(start, images, AGAIN, other)
-        result[number] = FoundHip(pose, judge(pose, images))
+        result[number] = search.fit(start, AGAIN, result[number].labels, other)
     return result
 
 
@@ -307,6 +372,7 @@ def build_frames(
     gain: float,
     how: str = "shape model found automatically",
     surfaces: dict[str, NDArray[np.float64]] | None = None,
+    labels: LabelWitness | None = None,
 ) -> list[BoneFrame]:
     """Turn a fitted pose into frames of femur and hip bone.
 
@@ -323,8 +389,11 @@ def build_frames(
         How the bone was found, for ``reason``.
     surfaces : dict of str to array, optional
         Vertices of each bone in the model's order; the pose relaxed onto the images if not given.
+    labels : LabelWitness, optional
+        What the label network saw there.
     """
-    evidence = gather_evidence(pose, images, "fine", 1600)
+    witnesses = () if labels is None else (labels,)
+    evidence = gather_evidence(pose, images, "fine", 1600, witnesses)
     fitted = {bone: pose.vertices(bone) for bone in BONES}
     strict = {bone: _edge_distance(e) for bone, e in evidence.items()}
     if surfaces is None:
