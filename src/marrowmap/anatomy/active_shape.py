@@ -353,3 +353,9 @@ def score(evidence: dict[str, Evidence]) -> float:
     gains = np.concatenate([e.gain[e.seen] for e in evidence.values()])
     share = len(gains) / sum(len(e.seen) for e in evidence.values())
     return float(gains.mean() * np.sqrt(share)) if len(gains) > 50 else -np.inf
+
+
+def edge_distance(evidence: Evidence) -> float:
+    """Root mean square distance of surface and edges where these are clear, mm; infinite where hardly any are."""
+    sure = evidence.sure
+    return float(np.sqrt((evidence.offset[sure] ** 2).mean())) if sure.sum() >= 20 else float("inf")

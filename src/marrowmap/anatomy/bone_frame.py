@@ -16,30 +16,36 @@ from marrowmap.values import Side
 
 @dataclass(frozen=True, eq=False)
 class BoneFrame:
-    """A femur or hip bone at one hip, in LPS mm of a frame of reference.
+    """A bone at one hip or knee, in LPS mm of a frame of reference.
 
     Bone coordinates have their origin at the head center and three unit axes: ``neck`` points along the neck axis
     away from the head, ``anterior`` is normal to the plane of neck and shaft axes and points to the front, and
     ``superior`` is normal to both and points up. They are right-handed on one side and left-handed on the other, so
     the same numbers mean the same place in both hips.
 
+    In a knee the origin lies midway between the centers of the femoral condyles, and the axes are ``lateral`` (from the
+    medial to the lateral center) in the place of ``neck``, ``superior`` along the femoral shaft, and ``anterior``.
+
     Parameters
     ----------
     bone : str
-        ``femur`` or ``hip_bone``. Both carry the same femoral landmarks, so both have the same coordinates.
+        Of a hip ``femur`` or ``hip_bone``; of a knee ``femur``, ``tibia``, ``fibula`` or ``patella``. All bones of a
+        joint carry the same landmarks and the femur's coordinates.
     joint, side : Joint, Side
     series_uid : str
         The series it was found in.
     frame_of_reference_uid : str
     head_center_mm : array, shape (3,)
-        Center of the sphere fitted to the femoral head's bony articular surface, LPS.
+        Center of the sphere fitted to the femoral head's bony articular surface, LPS; in a knee the origin.
     head_radius_mm : float
+        In a knee the mean radius of the spheres fitted to the backs of the condyles.
     axes : array, shape (3, 3)
         Columns ``neck``, ``superior``, ``anterior`` as unit vectors in LPS.
     landmarks : dict of str to array, shape (3,)
         LPS mm: ``saddle`` (lowest point of the neck's upper border before the greater trochanter),
         ``lesser_trochanter_upper``, ``lesser_trochanter_tip``, ``greater_trochanter_tip``, ``neck_shaft_corner``
-        (where neck and shaft axes meet), ``shaft_distal``.
+        (where neck and shaft axes meet), ``shaft_distal``. For a knee see
+        :func:`~marrowmap.anatomy.knee_landmarks.knee_landmarks`.
     vertices, faces : arrays, shape (n, 3) LPS mm and (m, 3) int
         Closed surface of the bone, cortex included; faces turn counterclockwise seen from outside.
     fit_rms_mm : float

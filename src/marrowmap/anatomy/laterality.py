@@ -13,7 +13,8 @@ from marrowmap.values import Side
 def image_side(series: Series, frames: Sequence[BoneFrame]) -> Side | None:
     """Read from the bones found which side a series shows, and compare it with what its tags say.
 
-    The shape itself tells the sides apart: seen from the front, trochanter and shaft lie lateral of the head.
+    The shape itself tells the sides apart: seen from the front, trochanter and shaft lie lateral of the head; at the
+    knee the fibula is lateral and the condyles differ.
 
     Parameters
     ----------
@@ -24,7 +25,7 @@ def image_side(series: Series, frames: Sequence[BoneFrame]) -> Side | None:
     Returns
     -------
     Side or None
-        None where both hips or none are in view.
+        None where both sides or none are in view.
 
     Raises
     ------
@@ -32,11 +33,12 @@ def image_side(series: Series, frames: Sequence[BoneFrame]) -> Side | None:
         If the series shows only the side its tags do not name.
     """
     grid = series.volume.grid
-    shown = {
-        frame.side
+    femora = [
+        frame
         for frame in frames
         if frame.trusted and frame.bone == "femur" and bool(grid.contains(frame.head_center_mm, margin_mm=-5.0))
-    }
+    ]
+    shown = {frame.side for frame in femora}
     if len(shown) != 1:
         return None
     side = next(iter(shown))
@@ -44,6 +46,6 @@ def image_side(series: Series, frames: Sequence[BoneFrame]) -> Side | None:
         name = series.description or series.uid
         raise GeometryError(
             f"series {name!r}: its tags say {series.side.value} ({series.side_reason}) but the image shows a "
-            f"{side.value} hip: correct the laterality tag or the orientation, then run again"
+            f"{side.value} {femora[0].joint.value}: correct the laterality tag or the orientation, then run again"
         )
     return side

@@ -1,4 +1,4 @@
-"""Regions of the proximal femur and the acetabulum, defined once in bone coordinates (contract.md)."""
+"""Regions of hip and knee, defined once in bone coordinates (contract.md)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from marrowmap.image import Grid
 from marrowmap.image import LabelMap
 from marrowmap.image import Mask
 from marrowmap.image.voxelize import voxelize
+from marrowmap.values import Joint
 
 FEMUR_REGIONS = (
     "femoral_head",
@@ -92,6 +93,55 @@ def name_regions(frame: BoneFrame, points: ArrayLike) -> NDArray[np.uint16]:
     return result
 
 
+KNEE_REGIONS = {
+    "femur": ("medial_condyle", "lateral_condyle", "distal_femur"),
+    "tibia": ("medial_plateau", "lateral_plateau"),
+    "fibula": (),
+    "patella": ("patella",),
+}
+"""By bone, in the order of their label numbers, from 1.
+
+``distal_femur`` here is what lies above the condyles; the distal femur as a whole is the bone.
+"""
+CONDYLE_ABOVE_RADII = 0.75
+"""The condyles end this far above the line of their centers."""
+PLATEAU_DEPTH_MM = 20.0
+"""Tibia this close below the plateaus' middles is plateau, about as far down as the old growth plate."""
+
+
+def name_knee_regions(frame: BoneFrame, points: ArrayLike) -> NDArray[np.uint16]:
+    """Say in which region of a knee's bone points lie, given that they lie in the bone.
+
+    Parameters
+    ----------
+    frame : BoneFrame
+        Of a knee.
+    points : array_like, shape (..., 3)
+        LPS mm.
+
+    Returns
+    -------
+    array of uint16, shape (...)
+        Place in :data:`KNEE_REGIONS` of the bone plus 1; 0 where the bone has no named region.
+    """
+    where = np.asarray(points, np.float64)
+    marks = frame.landmarks
+    if frame.bone == "femur":
+        local = frame.to_bone(where)
+        notch = frame.to_bone(marks["intercondylar_notch"])[0]
+        condyle = local[..., 1] < CONDYLE_ABOVE_RADII * frame.head_radius_mm
+        return np.where(condyle, np.where(local[..., 0] < notch, 1, 2), 3).astype(np.uint16)
+    if frame.bone == "tibia":
+        shaft = marks["tibia_shaft_distal"] - marks["tibia_shaft_proximal"]
+        shaft = shaft / np.linalg.norm(shaft)
+        middle = (marks["medial_plateau"] + marks["lateral_plateau"]) / 2
+        across = marks["lateral_plateau"] - marks["medial_plateau"]
+        plateau = (where - middle) @ shaft < PLATEAU_DEPTH_MM
+        lateral = (where - marks["tibial_eminence"]) @ across > 0
+        return np.where(plateau, np.where(lateral, 2, 1), 0).astype(np.uint16)
+    return np.full(where.shape[:-1], len(KNEE_REGIONS[frame.bone]), np.uint16)
+
+
 def _require_frame(frame: BoneFrame, grid: Grid) -> None:
     if frame.frame_of_reference_uid != grid.frame_of_reference_uid:
         raise GeometryError("the bone and the image have different frames of reference: register them first")
@@ -109,7 +159,8 @@ def region_labels(frame: BoneFrame, grid: Grid) -> LabelMap:
     Parameters
     ----------
     frame : BoneFrame
-        A femur (labels 1–6, see :data:`FEMUR_REGIONS`) or a hip bone (label 1, ``acetabulum``).
+        Of a hip: a femur (labels 1–6, see :data:`FEMUR_REGIONS`) or a hip bone (label 1, ``acetabulum``); any bone of
+        a knee (see :data:`KNEE_REGIONS`).
     grid : Grid
         Any grid of the same frame of reference.
 
@@ -121,6 +172,9 @@ def region_labels(frame: BoneFrame, grid: Grid) -> LabelMap:
     inside = bone_mask(frame, grid).array
     labels = np.zeros(grid.shape, np.uint16)
     points = grid.to_world(np.argwhere(inside))
+    if frame.joint is Joint.KNEE:
+        labels[inside] = name_knee_regions(frame, points)
+        return LabelMap(grid, labels, {n + 1: name for n, name in enumerate(KNEE_REGIONS[frame.bone])})
     if frame.bone == "femur":
         labels[inside] = name_regions(frame, points)
         return LabelMap(grid, labels, {n + 1: name for n, name in enumerate(FEMUR_REGIONS)})
