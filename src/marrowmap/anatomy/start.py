@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from marrowmap.anatomy.bone_frame import BoneFrame
@@ -20,10 +19,11 @@ from marrowmap.anatomy.hip_fit import judge
 from marrowmap.anatomy.hip_pose import BONES
 from marrowmap.anatomy.hip_pose import HipPose
 from marrowmap.anatomy.hip_pose import side_shape
-from marrowmap.anatomy.hip_pose import vertex_normals
 from marrowmap.anatomy.hips import build_frames
 from marrowmap.anatomy.laterality import image_side
 from marrowmap.anatomy.shape_model import landmarks
+from marrowmap.anatomy.surface_match import fit_femur_to_surface
+from marrowmap.anatomy.surface_match import mask_boundary
 from marrowmap.errors import GeometryError
 from marrowmap.errors import InputError
 from marrowmap.image import Mask
@@ -96,67 +96,9 @@ def frames_from_points(points: ArrayLike, series: Series, side: Side | None = No
     return tuple(frames)
 
 
-def _boundary(mask: Mask) -> NDArray[np.float64]:
-    """Points midway between set voxels and their unset neighbors within the image, LPS mm, shape (n, 3)."""
-    found = []
-    for axis in range(3):
-        for step in (1, -1):
-            here = np.argwhere(mask.array).astype(float)
-            there = here.astype(int)
-            there[:, axis] += step
-            valid = (there[:, axis] >= 0) & (there[:, axis] < mask.array.shape[axis])
-            here, there = here[valid], there[valid]
-            out = ~mask.array[tuple(there.T)]
-            edge = here[out]
-            edge[:, axis] += 0.5 * step
-            found.append(edge)
-    return mask.grid.to_world(np.concatenate(found))
-
-
-def _fit_to_surface(pose: HipPose, target: NDArray[np.float64], mask: Mask) -> tuple[HipPose, float]:
-    """Fit the femur to surface points (iterated closest points with the shape model); also the error left, mm."""
-    tree = cKDTree(target)
-    shape = side_shape("femur", pose.side)
-    chosen = np.arange(0, len(shape.mean), 2)
-    left = np.inf
-    for round_number in range(40):
-        modes = 0 if round_number < 8 else (6 if round_number < 16 else 26)
-        vertices = pose.vertices("femur")
-        normals = vertex_normals(vertices, pose.faces("femur"))[chosen]
-        points = vertices[chosen]
-        within = mask.grid.contains(points, margin_mm=0.5 * float(mask.grid.spacing.max()))
-        away, nearest = tree.query(points)
-        use = within & (away < (25 if round_number < 8 else 10))
-        if use.sum() < 60:
-            break
-        delta = target[nearest] - points
-        offset = (delta * normals).sum(axis=1)
-        turn = Rotation.from_rotvec(pose.turns[0]).as_matrix()
-        slope = np.concatenate(
-            [
-                np.einsum("knc,nc->nk", shape.modes[:modes, chosen], normals @ turn),
-                np.cross(points - pose.pivots[0], normals),
-                normals,
-            ],
-            axis=1,
-        )[use]
-        weight = 400.0 / use.sum() / np.maximum(1.0, np.abs(offset[use]) / 3.0)
-        matrix = slope.T @ (slope * weight[:, None])
-        goal = slope.T @ (weight * offset[use])
-        matrix[:modes, :modes] += np.eye(modes)
-        goal[:modes] -= pose.weights[:modes]
-        matrix[modes:, modes:] += np.diag([20.0, 20.0, 20.0, 1e-4, 1e-4, 1e-4])
-        solved = np.linalg.solve(matrix, goal)
-        step = np.zeros(38)
-        step[:modes] = solved[:modes]
-        step[26:32] = solved[modes:]
-        step[32:35] = 0.0
-        step[35:38] = solved[modes + 3 :]
-        pose = pose.moved(step)
-        left = float(np.sqrt((np.minimum(np.abs(offset[use]), 8.0) ** 2).mean()))
-    inside = pose.vertices("femur")
-    reached = cKDTree(inside).query(target)[0]
-    return pose, float(np.hypot(left, 0.5 * np.percentile(reached, 80)))
+def _carry_hip_bone(pose: HipPose, turn: NDArray[np.float64], shift: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The hip bone follows the head, but does not turn with the thigh."""
+    return np.concatenate([turn, shift, np.zeros(3), shift])
 
 
 def frames_from_mask(mask: Mask, series: Series, side: Side | None = None) -> tuple[BoneFrame, ...]:
@@ -193,12 +135,12 @@ def frames_from_mask(mask: Mask, series: Series, side: Side | None = None) -> tu
     whole = Mask(mask.grid, parts == 1 + int(np.argmax(sizes)))
     if not 20.0 < whole.volume_ml < 900.0:
         raise InputError(f"the bone mask holds {whole.volume_ml:.0f} mL, a proximal femur 20–900 mL: check the mask")
-    surface = _boundary(whole)
+    surface = mask_boundary(whole)
     tried = []
     for candidate in Side:
         best = None
         for start in _starts(candidate, surface):
-            fitted, left = _fit_to_surface(start, surface, whole)
+            fitted, left = fit_femur_to_surface(start, surface, whole, _carry_hip_bone)
             if best is None or left < best[0]:
                 best = (left, fitted)
         assert best is not None  # there is at least one start
