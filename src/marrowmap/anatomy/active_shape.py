@@ -278,6 +278,8 @@ def _step(
     rules.add_priors(pose, matrix, goal)
     for n in range(modes, 26):
         goal[n] = 0.0
+    # Where nothing is seen nothing says where the bones lie: they stay.
+    matrix += 1e-6 * np.eye(size)
     return np.asarray(np.linalg.solve(matrix, goal), np.float64)
 
 
