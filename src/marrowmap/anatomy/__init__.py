@@ -1,6 +1,7 @@
 """Bones found in images, and places defined in their own coordinates."""
 
 from marrowmap.anatomy.bone_frame import BoneFrame
+from marrowmap.anatomy.bones import find_bones
 from marrowmap.anatomy.hips import find_hips
 from marrowmap.anatomy.laterality import image_side
 from marrowmap.anatomy.midline import Midline
@@ -17,6 +18,7 @@ __all__ = [
     "BoneFrame",
     "Midline",
     "bone_mask",
+    "find_bones",
     "find_hips",
     "frames_from_mask",
     "frames_from_points",

@@ -162,7 +162,9 @@ def _usable(series: Sequence[Series]) -> list[Series]:
     return ranked[:MOST_SERIES]
 
 
-def find_hips(series: Sequence[Series], progress: Progress = silent) -> tuple[BoneFrame, ...]:
+def find_hips(
+    series: Sequence[Series], progress: Progress = silent, places: Sequence[JointPlace] | None = None
+) -> tuple[BoneFrame, ...]:
     """Find femur and hip bone of every hip in view.
 
     A network says where hips may lie in any contrast (:mod:`~marrowmap.anatomy.networks`); where it is not sure, the
@@ -177,6 +179,8 @@ def find_hips(series: Sequence[Series], progress: Progress = silent) -> tuple[Bo
         MR or CT, all in one frame of reference (coordinates LPS mm).
     progress : callable, optional
         Called with the step's name and the share done, 0 to 1.
+    places : sequence of JointPlace, optional
+        Where the locating network sees hips, if it was asked before.
 
     Returns
     -------
@@ -196,7 +200,9 @@ def find_hips(series: Sequence[Series], progress: Progress = silent) -> tuple[Bo
         return ()
     progress("finding hips", 0.0)
     search = _Search([FitImage.of(s.volume) for s in chosen])
-    search.try_places([place for place in find_joints(search.volumes) if place.joint is Joint.HIP])
+    if places is None:
+        places = [place for place in find_joints(search.volumes) if place.joint is Joint.HIP]
+    search.try_places(places)
     progress("finding hips", 0.3)
     if not search.sure:
         search.try_places(_places_by_edges(search.volumes))

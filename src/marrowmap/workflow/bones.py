@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
@@ -106,9 +107,13 @@ class BoneHint:
 
 
 def locate_bones(
-    series: Sequence[Series], hint: BoneHint | None = None, *, progress: Progress = silent
+    series: Sequence[Series],
+    hint: BoneHint | None = None,
+    *,
+    find: Callable[[Sequence[Series], Progress], tuple[BoneFrame, ...]] = find_hips,
+    progress: Progress = silent,
 ) -> tuple[BoneFrame, ...]:
-    """Find the bones of all hips in view.
+    """Find the bones of all hips in view, or of all joints.
 
     Parameters
     ----------
@@ -116,6 +121,9 @@ def locate_bones(
         All in one frame of reference.
     hint : BoneHint, optional
         Start from the user's mask or points, or from another program's labels, instead.
+    find : callable
+        How bones are found without a hint: :func:`~marrowmap.anatomy.find_hips` or, knees too,
+        :func:`~marrowmap.anatomy.find_bones`.
 
     Raises
     ------
@@ -128,7 +136,7 @@ def locate_bones(
         If the program asked for is missing.
     """
     if hint is None or hint.says_nothing:
-        return _require_support(find_hips(series, progress=progress))
+        return _require_support(find(series, progress))
     if hint.points is not None:
         return frames_from_points(hint.points, series[0], hint.side)
     if hint.finder is not None:
@@ -140,12 +148,13 @@ def locate_bones(
 
 
 def _require_support(frames: tuple[BoneFrame, ...]) -> tuple[BoneFrame, ...]:
-    """Refuse hips found automatically where not one is sure: they may be drawn into an image that holds none."""
+    """Refuse joints found automatically where not one is sure: they may be drawn into an image that holds none."""
     if frames and not any(frame.trusted for frame in frames):
         doubts = {f"{frame.side.value}: {frame.reason.split('; ', 1)[-1]}" for frame in frames if frame.bone == "femur"}
+        joint = frames[0].joint.value
         raise InputError(
-            f"no hip was found that the images support ({', '.join(sorted(doubts))}): if there is one, point at it "
-            "with --points or --bone"
+            f"no {joint} was found that the images support ({', '.join(sorted(doubts))}): if there is one, point at "
+            "it with --points or --bone"
         )
     return frames
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from marrowmap.anatomy import find_bones
 from marrowmap.anatomy import region_labels
 from marrowmap.anatomy.bone_frame import BoneFrame
 from marrowmap.errors import InputError
@@ -27,7 +28,7 @@ from marrowmap.workflow.steps import silent
 
 
 def segment(image: Path, out: Path, *, hint: BoneHint | None = None, progress: Progress = silent) -> dict[str, Any]:
-    """Find the hip bones of one image.
+    """Find the bones of hips and knees in one image.
 
     Writes ``labels.nii.gz`` (numbers explained in ``labels.json``) and ``frames.json`` into `out`, all or nothing.
     Bones found automatically are drawn only where they are trusted; a doubtful one is told of in ``frames.json``.
@@ -40,7 +41,7 @@ def segment(image: Path, out: Path, *, hint: BoneHint | None = None, progress: P
     Raises
     ------
     InputError
-        If the image cannot be read or shows no hip.
+        If the image cannot be read or shows neither hip nor knee.
     """
     exam = read_exam([image])
     progress("reading", 0.1)
@@ -49,9 +50,13 @@ def segment(image: Path, out: Path, *, hint: BoneHint | None = None, progress: P
         raise InputError(f"{image.name}: no MR or CT volume in which bones can be looked for")
     main = max(usable, key=lambda series: int(np.prod(series.volume.grid.shape)))
     together = [s for s in usable if s.volume.grid.frame_of_reference_uid == main.volume.grid.frame_of_reference_uid]
-    frames = locate_bones(together, hint, progress=lambda step, share: progress(step, 0.1 + 0.8 * share))
+    frames = locate_bones(
+        together, hint, find=find_bones, progress=lambda step, share: progress(step, 0.1 + 0.8 * share)
+    )
     if not frames:
-        raise InputError(f"{image.name}: no hip was found; if there is one, point at it with --points or --bone")
+        raise InputError(
+            f"{image.name}: no hip or knee was found; if there is one, point at it with --points or --bone"
+        )
     automatic = hint is None or hint.says_nothing
     labels = _paint(main.volume.grid, tuple(frame for frame in frames if frame.trusted or not automatic))
     document = {
