@@ -359,6 +359,8 @@ def percentile(values: list[float], q: float) -> float:
 
 
 def spread(values: list[float]) -> str:
+    if not values:
+        return "-"
     low, middle, high = (percentile(values, q) for q in (5, 50, 95))
     return f"{middle:.3f} ({low:.3f} to {high:.3f})"
 
