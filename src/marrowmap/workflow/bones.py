@@ -44,6 +44,7 @@ BONE_IMAGES = frozenset(
         ImageSequence.DIXON_FAT,
         ImageSequence.DIXON_IN_PHASE,
         ImageSequence.GRADIENT_ECHO,
+        ImageSequence.MULTI_ECHO,
         ImageSequence.CT,
     }
 )
