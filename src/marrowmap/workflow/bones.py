@@ -44,7 +44,6 @@ BONE_IMAGES = frozenset(
         ImageSequence.DIXON_FAT,
         ImageSequence.DIXON_IN_PHASE,
         ImageSequence.GRADIENT_ECHO,
-        ImageSequence.MULTI_ECHO,
         ImageSequence.CT,
     }
 )

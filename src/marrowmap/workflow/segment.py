@@ -15,6 +15,7 @@ from marrowmap.image import Grid
 from marrowmap.image import LabelMap
 from marrowmap.ingest import read_exam
 from marrowmap.ingest import write_nifti
+from marrowmap.ingest.exam import Sequence as ImageSequence
 from marrowmap.report.folder import replacing_folder
 from marrowmap.report.rows import dump_json
 from marrowmap.report.rows import frame_row
@@ -45,7 +46,7 @@ def segment(image: Path, out: Path, *, hint: BoneHint | None = None, progress: P
     """
     exam = read_exam([image])
     progress("reading", 0.1)
-    usable = [series for series in exam.series if series.sequence in BONE_IMAGES]
+    usable = [series for series in exam.series if series.sequence in BONE_IMAGES | {ImageSequence.MULTI_ECHO}]
     if not usable:
         raise InputError(f"{image.name}: no MR or CT volume in which bones can be looked for")
     main = max(usable, key=lambda series: int(np.prod(series.volume.grid.shape)))
