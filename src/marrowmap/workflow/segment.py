@@ -56,7 +56,7 @@ def segment(image: Path, out: Path, *, hint: BoneHint | None = None, progress: P
     )
     if not frames:
         raise InputError(
-            f"{image.name}: no hip or knee was found; if there is one, point at it with --points or --bone"
+            f"{image.name}: no hip was found, nor a knee; if there is a hip, point at it with --points or --bone"
         )
     automatic = hint is None or hint.says_nothing
     labels = _paint(main.volume.grid, tuple(frame for frame in frames if frame.trusted or not automatic))
