@@ -18,6 +18,8 @@ TIBIA_GAP_MM = 4.6
 """Least distance of the bones' surfaces, medial and lateral; the real knee has 4.8–5.5."""
 PATELLA_GAP_MM = 4.2
 FIBULA_GAP_MM = 1.6
+FIBULA_MOVE_MM = np.array([3.4, -0.8, 2.0])
+"""The same real knee's fibula lies (3.4, -2.7, 3.6) off the seated one; this much of it keeps the bones apart."""
 FEMUR_ABOVE_MM = 115.0
 TIBIA_BELOW_MM = 115.0
 NEAR_MM = 60.0
@@ -307,4 +309,5 @@ def build_knee(bones, modes, faces):
             seated[sign] = {name: points @ turn.T + shift for name, points in shape.items()}
         for name in ("tibia", "fibula", "patella"):
             result[name][n] = (seated[1.0][name] - seated[-1.0][name]) / 2
+    mean["fibula"] = mean["fibula"] + FIBULA_MOVE_MM
     return knee, mean, result

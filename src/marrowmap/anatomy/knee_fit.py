@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,14 +32,17 @@ SHARE = {"femur": 1.0, "tibia": 0.8, "fibula": 0.3, "patella": 0.4}
 """How many places of each bone are looked at, against the femur."""
 LYING_SD = np.radians([14.0, 9.0, 16.0])
 """How knees lie: bend of the thigh, its slant, and the turn of the leg."""
-BEND_SD = {"tibia": np.radians([10.0, 4.0, 7.0]), "patella": np.radians([10.0, 6.0, 9.0])}
+BEND_SD = {"tibia": np.radians([10.0, 4.0, 7.0]), "patella": np.radians([8.0, 5.0, 7.0])}
 """Turn against the femur about its lateral, front-to-back and long axis."""
-APART_SD_MM = {"tibia": np.array([1.6, 2.5, 1.8]), "patella": np.array([4.0, 3.0, 7.0])}
+APART_SD_MM = {"tibia": np.array([1.6, 2.5, 1.8]), "patella": np.array([3.5, 2.5, 5.0])}
 """Shift against the femur along the same axes."""
-FIBULA_TURN_SD = np.radians(3.0)
-FIBULA_SHIFT_SD_MM = 1.8
+FIBULA_TURN_SD = np.radians(2.0)
+FIBULA_SHIFT_SD_MM = 1.2
+STIFF = 0.2
+"""Share of these spreads that is granted while no more than two modes are free: the knee is first placed as a whole."""
+STIFF_MODES = 2
 
-COARSE = (Stage("coarse", 5, 0, 500), Stage("coarse", 3, 2, 500), Stage("coarse", 5, 8, 700))
+COARSE = (Stage("coarse", 6, 0, 500), Stage("coarse", 3, 2, 500), Stage("coarse", 5, 8, 700))
 FINE = (Stage("fine", 5, 14, 1000), Stage("fine", 8, 26, 1600))
 AGAIN = (Stage("coarse", 3, 26, 700), Stage("fine", 6, 26, 1600))
 
@@ -95,8 +99,8 @@ def _turn_between(pose: KneePose, bone: int, base: int) -> NDArray[np.float64]:
     return np.asarray(relative.as_rotvec(), np.float64)
 
 
-def _add_priors(pose: KneePose, matrix: NDArray[np.float64], goal: NDArray[np.float64]) -> None:
-    """Add how knees lie in a coil and how the bones lie to each other."""
+def _add_priors(pose: KneePose, matrix: NDArray[np.float64], goal: NDArray[np.float64], play: float = 1.0) -> None:
+    """Add how knees lie in a coil and how the bones lie to each other, with a share `play` of the usual spread."""
     size = len(goal)
     turns = [np.eye(3, size, 26 + 6 * n) for n in range(len(BONES))]
     shifts = [np.eye(3, size, 29 + 6 * n) for n in range(len(BONES))]
@@ -106,18 +110,20 @@ def _add_priors(pose: KneePose, matrix: NDArray[np.float64], goal: NDArray[np.fl
     axes = femur.as_matrix()
     for bone in ("tibia", "patella"):
         n = BONES.index(bone)
-        precision = axes @ np.diag(BEND_SD[bone] ** -2) @ axes.T
+        precision = axes @ np.diag((play * BEND_SD[bone]) ** -2) @ axes.T
         _tie(matrix, goal, turns[n] - turns[0], _turn_between(pose, n, 0), precision)
         arm = axes @ rest_offset(bone, pose.side)
         carried = np.cross(np.eye(3), arm) @ turns[0]  # row i: how a turn about the axes moves the arm's i-th component
-        precision = axes @ np.diag(APART_SD_MM[bone] ** -2) @ axes.T
+        precision = axes @ np.diag((play * APART_SD_MM[bone]) ** -2) @ axes.T
         off = pose.pivots[n] - pose.pivots[0] - arm
         _tie(matrix, goal, shifts[n] - shifts[0] + carried, off, precision)
-    _tie(matrix, goal, turns[2] - turns[1], _turn_between(pose, 2, 1), np.eye(3) / FIBULA_TURN_SD**2)
-    _tie(matrix, goal, shifts[2] - shifts[1], pose.pivots[2] - pose.pivots[1], np.eye(3) / FIBULA_SHIFT_SD_MM**2)
+    _tie(matrix, goal, turns[2] - turns[1], _turn_between(pose, 2, 1), np.eye(3) / (play * FIBULA_TURN_SD) ** 2)
+    apart = pose.pivots[2] - pose.pivots[1]
+    _tie(matrix, goal, shifts[2] - shifts[1], apart, np.eye(3) / (play * FIBULA_SHIFT_SD_MM) ** 2)
 
 
 RULES: JointRules[KneePose] = JointRules("knee_", _choose, _add_priors)
+STIFF_RULES: JointRules[KneePose] = JointRules("knee_", _choose, partial(_add_priors, play=STIFF))
 
 
 def gather_evidence(
@@ -147,7 +153,10 @@ def fit_knee(
     witnesses : sequence of Witness
         What else says where the surfaces lie.
     """
-    return fit_pose(RULES, pose, images, stages, other, witnesses)
+    for stage in stages:
+        rules = STIFF_RULES if stage.modes <= STIFF_MODES else RULES
+        pose = fit_pose(rules, pose, images, (stage,), other, witnesses)
+    return pose
 
 
 def judge(
