@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 from networks import UNet
 from paint import HEATS
@@ -77,16 +78,24 @@ def label_loss(logits: torch.Tensor, target: torch.Tensor, view: torch.Tensor) -
     return entropy + overlap_loss(chances, target, view) + union
 
 
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Read the weights of a network that was exported as ONNX."""
+    stored = onnx.load(path).graph.initializer
+    return {entry.name: torch.from_numpy(onnx.numpy_helper.to_array(entry).copy()) for entry in stored}
+
+
 class Run:
     """A network in training and all that is needed to go on later."""
 
-    def __init__(self, network: str, out: Path) -> None:
+    def __init__(self, network: str, out: Path, shipped: Path | None) -> None:
         self.label = network == "label"
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.out = out
         self.classes = len(LABELS if self.label else ROUGH_LABELS)
         torch.manual_seed(7 if self.label else 8)
         self.net = UNet(self.classes + (0 if self.label else len(HEATS))).to(self.device)
+        if shipped is not None:
+            self.net.load_state_dict(read_weights(shipped))
         self.mean = {name: value.detach().clone() for name, value in self.net.state_dict().items()}
         self.optimizer = torch.optim.AdamW(self.net.parameters(), lr=TOP_RATE, weight_decay=1e-4)
         self.done, self.seconds = 0, 0.0
@@ -140,12 +149,13 @@ def main() -> None:
     parser.add_argument("pool", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--minutes", type=float, default=120.0)
+    parser.add_argument("--begin-with", type=Path, help="an exported ONNX, where there is no checkpoint")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     given.out.mkdir(parents=True, exist_ok=True)
-    run = Run(given.network, given.out)
+    run = Run(given.network, given.out, given.begin_with)
     pool = Pool(given.pool)
     start = kept = time.monotonic()
     first, losses = run.done, []
