@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import torch
+
 from networks import UNet
 from paint import HEATS
 from paint import LABELS

@@ -20,6 +20,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
+from torch.nn import functional
+
 from networks import UNet
 from paint import HEATS
 from paint import LABELS
@@ -27,7 +29,6 @@ from paint import ROUGH_LABELS
 from paint import Anatomy
 from paint import Painter
 from paint import load_anatomy
-from torch.nn import functional
 
 TOP_RATE = 1e-3
 WARM_UP = 200

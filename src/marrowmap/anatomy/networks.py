@@ -25,6 +25,8 @@ from marrowmap.image import resample
 from marrowmap.values import Joint
 from marrowmap.values import Side
 
+NETWORKS = ("locate", "label")
+
 LABELS = (
     "background",
     "femoral_head",
@@ -100,6 +102,11 @@ class BoneLabels:
     def bone_chance(self, labels: Sequence[int]) -> NDArray[np.float32]:
         """Return the chance that a voxel is one of some labels, shape (64, 64, 64)."""
         return np.asarray(self.chances[list(labels)].sum(axis=0), np.float32)
+
+
+def shipped(name: str) -> bool:
+    """Say whether a network is there."""
+    return (files("marrowmap.anatomy") / "data" / f"{name}.onnx").is_file()
 
 
 @lru_cache(maxsize=2)

@@ -8,6 +8,8 @@ from importlib.util import find_spec
 
 from marrowmap import __version__
 from marrowmap.anatomy import totalsegmentator
+from marrowmap.anatomy.networks import NETWORKS
+from marrowmap.anatomy.networks import shipped
 from marrowmap.cli.console import BANNER
 from marrowmap.cli.console import Json
 from marrowmap.cli.console import answer
@@ -24,6 +26,7 @@ PARTS: tuple[tuple[str, str, str], ...] = (
     ("pylibjpeg-openjpeg", "openjpeg", "JPEG 2000 and HTJ2K pixels"),
     ("pylibjpeg-rle", "rle", "fast RLE pixels"),
     ("python-gdcm", "gdcm", "JPEG lossless and JPEG-LS pixels"),
+    ("onnxruntime", "onnxruntime", "finding bones"),
     ("typst", "typst", "report.pdf"),
     ("matplotlib", "matplotlib", "pictures in the report"),
 )
@@ -42,11 +45,15 @@ def command(json: Json = False) -> None:
         )
     models = [
         {
-            "name": "LLP26 hip shape model",
+            "name": "LLP26 hip and knee shape model",
             "license": "MPL-2.0",
             "installed": True,
             "enables": "finding bones, virtual patients",
-        }
+        },
+        *(
+            {"name": f"{name}.onnx", "license": "Apache-2.0", "installed": shipped(name), "enables": "finding bones"}
+            for name in NETWORKS
+        ),
     ]
     program = totalsegmentator.find_program()
     programs = [
@@ -64,7 +71,8 @@ def command(json: Json = False) -> None:
         state = f"{row['version']:12s} {row['license']}" if row["installed"] else f"MISSING: no {row['enables']}"
         say(f"  {row['name']:20s} {state}")
     for model in models:
-        say(f"  {model['name']:20s} shipped      {model['license']}")
+        state = f"shipped      {model['license']}" if model["installed"] else f"MISSING: no {model['enables']}"
+        say(f"  {model['name']:20s} {state}")
     for other in programs:
         state = (
             f"found, weights {'there' if other['weights'] else 'missing'}" if other["installed"] else "not installed"

@@ -36,7 +36,7 @@ def command(
     finder: With = None,
     json: Json = False,
 ) -> None:
-    """Find the bones of one or both hips: labels.nii.gz and frames.json."""
+    """Find the bones of hips and knees: labels.nii.gz and frames.json."""
     hint = BoneHint(bone, read_points(points), read_side(side), bone_label, finder)
     require_writable(out)
     with progress_bar("Finding bones") as advance:
