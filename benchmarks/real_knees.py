@@ -8,8 +8,9 @@ on T1), soft tissue invented around the labels, coil shading and Rician noise, 0
 time to 3.5 mm. None of these knees was used to train what finds them, but the rest position of the shape model's bones
 is that of the `knee-dess-labels` knee: it is left out of the medians.
 
-Starts: ``search`` looks for the mean knee everywhere in the image (no truth); ``center`` begins at the middle of the
-image; ``beside`` begins 25 mm off it, in a random direction. Dice is counted on the label map's own grid (0.7 mm).
+Starts: ``network`` is what ``marrowmap segment`` does (no truth); ``search``, without a network, looks for the mean
+knee everywhere in the image (no truth); ``center`` begins at the middle of the image; ``beside`` begins 25 mm off it,
+in a random direction. Dice is counted on the label map's own grid (0.7 mm).
 ``--overlay`` also finds the knee of ``knee-mese-t2`` (real MR) and writes a picture.
 """
 
@@ -25,6 +26,7 @@ import SimpleITK
 from scipy import ndimage
 
 from marrowmap.anatomy import bone_mask
+from marrowmap.anatomy import find_bones
 from marrowmap.anatomy.bone_frame import BoneFrame
 from marrowmap.anatomy.knees import KneePlace
 from marrowmap.anatomy.knees import find_knees
@@ -34,6 +36,7 @@ from marrowmap.image import Volume
 from marrowmap.ingest import read_exam
 from marrowmap.ingest.exam import Sequence
 from marrowmap.ingest.exam import Series
+from marrowmap.values import Joint
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 DESS = DATA / "knee-dess-labels" / "SAG_3D_DESS_RIGHT_bones_cart_men_fib-label.nrrd"
@@ -137,7 +140,9 @@ def run_case(path: Path, contrast: str, kind: str, seed: int) -> dict[str, float
     array, grid = read_labels(path)
     volume = draw_image(rng, array, grid, labels, contrast)
     begin = time.perf_counter()
-    frames = find_knees([make_series(volume, contrast)], choose_starts(kind, volume.grid, rng))
+    series = [make_series(volume, contrast)]
+    found = find_bones(series) if kind == "network" else find_knees(series, choose_starts(kind, volume.grid, rng))
+    frames = [frame for frame in found if frame.joint is Joint.KNEE]
     row: dict[str, float | str] = {"seconds": time.perf_counter() - begin}
     by_bone = {frame.bone: frame for frame in frames}
     for bone in BONES:
@@ -159,7 +164,7 @@ def write_overlay(out: Path) -> None:
 
     exam = read_exam([DATA / "knee-mese-t2"])
     series = exam.series[0]
-    frames = find_knees([series])
+    frames = find_bones([series])
     for frame in frames:
         print(f"knee-mese-t2 {frame.side.value} {frame.bone}: trusted {frame.trusted}; {frame.reason}")
     grid, array = series.volume.grid, np.asarray(series.volume.array)
@@ -193,7 +198,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=25)
     parser.add_argument("--contrasts", nargs="+", choices=tuple(LEVELS), default=list(LEVELS))
-    parser.add_argument("--start", choices=("search", "center", "beside"), default="search")
+    parser.add_argument("--start", choices=("network", "search", "center", "beside"), default="network")
     parser.add_argument("--overlay", type=Path)
     given = parser.parse_args()
     if not DESS.is_file():

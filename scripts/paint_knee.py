@@ -52,8 +52,9 @@ def paint_tissues(
     bone = np.minimum.reduce([distance[b] for b in BONES])
     points = grid.points() - center
     far = np.clip((np.abs(points[..., 2]) - 30) / 40, 0, 1)
-    thick = 0.8 + rng.uniform(0, 1.4) + 0.4 * make_noise(rng, shape, 12) + rng.uniform(1, 3.5) * far
-    thick = np.maximum(thick, 0.5)
+    # Under the cartilage and around the condyles bone is thin, in places thinner than a voxel.
+    thick = rng.uniform(0.3, 1.4) + 0.3 * make_noise(rng, shape, 12) + rng.uniform(1, 3.5) * far
+    thick = np.maximum(thick, 0.2)
     soft = bone >= 0
     space = soft & ((femur + tibia < 12) | (femur + patella < 10))
     cover = rng.uniform(1.5, 3.0)

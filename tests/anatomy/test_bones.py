@@ -31,7 +31,7 @@ def test_a_real_knee(shared_data: Path):
     folder = shared_data / "knee-mese-t2" / "dicom"
     if not folder.exists():
         pytest.skip("the knee of knee-mese-t2 is not there")
-    frames = find_bones(read_exam([folder]).series[:2])
+    frames = find_bones(read_exam([folder]).series[:1])
     assert {frame.joint for frame in frames} == {Joint.KNEE}
     assert {frame.bone for frame in frames} == {"femur", "tibia", "fibula", "patella"}
     assert len({frame.side for frame in frames}) == 1

@@ -234,6 +234,20 @@ def test_segment_writes_labels_and_frames(patient, analyzed, tmp_path):
     assert {"femoral_head_left", "femoral_neck_left", "acetabulum_left"} <= painted
 
 
+def test_segment_finds_a_real_knee(shared_data, tmp_path):
+    """Eight echoes of one knee, of which the first is used."""
+    run = marrowmap("segment", shared_data / "knee-mese-t2", "--out", tmp_path / "out", "--json")
+    assert run.code == 0, run.stderr
+    bones = {row["bone"]: row for row in run.document["rows"]}
+    assert set(bones) == {"femur", "tibia", "fibula", "patella"}
+    assert {(row["joint"], row["side"]) for row in bones.values()} == {("knee", "right")}
+    assert bones["femur"]["fit_rms_mm"] < 1.0
+    labels = nib.load(tmp_path / "out" / "labels.nii.gz")
+    names = json.loads((tmp_path / "out" / "labels.json").read_text())
+    seen = {names[str(n)] for n in np.unique(np.asarray(labels.dataobj)) if n}
+    assert {"medial_condyle_right", "proximal_tibia_right", "fibula_right", "patella_right"} <= seen
+
+
 def test_three_points_start_the_fit(patient, analyzed, tmp_path):
     truth = next(row for row in json.loads((patient / "truth.json").read_text())["frames"] if row["side"] == "left")
     marks = [truth["landmarks"][name] for name in ("head_center", "greater_trochanter_tip", "lesser_trochanter_tip")]
@@ -297,7 +311,12 @@ def test_phantom_lists_its_kinds():
     assert run.code == 0
     assert run.stdout.split() == ["normal", "red_marrow", "toh", "onfh"]
     assert "transient osteoporosis" in run.stderr
-    assert set(marrowmap_here("phantom", "--list", "--json").document["kinds"]) == {"normal", "red_marrow", "toh", "onfh"}
+    assert set(marrowmap_here("phantom", "--list", "--json").document["kinds"]) == {
+        "normal",
+        "red_marrow",
+        "toh",
+        "onfh",
+    }
 
 
 def test_phantom_truth_has_the_contracts_rows(patient):

@@ -135,7 +135,6 @@ def test_a_real_abdomen_in_ct(shared_data, out):
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        ("knee-mese-t2", "no MR or CT volume in which bones can be looked for"),
         ("cr-tibia/RG3_J2KI.dcm", "modality CR (0008,0060) is not read yet"),
         ("nm-wholebody-bone", "not read yet"),
         ("dicom-edge-pydicom/pydicom-data/MR2_J2KI.dcm", "no usable image"),

@@ -95,13 +95,14 @@ def name_regions(frame: BoneFrame, points: ArrayLike) -> NDArray[np.uint16]:
 
 KNEE_REGIONS = {
     "femur": ("medial_condyle", "lateral_condyle", "distal_femur"),
-    "tibia": ("medial_plateau", "lateral_plateau"),
-    "fibula": (),
+    "tibia": ("medial_plateau", "lateral_plateau", "proximal_tibia"),
+    "fibula": ("fibula",),
     "patella": ("patella",),
 }
 """By bone, in the order of their label numbers, from 1.
 
-``distal_femur`` here is what lies above the condyles; the distal femur as a whole is the bone.
+``distal_femur`` here is what lies above the condyles, ``proximal_tibia`` what lies below the plateaus; the distal femur
+and the proximal tibia as a whole are the bones.
 """
 CONDYLE_ABOVE_RADII = 0.75
 """The condyles end this far above the line of their centers."""
@@ -122,7 +123,7 @@ def name_knee_regions(frame: BoneFrame, points: ArrayLike) -> NDArray[np.uint16]
     Returns
     -------
     array of uint16, shape (...)
-        Place in :data:`KNEE_REGIONS` of the bone plus 1; 0 where the bone has no named region.
+        Place in :data:`KNEE_REGIONS` of the bone plus 1.
     """
     where = np.asarray(points, np.float64)
     marks = frame.landmarks
@@ -138,7 +139,7 @@ def name_knee_regions(frame: BoneFrame, points: ArrayLike) -> NDArray[np.uint16]
         across = marks["lateral_plateau"] - marks["medial_plateau"]
         plateau = (where - middle) @ shaft < PLATEAU_DEPTH_MM
         lateral = (where - marks["tibial_eminence"]) @ across > 0
-        return np.where(plateau, np.where(lateral, 2, 1), 0).astype(np.uint16)
+        return np.where(plateau, np.where(lateral, 2, 1), 3).astype(np.uint16)
     return np.full(where.shape[:-1], len(KNEE_REGIONS[frame.bone]), np.uint16)
 
 

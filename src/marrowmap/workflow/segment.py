@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from marrowmap.image import LabelMap
 from marrowmap.ingest import read_exam
 from marrowmap.ingest import write_nifti
 from marrowmap.ingest.exam import Sequence as ImageSequence
+from marrowmap.ingest.exam import Series
 from marrowmap.report.folder import replacing_folder
 from marrowmap.report.rows import dump_json
 from marrowmap.report.rows import frame_row
@@ -50,7 +52,8 @@ def segment(image: Path, out: Path, *, hint: BoneHint | None = None, progress: P
     if not usable:
         raise InputError(f"{image.name}: no MR or CT volume in which bones can be looked for")
     main = max(usable, key=lambda series: int(np.prod(series.volume.grid.shape)))
-    together = [s for s in usable if s.volume.grid.frame_of_reference_uid == main.volume.grid.frame_of_reference_uid]
+    frame = main.volume.grid.frame_of_reference_uid
+    together = [one for one in _first_echoes(usable) if one.volume.grid.frame_of_reference_uid == frame]
     frames = locate_bones(
         together, hint, find=find_bones, progress=lambda step, share: progress(step, 0.1 + 0.8 * share)
     )
@@ -70,6 +73,16 @@ def segment(image: Path, out: Path, *, hint: BoneHint | None = None, progress: P
         (folder / "labels.json").write_text(dump_json({str(n): name for n, name in labels.names.items()}))
         (folder / "frames.json").write_text(dump_json(document), encoding="utf-8")
     return document
+
+
+def _first_echoes(series: Sequence[Series]) -> list[Series]:
+    """Keep one echo of each multi-echo series, the shortest: later ones show the same edges, only worse."""
+    shortest: dict[str, Series] = {}
+    for one in series:
+        if one.sequence is ImageSequence.MULTI_ECHO:
+            best = shortest.setdefault(one.uid, one)
+            shortest[one.uid] = min(best, one, key=lambda s: s.echo_time_ms or 0.0)
+    return [s for s in series if s.sequence is not ImageSequence.MULTI_ECHO or s is shortest[s.uid]]
 
 
 def _paint(grid: Grid, frames: tuple[BoneFrame, ...]) -> LabelMap:
