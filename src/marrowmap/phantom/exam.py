@@ -20,6 +20,7 @@ from marrowmap.errors import UsageError
 from marrowmap.image import Grid
 from marrowmap.image import Volume
 from marrowmap.image.nifti import write_nifti
+from marrowmap.phantom.collapse import sample_necrotic_collapse
 from marrowmap.phantom.dicom import StudyTags
 from marrowmap.phantom.dicom import make_uid
 from marrowmap.phantom.dicom import write_series
@@ -49,7 +50,7 @@ KINDS: dict[str, str] = {
     "normal": "well hips",
     "red_marrow": "well hips with much red marrow, which brightens fluid-sensitive images without being edema",
     "toh": "transient osteoporosis of one hip: edema of head and neck that ends at the intertrochanteric plane",
-    "onfh": "osteonecrosis of one or both femoral heads before collapse: a segment bounded by a band, at times edema",
+    "onfh": "osteonecrosis of one or both femoral heads: a segment bounded by a band; edema or collapse in a third",
 }
 """What a virtual person can have."""
 
@@ -88,10 +89,14 @@ def draw_exam(
         person = sample_person(streams[1])
     lesions = {Side.LEFT: WELL, Side.RIGHT: WELL}
     if affected is not None and kind == "toh":
-        lesions[affected] = sample_toh(streams[2], weeks)
+        lesions[affected] = sample_toh(person.hips[affected], streams[2], weeks)
     elif affected is not None:
         lesions[affected] = sample_onfh(person.hips[affected], streams[2])
         lesions[affected.opposite] = sample_other_hip(person.hips[affected.opposite], streams[2])
+        # From a stream of its own, so that the segments stay what they were before heads could collapse.
+        sinking = np.random.default_rng([seed, 104])
+        for hip in (affected, affected.opposite):
+            lesions[hip] = sample_necrotic_collapse(lesions[hip], person.hips[hip], sinking)
     acquisition = sample_acquisition(streams[3], affected or side)
     return person, lesions, acquisition
 

@@ -10,6 +10,9 @@ import numpy as np
 from scipy import ndimage
 
 from marrowmap.image import Grid
+from marrowmap.phantom.collapse import depression_of
+from marrowmap.phantom.collapse import sink
+from marrowmap.phantom.fracture import line_share
 from marrowmap.phantom.layers import Array
 from marrowmap.phantom.layers import Box
 from marrowmap.phantom.layers import Layer
@@ -31,11 +34,12 @@ from marrowmap.phantom.person import Hip
 from marrowmap.phantom.person import Person
 from marrowmap.phantom.toh import acetabular_membership
 from marrowmap.phantom.toh import edema_membership
-from marrowmap.phantom.toh import fracture_line
 from marrowmap.values import Side
 
 JOINT_GAP_MM = 2.6
 """Least distance of acetabulum and head: two layers of cartilage."""
+LINE_DARKNESS = 0.85
+"""Share of the marrow space that a fracture line takes; the rest is marrow between its fragments."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +58,8 @@ class HipTruth:
         Share that is joint fluid.
     lesion, band : array
         Share of each voxel that is bone of a necrotic segment, its band included, and of that band; 0 without one.
+    line : array
+        Share that is a fracture line; 0 without one.
     """
 
     grid: Grid
@@ -63,6 +69,7 @@ class HipTruth:
     fluid: Array
     lesion: Array
     band: Array
+    line: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,18 +132,22 @@ def _marrow_layers(
     line: Array | None,
     segment: Segment | None = None,
     interior: str = "fat",
+    filling: str = "bone",
 ) -> list[Layer]:
     """Fill the marrow space: trabeculae stay bone, edema takes the place of fat, red and yellow share the rest.
 
     A necrotic segment takes its place first; what of its band is not granulation tissue stays bone: sclerosis.
     """
     space = marrow * (1 - trabeculae)
-    if line is not None:
-        space = space * (1 - line)
-    water = edema * np.float32(amount)
     dead: list[Layer] = []
+    if line is not None:
+        space = space * (1 - np.float32(LINE_DARKNESS) * line)
+        if filling == "fluid":
+            cleft = (np.float32(LINE_DARKNESS) * marrow * line).astype(np.float32)
+            dead.append(Layer("joint_fluid", box, cleft, "cortical_bone"))
+    water = edema * np.float32(amount)
     if segment is not None:
-        dead = [
+        dead += [
             Layer(TISSUE[interior], box, (space * segment.core).astype(np.float32), "cortical_bone"),
             Layer("granulation", box, (space * segment.granulation).astype(np.float32), "cortical_bone"),
         ]
@@ -174,7 +185,9 @@ def _paint_femur_joint(
     box: Box,
     red: Array,
     rng: np.random.Generator,
+    sunken: Array | None = None,
 ) -> tuple[list[Layer], list[Layer], HipTruth]:
+    """Paint one femur and its joint; `sunken` is how far its surface has moved inward."""
     voxel = float(grid.spacing[0])
     past = hip.past_plane(points)
     radius = np.sqrt((bone**2).sum(axis=-1))
@@ -188,7 +201,8 @@ def _paint_femur_joint(
         segment = paint_segment(lesion.necrosis, hip.radius, bone, voxel)
         membership = edema_around(lesion, segment, unevenness)
     blotches = np.clip(1 + 0.10 * noise(grid, rng, 11.0) + 0.07 * noise(grid, rng, 4.0), 0.6, 1.35)
-    line = fracture_line(hip, -femur, bone, unevenness) if lesion.fracture_line and lesion.amount > 0 else None
+    fracture = lesion.fracture_line
+    line = None if fracture is None else line_share(fracture, hip.radius, -femur, bone, voxel)
 
     stand_off = _capsule(hip, lesion, bone, past)
     # Cartilage covers the head where the socket can reach it.
@@ -198,6 +212,9 @@ def _paint_femur_joint(
     )
     reach = (bone[..., 0] > 0.05 * hip.radius) & (past < 4)
     fluid = occupancy(femur - np.maximum(stand_off, 0), voxel) * (stand_off > 0.15) * reach
+    if sunken is not None:
+        # Where bone and cartilage have been, there is fluid now.
+        fluid = np.maximum(fluid, occupancy(femur - sunken - 1.9, voxel) * (sunken > 0.05))
     film = (
         np.exp(-(((radius - hip.radius - JOINT_GAP_MM * 0.5) / 0.45) ** 2)) * (bone[..., 0] < 0.4 * hip.radius) * 0.35
     )
@@ -220,6 +237,7 @@ def _paint_femur_joint(
             line,
             segment,
             lesion.necrosis.interior if lesion.necrosis else "fat",
+            fracture.filling if fracture else "bone",
         ),
     ]
     free = np.clip(1 - whole, 0, 1)
@@ -234,6 +252,7 @@ def _paint_femur_joint(
         joint_fluid.astype(np.float32),
         nothing if segment is None else whole * segment.whole,
         nothing if segment is None else whole * (segment.whole - segment.core),
+        nothing if line is None else marrow * line,
     )
     return around, bones, truth
 
@@ -297,7 +316,14 @@ def _hip_layers(
         points = points_of(part)
         bone = hip.bone_coordinates(points)
         red = _red_marrow(hip, person, points, bone, part, rng)
-        joint_layers, femur_layers, truth = _paint_femur_joint(hip, lesion, femur, points, bone, part, box, red, rng)
+        depression, sunken = depression_of(lesion, hip.radius), None
+        if depression is not None:
+            sunken = sink(depression, hip.radius, bone)
+            femur = femur + sunken
+            femur_found = box, femur
+        joint_layers, femur_layers, truth = _paint_femur_joint(
+            hip, lesion, femur, points, bone, part, box, red, rng, sunken
+        )
         scene.truths[hip.side] = truth
     pelvis_layers: list[Layer] = []
     if hip_found is not None:

@@ -46,6 +46,8 @@ class Necrosis:
         How far edema spreads from the band; it is there if the lesion's ``amount`` is above 0.
     waves : tuple of Wave
         What makes the band serpentine.
+    depression_mm : float
+        How far the joint surface over the segment has sunk at `toward`; see :mod:`marrowmap.phantom.collapse`.
     """
 
     toward: Vector
@@ -57,11 +59,50 @@ class Necrosis:
     double_line: bool = True
     edema_reach_mm: float = 0.0
     waves: tuple[Wave, ...] = ()
+    depression_mm: float = 0.0
 
     @property
     def band_mm(self) -> float:
         """Thickness of the whole band."""
         return self.granulation_mm + self.sclerosis_mm
+
+
+@dataclass(frozen=True)
+class FractureLine:
+    """A fracture under the joint surface of the head; see :mod:`marrowmap.phantom.fracture`.
+
+    Parameters
+    ----------
+    toward : tuple of float
+        Unit vector from the head center to the line's middle, in bone coordinates.
+    length_mm : float
+        In the bone's coronal plane, measured along the line, to where it is half as dark.
+    breadth_mm : float
+        The same from front to back: its outline is an ellipse.
+    depth_mm : float
+        Of the middle of its thickness below the bone's surface, at `toward`, ripples aside.
+    thickness_mm : float
+        Full thickness.
+    bow_mm : float
+        How much deeper its ends lie than its middle: 0 runs parallel to the joint surface, more is convex toward it. It
+        never turns up to the surface.
+    filling : str
+        ``bone`` (impacted trabeculae, dark in every sequence) or ``fluid`` (an open cleft).
+    waves : tuple of Wave
+        What makes it irregular.
+    depression_mm : float
+        How far the joint surface over it has sunk.
+    """
+
+    toward: Vector
+    length_mm: float
+    breadth_mm: float
+    depth_mm: float
+    thickness_mm: float
+    bow_mm: float = 0.0
+    filling: str = "bone"
+    waves: tuple[Wave, ...] = ()
+    depression_mm: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -78,7 +119,9 @@ class Lesion:
     amount : float
         Share of marrow fat that edema replaces where membership is 1; 0: no edema. It fades as the hip recovers, while
         membership stays what it is: how much of a place is edematous, not how wet it is there.
-    medial_sparing, fracture_line : bool
+    medial_sparing : bool
+    fracture_line : FractureLine or None
+        With `necrosis`, the crescent: a fracture through the dead bone under the joint surface.
     effusion_mm : float
         How far the capsule stands off the neck in front; a well hip's is 0.
     acetabular_edema : bool
@@ -90,7 +133,7 @@ class Lesion:
     width_mm: float = 8.0
     amount: float = 0.0
     medial_sparing: bool = False
-    fracture_line: bool = False
+    fracture_line: FractureLine | None = None
     effusion_mm: float = 0.0
     acetabular_edema: bool = False
     necrosis: Necrosis | None = None

@@ -105,11 +105,14 @@ def render(scene: Scene, target: Grid, acquisition: Acquisition, contrast: Contr
 def truth_on_slices(scene: Scene, target: Grid, thickness_mm: float, side: Side) -> dict[str, Array]:
     """Return the shares of each voxel of a slice grid that are ``femur``, ``marrow``, ``edema`` and ``fluid``.
 
-    Where the hip has a necrotic segment, also ``lesion`` (its band included) and ``band``.
+    Where the hip has a necrotic segment, also ``lesion`` (its band included) and ``band``; where it has a fracture
+    line, ``line``.
     """
     names = ["femur", "marrow", "edema", "fluid"]
     if scene.lesions[side].necrosis is not None:
         names += ["lesion", "band"]
+    if scene.lesions[side].fracture_line is not None:
+        names.append("line")
     result = {name: np.zeros(target.shape, np.float32) for name in names}
     fine = scene.fine.get(side)
     parts = [scene.coarse] if fine is None else [scene.coarse, fine]
@@ -129,6 +132,7 @@ def truth_on_slices(scene: Scene, target: Grid, thickness_mm: float, side: Side)
             "fluid": truth.fluid,
             "lesion": truth.lesion,
             "band": truth.band,
+            "line": truth.line,
         }
         for name in names:
             through_slices(images[name] * weight, truth.grid, target, thickness_mm, result[name])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtr
 
+from marrowmap.phantom.fracture import sample_fracture_line
 from marrowmap.phantom.layers import Array
 from marrowmap.phantom.layers import smoothstep
 from marrowmap.phantom.lesion import Lesion
@@ -21,15 +22,20 @@ ROUNDING_MM = 3.0
 """How softly the plane's end of edema turns into the one above the lesser trochanter."""
 
 
-def sample_toh(rng: np.random.Generator, weeks: float | None) -> Lesion:
+def sample_toh(
+    hip: Hip, rng: np.random.Generator, weeks: float | None, *, fracture_frequency: float = FRACTURE_LINE_FREQUENCY
+) -> Lesion:
     """Draw transient osteoporosis of one hip.
 
     Parameters
     ----------
+    hip : Hip
     rng : Generator
     weeks : float, optional
         Since onset, 1 to 26; drawn between 2 and 14 if not given. Edema is at its height from week 3 to 10 and fades
-        until month 6; medial sparing disappears late (Klontzas 2015).
+        until month 6; medial sparing disappears late (Klontzas 2015). A fracture line heals without a remnant (Geith
+        2020, 44 of 49): here it goes with the edema.
+    fracture_frequency : float
     """
     drawn = rng.random(4)
     boundary = float(np.clip(rng.normal(0.0, 4.0), -9, 9))
@@ -38,13 +44,14 @@ def sample_toh(rng: np.random.Generator, weeks: float | None) -> Lesion:
     usual_weeks = float(rng.uniform(2, 14))
     height = float(rng.uniform(3.5, 9.0))
     weeks = usual_weeks if weeks is None else weeks
+    line = sample_fracture_line(hip, rng)
     strength = float(np.interp(weeks, (0, 1, 3, 10, 20, 26, 40), (0.15, 0.6, 1.0, 1.0, 0.55, 0.25, 0.0)))
     return Lesion(
         boundary_mm=boundary,
         width_mm=width,
         amount=amount * strength,
         medial_sparing=bool(drawn[0] < MEDIAL_SPARING_FREQUENCY * float(weeks < 16)),
-        fracture_line=bool(drawn[1] < FRACTURE_LINE_FREQUENCY),
+        fracture_line=line if drawn[1] < fracture_frequency and strength > 0 else None,
         effusion_mm=height * strength if drawn[2] < EFFUSION_FREQUENCY else 0.0,
         acetabular_edema=bool(drawn[3] < ACETABULAR_EDEMA_FREQUENCY),
     )
@@ -89,18 +96,3 @@ def acetabular_membership(lesion: Lesion, hip: Hip, points: Array, unevenness: A
     cap = smoothstep(upward, 0.45, 0.8)
     depth = 1 - smoothstep(distance - np.float32(hip.radius) + 2.0 * unevenness, 7, 15)
     return np.asarray(cap * depth, np.float32)
-
-
-def fracture_line(hip: Hip, depth: Array, bone: Array, unevenness: Array) -> Array:
-    """Return the share of a thin low-signal line that runs under the weight-bearing surface.
-
-    Parameters
-    ----------
-    depth : array
-        Below the bone's surface, mm.
-    """
-    radius = np.maximum(np.sqrt((bone**2).sum(axis=-1)), 1)
-    toward = (0.95 * bone[..., 1] + 0.25 * bone[..., 2] - 0.1 * bone[..., 0]) / radius
-    extent = smoothstep(toward, 0.80, 0.88) * (radius > 0.6 * hip.radius)
-    line = np.exp(-(((depth - 3.2 - 0.6 * unevenness) / 0.7) ** 2))
-    return np.asarray(0.85 * line * extent, np.float32)

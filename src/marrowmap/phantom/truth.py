@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marrowmap.image import Grid
+from marrowmap.phantom.collapse import depression_of
+from marrowmap.phantom.fracture import line_extents_mm
 from marrowmap.phantom.hip import HipTruth
 from marrowmap.phantom.layers import Array
 from marrowmap.phantom.layers import points_of
@@ -244,6 +246,33 @@ def measurement_rows(
     arcs = (0.0, 0.0) if necrosis is None else necrotic_arcs_deg(hip, necrosis)
     planes = "planes through head center and shaft direction, along and across the plane of neck and shaft axes"
     row("femoral_head", "kerboul_angle", round(sum(arcs), 2), "deg", f"{border}; {planes}")
+    koo = arcs[0] / 180 * arcs[1] / 180 * 100
+    row("femoral_head", "koo_index", round(koo, 3), "1", f"A/180 x B/180 x 100; {border}; {planes}")
+    sunken = depression_of(scene.lesions[side], hip.radius)
+    sinking = "greatest inward displacement of the head's bony surface, along the radius"
+    row("femoral_head", "head_depression", round(sunken.depth_mm, 4) if sunken else 0.0, "mm", sinking)
+    line = scene.lesions[side].fracture_line
+    if line is not None:
+        of = "crescent in a necrotic segment" if necrosis is not None else "fracture line"
+        of += ", filled with fluid" if line.filling == "fluid" else ""
+        coronal, longest = line_extents_mm(line)
+        full = "full thickness where half as dark, across the line"
+        row("subchondral", "subchondral_line_thickness", round(line.thickness_mm, 4), "mm", f"{of}; {full}")
+        curve = "along the line between its half-dark ends"
+        row(
+            "subchondral",
+            "subchondral_line_length",
+            round(coronal, 4),
+            "mm",
+            f"{of}; coronal: longest {curve} in a coronal plane of the bone",
+        )
+        row(
+            "subchondral",
+            "subchondral_line_length",
+            round(longest, 4),
+            "mm",
+            f"{of}; in space: longest {curve} in any direction",
+        )
     if necrosis is not None:
         depth = "middle of the band at its deepest under the segment's joint surface, in coronal planes of the bone"
         middle, most = band_depth_ratio(hip, necrosis), deepest_band_ratio(hip, necrosis)
@@ -251,6 +280,11 @@ def measurement_rows(
             if ratio is not None:
                 row("femoral_head", "band_depth_ratio", round(ratio, 4), "1", f"{where}; {depth}")
     return rows
+
+
+def extent_class(share_of_head: float) -> str:
+    """Return the extent class A (below 15 % of the head), B (to 30 %) or C of Steinberg and of ARCO 1994."""
+    return "A" if share_of_head < 15 else "B" if share_of_head <= 30 else "C"
 
 
 def _head_in_view(hip: Hip, seen: Grid) -> bool:
@@ -270,6 +304,8 @@ def finding_rows(
         return sums.edema[name] / sums.marrow[name] if sums.marrow[name] > 0 else 0.0
 
     edema = lesion.amount > 0.1
+    line = lesion.fracture_line
+    crescent = line is not None and lesion.necrosis is not None
     fine = scene.fine.get(side)
     end = boundary(hip, fine.truths[side] if fine is not None else scene.coarse.truths[side])
     signs = {
@@ -278,11 +314,20 @@ def finding_rows(
         "trochanter_sparing": edema and share("greater_trochanter") < 0.25,
         "effusion": sums.fluid > EFFUSION_FROM_ML,
         "medial_head_sparing": edema and lesion.medial_sparing,
-        "subchondral_fracture_line": edema and lesion.fracture_line,
+        "subchondral_fracture_line": line is not None and line.filling == "bone",
         "acetabular_edema": edema and lesion.acetabular_edema,
         "subchondral_band": lesion.necrosis is not None,
         "double_line": lesion.necrosis is not None and lesion.necrosis.double_line,
+        "head_collapse": depression_of(lesion, hip.radius) is not None,
+        "crescent": crescent,
     }
+    notes = {}
+    if line is not None and crescent:
+        notes["crescent"] = f"a cleft filled with {line.filling}"
+        notes["subchondral_fracture_line"] = f"{notes['crescent']} through a necrotic segment: its crescent"
+    if lesion.necrosis is not None:
+        share_of_head = 100 * sums.lesion / max(sums.bone["femoral_head"], 1e-9)
+        notes["subchondral_band"] = f"extent {extent_class(share_of_head)} of Steinberg and ARCO 1994"
     note = "" if in_view else "the proximal femur lies in part outside the slices"
     return [
         {
@@ -295,7 +340,7 @@ def finding_rows(
             "smallest_detectable": None,
             "modality": "MR",
             "evidence": evidence,
-            "note": note,
+            "note": note or notes.get(sign, ""),
             "in_view": in_view,
         }
         for sign, present in signs.items()
