@@ -4,8 +4,8 @@
 
 Draws what holds none at all (noise, bottles, heads, bodies cut off above the hips or below the knees, soft tissue
 without any bone, hips hidden by metal) in random contrast, grid and orientation, and looks for bones in each; then the
-real files without a hip or knee that are on this machine. Overlays of what was found in real pelvic MR go to --pictures; those
-images are for internal evaluation, so keep them there. Exit code 0 with figures, met or not.
+real files without a hip or knee that are on this machine. Overlays of what was found in real pelvic MR go to
+--pictures; those images are for internal evaluation, so keep them there. Exit code 0 with figures, met or not.
 """
 
 from __future__ import annotations
