@@ -21,7 +21,8 @@ of all points inside the view. A hip in view (at least half of its head) that wa
 infinitely far.
 
 Full edema fills head, neck and what lies above the plane (amount 0.8, no medial sparing); the well half of its pair is
-the same person in the same scan with the same noise, without it.
+the same person in the same scan with the same noise, without it. Heads with osteonecrosis are shown before they
+collapse, without depression or crescent: the mesh is that of the whole head.
 """
 
 from __future__ import annotations
@@ -201,6 +202,10 @@ def make_patient(case: Case, keep: Path) -> Path:
     _, scan = plan_scan(case)
     weeks = WEEKS_AT_HEIGHT if case.kind == "toh" else None
     _, lesions, _ = draw_exam(case.kind, case.seed, case.side, weeks)
+    for side, lesion in lesions.items():
+        if lesion.necrosis is not None:
+            flat = replace(lesion.necrosis, depression_mm=0.0)
+            lesions[side] = replace(lesion, necrosis=flat, fracture_line=None)
     if case.kind == "toh":
         lesions[case.side] = replace(lesions[case.side], amount=FULL_EDEMA_AMOUNT, medial_sparing=False)
     write_scan(case.kind, work, seed=case.seed, side=case.side, acquisition=scan, lesions=lesions)

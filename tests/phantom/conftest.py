@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from marrowmap.phantom import Acquisition
 from marrowmap.phantom import write_virtual_exam
 from marrowmap.phantom.lesion import WELL
+from marrowmap.phantom.lesion import FractureLine
 from marrowmap.phantom.lesion import Lesion
 from marrowmap.phantom.lesion import Necrosis
 from marrowmap.phantom.mr import slice_grid
@@ -27,10 +30,21 @@ def small_exam(tmp_path_factory):
 @pytest.fixture(scope="session")
 def scene():
     person = sample_person(np.random.default_rng(5))
-    lesion = Lesion(boundary_mm=2.0, width_mm=4.0, amount=0.7, medial_sparing=True, fracture_line=True, effusion_mm=6.0)
+    line = FractureLine(upright(person.hips[Side.LEFT])[0], 14.0, 10.0, 3.5, 2.0, bow_mm=1.0)
+    lesion = Lesion(boundary_mm=2.0, width_mm=4.0, amount=0.7, medial_sparing=True, fracture_line=line, effusion_mm=6.0)
     one_side = Acquisition(sides=(Side.LEFT,))
     built = build_scene(person, {Side.LEFT: lesion, Side.RIGHT: WELL}, one_side, 5)
     return built, slice_grid(Acquisition(), person)
+
+
+@pytest.fixture(scope="session")
+def collapsed_scene(necrotic_scene):
+    """The necrotic scene after its head has collapsed, with an open crescent."""
+    person = necrotic_scene.person
+    sunken = replace(necrotic_scene.lesions[Side.LEFT].necrosis, depression_mm=3.0)
+    crescent = FractureLine(sunken.toward, 20.0, 16.0, 2.2, 1.6, filling="fluid")
+    lesions = {Side.LEFT: Lesion(necrosis=sunken, fracture_line=crescent), Side.RIGHT: WELL}
+    return build_scene(person, lesions, Acquisition(sides=(Side.LEFT,)), 5)
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,7 @@ def _truth(hip, lesion):
     even = np.zeros(grid.shape, np.float32)
     membership = edema_membership(lesion, hip, points, hip.bone_coordinates(points), even)
     full = np.ones(grid.shape, np.float32)
-    return HipTruth(grid, full, full, membership, even, even, even)
+    return HipTruth(grid, full, full, membership, even, even, even, even)
 
 
 @pytest.mark.parametrize("side", list(Side))
@@ -109,7 +109,7 @@ def test_coarse_and_fine_bone_agree(scene):
 
 def test_edema_fades_over_the_weeks_and_is_gone_at_the_end():
     hip = _hip(Side.LEFT)
-    lesions = [sample_toh(np.random.default_rng(3), weeks) for weeks in (6.0, 15.0, 24.0, 40.0)]
+    lesions = [sample_toh(hip, np.random.default_rng(3), weeks) for weeks in (6.0, 15.0, 24.0, 40.0)]
     amounts = [lesion.amount for lesion in lesions]
     assert amounts == sorted(amounts, reverse=True)
     assert amounts[0] > 1.5 * amounts[2] > 0

@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from marrowmap.image import Grid
 from marrowmap.phantom.collapse import depression_of
+from marrowmap.phantom.collapse import move_surface
 from marrowmap.phantom.collapse import sink
 from marrowmap.phantom.fracture import line_share
 from marrowmap.phantom.layers import Array
@@ -185,9 +186,9 @@ def _paint_femur_joint(
     box: Box,
     red: Array,
     rng: np.random.Generator,
-    sunken: Array | None = None,
+    before: Array | None = None,
 ) -> tuple[list[Layer], list[Layer], HipTruth]:
-    """Paint one femur and its joint; `sunken` is how far its surface has moved inward."""
+    """Paint one femur and its joint; `before` is its signed distance before it collapsed, if it did."""
     voxel = float(grid.spacing[0])
     past = hip.past_plane(points)
     radius = np.sqrt((bone**2).sum(axis=-1))
@@ -212,9 +213,9 @@ def _paint_femur_joint(
     )
     reach = (bone[..., 0] > 0.05 * hip.radius) & (past < 4)
     fluid = occupancy(femur - np.maximum(stand_off, 0), voxel) * (stand_off > 0.15) * reach
-    if sunken is not None:
+    if before is not None:
         # Where bone and cartilage have been, there is fluid now.
-        fluid = np.maximum(fluid, occupancy(femur - sunken - 1.9, voxel) * (sunken > 0.05))
+        fluid = np.maximum(fluid, occupancy(before - 1.9, voxel) * (femur - before > 0.05))
     film = (
         np.exp(-(((radius - hip.radius - JOINT_GAP_MM * 0.5) / 0.45) ** 2)) * (bone[..., 0] < 0.4 * hip.radius) * 0.35
     )
@@ -316,13 +317,13 @@ def _hip_layers(
         points = points_of(part)
         bone = hip.bone_coordinates(points)
         red = _red_marrow(hip, person, points, bone, part, rng)
-        depression, sunken = depression_of(lesion, hip.radius), None
+        depression, before = depression_of(lesion, hip.radius), None
         if depression is not None:
-            sunken = sink(depression, hip.radius, bone)
-            femur = femur + sunken
+            before = femur
+            femur = move_surface(before, sink(depression, hip.radius, bone), points, hip.center, part)
             femur_found = box, femur
         joint_layers, femur_layers, truth = _paint_femur_joint(
-            hip, lesion, femur, points, bone, part, box, red, rng, sunken
+            hip, lesion, femur, points, bone, part, box, red, rng, before
         )
         scene.truths[hip.side] = truth
     pelvis_layers: list[Layer] = []
