@@ -28,7 +28,9 @@ def command(
     side: Annotated[
         str | None, typer.Option(help="left or right: the affected side; else drawn from the seed.")
     ] = None,
-    weeks: Annotated[float | None, typer.Option(help="Weeks since onset; else drawn from the seed.")] = None,
+    weeks: Annotated[
+        float | None, typer.Option(help="Weeks since onset of transient osteoporosis; else drawn.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 0,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for dicom/ and truth.json.", callback=expand_home)

@@ -20,10 +20,18 @@ from marrowmap.errors import UsageError
 from marrowmap.image import Grid
 from marrowmap.image import Volume
 from marrowmap.image.nifti import write_nifti
+from marrowmap.phantom import crps
+from marrowmap.phantom import infection
+from marrowmap.phantom import osteoarthritis
+from marrowmap.phantom import sif
+from marrowmap.phantom import stress_fracture
+from marrowmap.phantom import tumor
 from marrowmap.phantom.collapse import sample_necrotic_collapse
+from marrowmap.phantom.crps import sample_crps
 from marrowmap.phantom.dicom import StudyTags
 from marrowmap.phantom.dicom import make_uid
 from marrowmap.phantom.dicom import write_series
+from marrowmap.phantom.infection import sample_infection
 from marrowmap.phantom.layers import Array
 from marrowmap.phantom.lesion import WELL
 from marrowmap.phantom.lesion import Lesion
@@ -33,29 +41,61 @@ from marrowmap.phantom.mr import sample_acquisition
 from marrowmap.phantom.mr import slice_grid
 from marrowmap.phantom.onfh import sample_onfh
 from marrowmap.phantom.onfh import sample_other_hip
+from marrowmap.phantom.osteoarthritis import sample_osteoarthritis
+from marrowmap.phantom.person import Hip
 from marrowmap.phantom.person import Person
 from marrowmap.phantom.person import sample_person
 from marrowmap.phantom.scene import Scene
 from marrowmap.phantom.scene import build_scene
 from marrowmap.phantom.scene import render
 from marrowmap.phantom.scene import truth_on_slices
+from marrowmap.phantom.sif import sample_sif
+from marrowmap.phantom.stress_fracture import sample_stress_fracture
 from marrowmap.phantom.toh import sample_toh
 from marrowmap.phantom.truth import finding_rows
 from marrowmap.phantom.truth import frame_row
 from marrowmap.phantom.truth import measurement_rows
 from marrowmap.phantom.truth import sum_hip
+from marrowmap.phantom.tumor import sample_tumor
 from marrowmap.values import Side
 
 KINDS: dict[str, str] = {
     "normal": "well hips",
     "red_marrow": "well hips with much red marrow, which brightens fluid-sensitive images without being edema",
     "toh": "transient osteoporosis of one hip: edema of head and neck that ends at the intertrochanteric plane",
+    "toh_fracture": "transient osteoporosis of one hip with a fracture line under the joint surface",
     "onfh": "osteonecrosis of one or both femoral heads: a segment bounded by a band; edema or collapse in a third",
+    "sif": "subchondral insufficiency fracture of an old person's head: a shallow line with edema around it",
+    "stress_fracture": "stress fracture of one neck: a line across its medial side with edema around it",
+    "osteoarthritis": "a worn hip: narrowed joint space, osteophytes, subchondral cysts, reactive edema",
+    "tumor": "a mass in one proximal femur that has replaced its marrow, at times through the cortex",
+    "infection": "an infected hip: confluent marrow change on both sides of the joint, and much joint fluid",
+    "crps": "complex regional pain syndrome: patchy edema around one hip joint",
 }
 """What a virtual person can have."""
 
-AFFECTED_KINDS = ("toh", "onfh")
+AFFECTED_KINDS = tuple(kind for kind in KINDS if kind not in {"normal", "red_marrow"})
 """Those with an affected side."""
+
+SAMPLERS: dict[str, Callable[[Hip, np.random.Generator], Lesion]] = {
+    "sif": sample_sif,
+    "stress_fracture": sample_stress_fracture,
+    "osteoarthritis": sample_osteoarthritis,
+    "tumor": sample_tumor,
+    "infection": sample_infection,
+    "crps": sample_crps,
+}
+"""How the lesion of one hip is drawn, where nothing else matters."""
+
+PEOPLE = {
+    "sif": (sif.AGES, sif.WOMEN),
+    "stress_fracture": (stress_fracture.AGES, stress_fracture.WOMEN),
+    "osteoarthritis": (osteoarthritis.AGES, osteoarthritis.WOMEN),
+    "tumor": (tumor.AGES, tumor.WOMEN),
+    "infection": (infection.AGES, infection.WOMEN),
+    "crps": (crps.AGES, crps.WOMEN),
+}
+"""Age range and share of women of kinds that do not have those of transient osteoporosis."""
 
 MODALITIES = ("mr",)
 """What a virtual exam can be made of."""
@@ -85,11 +125,19 @@ def draw_exam(
             age_years=int(streams[0].integers(20, 40)),
             red_marrow=float(streams[0].uniform(0.6, 0.85)),
         )
+    elif kind in PEOPLE:
+        (low, high), women = PEOPLE[kind]
+        sex = "F" if streams[0].random() < women else "M"
+        person = sample_person(streams[1], sex=sex, age_years=int(streams[0].integers(low, high)))
     else:
         person = sample_person(streams[1])
     lesions = {Side.LEFT: WELL, Side.RIGHT: WELL}
-    if affected is not None and kind == "toh":
+    if affected is not None and kind in SAMPLERS:
+        lesions[affected] = SAMPLERS[kind](person.hips[affected], streams[2])
+    elif affected is not None and kind == "toh":
         lesions[affected] = sample_toh(person.hips[affected], streams[2], weeks)
+    elif affected is not None and kind == "toh_fracture":
+        lesions[affected] = sample_toh(person.hips[affected], streams[2], weeks, fracture_frequency=1.0)
     elif affected is not None:
         lesions[affected] = sample_onfh(person.hips[affected], streams[2])
         lesions[affected.opposite] = sample_other_hip(person.hips[affected.opposite], streams[2])
@@ -254,7 +302,7 @@ def write_virtual_exam(
     side : Side, optional
         The affected side, and the one that a small field of view shows; drawn if not given.
     weeks : float, optional
-        Since onset.
+        Since onset; only transient osteoporosis changes with it.
     acquisition : Acquisition, optional
         Fixes how it is scanned; drawn from the seed if not given.
     progress : callable, optional

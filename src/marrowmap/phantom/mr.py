@@ -176,6 +176,7 @@ TISSUES: dict[str, tuple[float, float, float, float, float]] = {
     "necrotic_blood": (0.95, 420, 520, 90, 0.2),
     "necrotic_fluid": (1.0, 1800, 2200, 200, 0.0),
     "necrotic_fibrous": (0.40, 900, 1100, 20, 0.05),
+    "tumor": (0.85, 1600, 1900, 75, 0.0),
     "cartilage": (0.75, 1050, 1240, 40, 0.0),
     "joint_fluid": (1.05, 2850, 3600, 500, 0.0),
     "artery": (0.10, 1400, 1650, 150, 0.0),
