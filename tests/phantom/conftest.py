@@ -24,6 +24,9 @@ from marrowmap.phantom.onfh import upright
 from marrowmap.phantom.person import Hip
 from marrowmap.phantom.person import pose_hip
 from marrowmap.phantom.person import sample_person
+from marrowmap.phantom.scene import HIP_REACH_MM
+from marrowmap.phantom.scene import Part
+from marrowmap.phantom.scene import Scene
 from marrowmap.phantom.scene import build_scene
 from marrowmap.values import Side
 
@@ -60,6 +63,22 @@ def paint_hip(person, side, lesion, spacing=1.0, seed=1):
     box = tuple(slice(a, a + n) for a, n in zip(start, truth.grid.shape, strict=True))
     t1, stir = (paint(scene.layers, grid.shape, contrast, 1.5)[box] for contrast in (Contrast.T1, Contrast.STIR))
     return PaintedHip(hip, grid, truth, box, t1, stir)
+
+
+def bone_scene(person, lesions, side):
+    """A scene of bones and joints alone: what truth needs, without the time that soft tissue takes."""
+
+    def part(low, high, spacing, sides):
+        grid = make_grid(low, high, spacing)
+        found = bone_layers(person, lesions, grid, np.random.default_rng(1), sides=sides)
+        return Part(grid, found.layers, found.truths)
+
+    reach = HIP_REACH_MM if side is Side.LEFT else HIP_REACH_MM[::-1] * (-1, 1, 1)
+    center = person.hips[side].center
+    fine = part(reach.min(axis=0) + center, reach.max(axis=0) + center, 1.1, (side,))
+    low, high = (person.origin + np.array(corner) for corner in ((-170.0, -80.0, -150.0), (170.0, 90.0, 90.0)))
+    coarse = part(low, high, 2.6, (Side.LEFT, Side.RIGHT))
+    return Scene(person, lesions, coarse, {side: fine})
 
 
 def still_hip(side=Side.LEFT):
