@@ -121,8 +121,8 @@ def test_well_people_have_no_edema():
 def test_bad_requests_are_refused(tmp_path):
     with pytest.raises(UsageError, match="kind"):
         write_virtual_exam("gout", tmp_path / "a", seed=1)
-    with pytest.raises(UsageError, match="ct"):
-        write_virtual_exam("toh", tmp_path / "a", seed=1, modalities=("mr", "ct"))
+    with pytest.raises(UsageError, match="pet"):
+        write_virtual_exam("toh", tmp_path / "a", seed=1, modalities=("mr", "pet"))
     with pytest.raises(UsageError, match="seed"):
         write_virtual_exam("toh", tmp_path / "a", seed=-1)
     (tmp_path / "full").mkdir()

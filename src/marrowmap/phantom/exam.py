@@ -28,6 +28,8 @@ from marrowmap.phantom import stress_fracture
 from marrowmap.phantom import tumor
 from marrowmap.phantom.collapse import sample_necrotic_collapse
 from marrowmap.phantom.crps import sample_crps
+from marrowmap.phantom.ct import sample_ct
+from marrowmap.phantom.ct import write_ct
 from marrowmap.phantom.dicom import StudyTags
 from marrowmap.phantom.dicom import make_uid
 from marrowmap.phantom.dicom import write_series
@@ -97,7 +99,7 @@ PEOPLE = {
 }
 """Age range and share of women of kinds that do not have those of transient osteoporosis."""
 
-MODALITIES = ("mr",)
+MODALITIES = ("mr", "ct")
 """What a virtual exam can be made of."""
 
 Progress = Callable[[str, float], None]
@@ -229,6 +231,7 @@ def _write(
     person: Person,
     lesions: dict[Side, Lesion],
     acquisition: Acquisition,
+    modalities: Sequence[str],
     progress: Progress,
 ) -> None:
     study = _study(kind, seed, person, acquisition)
@@ -236,14 +239,23 @@ def _write(
     progress("laying out the body", 0.0)
     scene = build_scene(person, lesions, acquisition, seed)
     grid = slice_grid(acquisition, person)
-    fluid_uid = scan(
-        folder / "dicom",
-        scene,
-        acquisition,
-        study,
-        seed,
-        progress=lambda phrase, share: progress(phrase, 0.4 + 0.4 * share),
-    )
+    fluid_uid, ct = "", None
+    if "mr" in modalities:
+        fluid_uid = scan(
+            folder / "dicom",
+            scene,
+            acquisition,
+            study,
+            seed,
+            progress=lambda phrase, share: progress(phrase, 0.4 + 0.4 * share),
+        )
+    if "ct" in modalities:
+        progress("scanning CT", 0.7)
+        ct = sample_ct(np.random.default_rng([seed, 300]))
+        ct_study = replace(study, study_uid=make_uid(study.study_uid, "ct"))
+        noise = np.random.default_rng([seed, 301])
+        ct_uid, _ = write_ct(folder / "dicom" / "CT", scene, ct, ct_study, 1, noise)
+        fluid_uid = fluid_uid or ct_uid
     progress("computing the truth", 0.8)
     evidence = {"series_uid": fluid_uid, "image_uids": []}
     masks = folder / "truth"
@@ -258,6 +270,9 @@ def _write(
         findings += finding_rows(scene, side, sums, grid, date, evidence)
         for name, share in truth_on_slices(scene, grid, acquisition.thickness_mm, side).items():
             _write_share(masks / f"{name}_{side.value}.nii.gz", share, grid)
+    if "mr" not in modalities:
+        for row in (*measurements, *findings):
+            row["modality"] = "CT"
     truth = {
         "schema": "marrowmap/1",
         "subject": {"person_id": study.person_id, "sex": person.sex, "age_years": person.age_years},
@@ -266,6 +281,7 @@ def _write(
         "note": "Volumes are of the part of the bone inside the slices' box, gaps between slices included.",
         "lesions": {side.value: asdict(lesion) for side, lesion in lesions.items()},
         "acquisition": _plain(asdict(acquisition)),
+        **({"ct": asdict(ct)} if ct is not None else {}),
         "measurements": measurements,
         "findings": findings,
         "frames": frames,
@@ -298,7 +314,7 @@ def write_virtual_exam(
     seed : int
         0 or more.
     modalities : sequence of str
-        Some of :data:`MODALITIES`.
+        Some of :data:`MODALITIES`. Truth masks lie on the planned MR slices, whether they are scanned or not.
     side : Side, optional
         The affected side, and the one that a small field of view shows; drawn if not given.
     weeks : float, optional
@@ -338,7 +354,7 @@ def write_virtual_exam(
     except OSError as error:
         raise InputError(f"cannot write to {out.parent}: {error.strerror}; choose another folder") from error
     try:
-        _write(work, kind, seed, person, lesions, acquisition, progress or (lambda phrase, share: None))
+        _write(work, kind, seed, person, lesions, acquisition, modalities, progress or (lambda phrase, share: None))
         if out.exists():
             out.rmdir()
         work.chmod(0o755)
