@@ -130,33 +130,39 @@ def locate_bones(
     GeometryError
         If sides contradict each other, or a mask lies on no image's grid.
     InputError
-        If a mask holds no femur, or leaves open which of its segments is one; if what was found automatically is
-        doubtful on both sides.
+        If a mask holds no femur, or leaves open which of its segments is one; if everything found is doubtful, however
+        it was found.
     ModelError
         If the program asked for is missing.
     """
     if hint is None or hint.says_nothing:
-        return _require_support(find(series, progress))
+        return _require_support(find(series, progress), "if there is one, point at it with --points or --bone")
     if hint.points is not None:
-        return frames_from_points(hint.points, series[0], hint.side)
+        shown = _shows_points(series, hint.points)
+        found = frames_from_points(hint.points, shown, hint.side)
+        return _require_support(found, "check that --points are those of this image, LPS mm")
     if hint.finder is not None:
         shown = _shown_to_finder(series)
-        found = run_totalsegmentator(shown)
-        return _frames_of(found, [shown], hint) if found.segments else ()
+        drawn = run_totalsegmentator(shown)
+        found = _frames_of(drawn, [shown], hint) if drawn.segments else ()
+        return _require_support(found, "draw the femur and give it with --bone, or point at it with --points")
     assert hint.mask is not None  # one of the three is given, see BoneHint
-    return _frames_of(read_segmentation(hint.mask), series, hint)
+    found = _frames_of(read_segmentation(hint.mask), series, hint)
+    return _require_support(found, "correct what is drawn, or point at the bone with --points")
 
 
-def _require_support(frames: tuple[BoneFrame, ...]) -> tuple[BoneFrame, ...]:
-    """Refuse joints found automatically where not one is sure: they may be drawn into an image that holds none."""
+def _require_support(frames: tuple[BoneFrame, ...], advice: str) -> tuple[BoneFrame, ...]:
+    """Refuse joints where not one bone is sure: they may be drawn into an image that holds none."""
     if frames and not any(frame.trusted for frame in frames):
         doubts = {f"{frame.side.value}: {frame.reason.split('; ', 1)[-1]}" for frame in frames if frame.bone == "femur"}
         joint = frames[0].joint.value
-        raise InputError(
-            f"no {joint} was found that the images support ({', '.join(sorted(doubts))}): if there is one, point at "
-            "it with --points or --bone"
-        )
+        raise InputError(f"no {joint} was found that the images support ({', '.join(sorted(doubts))}): {advice}")
     return frames
+
+
+def _shows_points(series: Sequence[Series], points: NDArray[np.float64]) -> Series:
+    """Pick the first series that contains all the points, else the one that contains most of them."""
+    return max(series, key=lambda one: int(one.volume.grid.contains(points).sum()))
 
 
 def _shown_to_finder(series: Sequence[Series]) -> Series:
