@@ -11,6 +11,7 @@ from marrowmap.errors import InputError
 from marrowmap.image import Volume
 from marrowmap.measure import hips
 from marrowmap.measure.hip import HipMeasurement
+from marrowmap.values import Joint
 from marrowmap.workflow import bones
 from marrowmap.workflow.analyze import _readings
 from marrowmap.workflow.bones import BoneHint
@@ -49,9 +50,14 @@ def test_a_doubtful_hip_bone_bounds_no_capsule(monkeypatch, frames, left_volume:
     assert given[1] is not None
 
 
+def point_at_hips(monkeypatch, take):
+    """Let `take` lay the frames of hips pointed at."""
+    monkeypatch.setitem(bones.JOINT_STARTS, Joint.HIP, replace(bones.JOINT_STARTS[Joint.HIP], from_points=take))
+
+
 def test_points_the_image_does_not_support_are_refused(monkeypatch, frames, left_volume: Volume):  # noqa: F811
     doubtful = tuple(replace(frame, trusted=False, reason="three points; no edges") for frame in frames)
-    monkeypatch.setattr(bones, "frames_from_points", lambda *_: doubtful)
+    point_at_hips(monkeypatch, lambda *_: doubtful)
     center = left_volume.grid.center
     hint = BoneHint(points=[center, center, center])
     with pytest.raises(InputError, match=r"\(left: no edges\): check that --points"):
@@ -65,7 +71,7 @@ def test_points_are_fitted_in_the_series_that_shows_them(monkeypatch, frames, le
         shown.append(series)
         return frames
 
-    monkeypatch.setattr(bones, "frames_from_points", take)
+    point_at_hips(monkeypatch, take)
     near = make_series(left_volume)
     box = left_volume.grid
     affine = box.affine.copy()

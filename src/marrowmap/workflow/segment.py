@@ -59,7 +59,8 @@ def segment(image: Path, out: Path, *, hint: BoneHint | None = None, progress: P
     )
     if not frames:
         raise InputError(
-            f"{image.name}: no hip was found, nor a knee; if there is a hip, point at it with --points or --bone"
+            f"{image.name}: no hip was found, nor a knee; if there is one, point at it with --points or --bone (for a "
+            "knee with --joint knee)"
         )
     labels = _paint(main.volume.grid, tuple(frame for frame in frames if frame.trusted))
     document = {
