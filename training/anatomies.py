@@ -3,13 +3,14 @@
 Drawn from the shape model only, with the modes in :data:`HELD_OUT_MODES` at zero, so that virtual test persons (all 26
 modes, poses of the phantom) are never people the networks saw::
 
-    python training/anatomies.py hips build/training/pool --first 0 --count 120
-    python training/anatomies.py knees build/training/pool --first 0 --count 240
+    python training/anatomies.py hips build/training/pool --count 111
+    python training/anatomies.py knees build/training/pool --count 130
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +131,24 @@ def draw_knee(rng: np.random.Generator) -> dict[str, np.ndarray]:
     return {"distance": np.stack(distance), "low": KNEE_LOW, "centers": np.zeros((1, 3))}
 
 
+def fill_pool(kind: str, pool: Path, numbers: Iterable[int]) -> list[Path]:
+    """Draw the anatomies of these numbers, which are their seeds, unless they are there; return their files."""
+    pool.mkdir(parents=True, exist_ok=True)
+    files = []
+    for number in numbers:
+        path = pool / f"{kind}_{number:04d}.npz"
+        files.append(path)
+        if path.exists():
+            continue
+        rng = np.random.default_rng([20261121, number, kind == "knees"])
+        drawn = draw_hips(rng) if kind == "hips" else draw_knee(rng)
+        part = path.with_suffix(".part")
+        with part.open("wb") as stream:
+            np.savez(stream, **drawn)
+        part.rename(path)
+    return files
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=["hips", "knees"])
@@ -137,17 +156,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="number of the first anatomy, also its seed")
     parser.add_argument("--count", type=int, default=100)
     given = parser.parse_args()
-    given.out.mkdir(parents=True, exist_ok=True)
-    for number in range(given.first, given.first + given.count):
-        path = given.out / f"{given.kind}_{number:04d}.npz"
-        if path.exists():
-            continue
-        rng = np.random.default_rng([20261121, number, given.kind == "knees"])
-        drawn = draw_hips(rng) if given.kind == "hips" else draw_knee(rng)
-        part = path.with_suffix(".part")
-        with part.open("wb") as stream:
-            np.savez(stream, **drawn)
-        part.rename(path)
+    fill_pool(given.kind, given.out, range(given.first, given.first + given.count))
 
 
 if __name__ == "__main__":

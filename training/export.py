@@ -12,19 +12,21 @@ import numpy as np
 import onnxruntime
 import torch
 
+from marrowmap.anatomy.networks import LABELS
 from networks import UNet
 from paint import HEATS
-from paint import LABELS
 from paint import ROUGH_LABELS
 
 
-def main(network: str, checkpoint: Path, out: Path) -> None:
+def export(network: str, checkpoint: Path, out: Path) -> None:
+    """Write a checkpoint's averaged weights as ONNX and print how far onnxruntime is off."""
     outputs = len(LABELS) if network == "label" else len(ROUGH_LABELS) + len(HEATS)
     net = UNet(outputs)
     stored = torch.load(checkpoint, map_location="cpu", weights_only=True)
     net.load_state_dict(stored["mean"])
     net.eval()
-    example = torch.randn(1, 2, 32, 32, 32)
+    example = torch.randn(1, 2, 32, 32, 32, generator=torch.Generator().manual_seed(1))
+    out.parent.mkdir(parents=True, exist_ok=True)
     axes = {0: "n", 2: "x", 3: "y", 4: "z"}
     torch.onnx.export(
         net,
@@ -44,4 +46,4 @@ def main(network: str, checkpoint: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+    export(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))

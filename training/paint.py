@@ -15,30 +15,26 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-STEPS_PER_MM = 4.0
-LABELS = (
-    "background",
-    "femoral_head",
-    "femoral_neck",
-    "intertrochanteric",
-    "femoral_shaft",
-    "hip_bone",
-    "distal_femur",
-    "proximal_tibia",
-    "fibula",
-    "patella",
-)
-"""Classes of the label network; ``hip_bone`` includes the sacrum."""
+from anatomies import SPACING_MM
+from anatomies import STEPS_PER_MM
+from marrowmap.anatomy.networks import HIP_BOX_SHIFT_MM
+from marrowmap.anatomy.networks import JOINTS
+from marrowmap.anatomy.networks import LABEL_MM
+from marrowmap.anatomy.networks import LABEL_VOXELS
+from marrowmap.anatomy.networks import LABELS
+from marrowmap.anatomy.networks import LOCATE_MM
+from marrowmap.anatomy.networks import ROUGH_COUNT
+
 ROUGH_LABELS = ("background", "femur_left", "femur_right", "hip_bone", "tibia", "patella")
 """Classes of the locating network; ``tibia`` includes the fibula, ``femur`` both ends."""
-HEATS = ("left_hip", "right_hip", "left_knee", "right_knee")
+if len(ROUGH_LABELS) != ROUGH_COUNT:
+    raise ImportError("the locating network's classes are not as many as marrowmap.anatomy.networks reads")
+HEATS = tuple(f"{side.value}_{joint.value}" for joint, side in JOINTS)
 HEAT_MM = 9.0
 """Width (standard deviation) of the heat spots."""
 
-LABEL_SHAPE, LABEL_MM = (64, 64, 64), 2.0
-LOCATE_SHAPE, LOCATE_MM = (64, 48, 64), 4.0
-HIP_BOX_SHIFT_MM = np.array([14.0, 0.0, -22.0])
-"""From the head center to the middle of a LEFT hip's box; a knee's box lies around its center."""
+LABEL_SHAPE = (LABEL_VOXELS, LABEL_VOXELS, LABEL_VOXELS)
+LOCATE_SHAPE = (64, 48, 64)
 
 # Rough signals of tissues by contrast (0 to about 1); each is changed by a factor at random.
 CONTRASTS = {
@@ -132,7 +128,7 @@ class Painter:
         flip = np.array([-1.0 if mirrored else 1.0, 1.0, 1.0])
         source = source * torch.tensor(flip, dtype=torch.float32) + torch.tensor(middle, dtype=torch.float32)
         extent = torch.tensor(anatomy.distance.shape[1:], dtype=torch.float32)
-        index = (source - torch.tensor(anatomy.low, dtype=torch.float32)) / 2.0
+        index = (source - torch.tensor(anatomy.low, dtype=torch.float32)) / SPACING_MM
         # grid_sample wants x (the last axis) first, -1 to 1 from the first to the last voxel's center.
         at = (2 * index / (extent - 1) - 1).flip(-1)[None]
         low = torch.floor(index.reshape(-1, 3).amin(0)).long().clamp_min(0)
@@ -362,9 +358,11 @@ class Painter:
         if kind == "hips":
             assert region is not None
             femur = region.clamp_min(1).long()
-            target = torch.where(inside, torch.where(bone == 0, femur, torch.full_like(femur, 5)), target)
+            target = torch.where(
+                inside, torch.where(bone == 0, femur, torch.full_like(femur, LABELS.index("hip_bone"))), target
+            )
         else:
-            target = torch.where(inside, bone + 6, target)
+            target = torch.where(inside, bone + LABELS.index("distal_femur"), target)
         picture, hu = self.paint(distance, LABEL_SHAPE, LABEL_MM, source, kind, joint_mm)
         if self.chance(0.12):
             picture = self.metal(picture, LABEL_MM, joint_mm, hu=hu)

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
+from marrowmap.anatomy import find_bones
 from marrowmap.anatomy.active_shape import FitImage
 from marrowmap.anatomy.bone_frame import BoneFrame
 from marrowmap.anatomy.hip_pose import vertex_normals
@@ -43,21 +46,27 @@ def pose_knee(side: Side, seed: int = 8) -> KneePose:
     return pose if side is Side.LEFT else pose.mirrored()
 
 
-def paint_knee(pose: KneePose, seed: int = 0) -> Volume:
+def paint_knee(pose: KneePose, seed: int = 0, bones: Sequence[str] = BONES) -> Volume:
     """Bright marrow, thin dark cortex, textured soft tissue, 3.5 mm sagittal slices."""
+    return paint_knees([pose], (pose.pivots[0][0] - 54.0, 31), seed, bones)
+
+
+def paint_knees(
+    poses: Sequence[KneePose], slices: tuple[float, int], seed: int = 0, bones: Sequence[str] = BONES
+) -> Volume:
+    """Paint knees on sagittal slices that begin at an x in mm."""
     rng = np.random.default_rng(seed)
     affine = np.eye(4)
     affine[:3, :3] = np.array([[0, 0, 3.5], [1.0, 0, 0], [0, -1.0, 0]])
-    affine[:3, 3] = pose.pivots[0] + (-54.0, -72.0, 72.0)
-    grid = Grid((140, 145, 31), affine, "1.9")
+    affine[:3, 3] = poses[0].pivots[0] + (0.0, -72.0, 72.0)
+    affine[0, 3] = slices[0]
+    grid = Grid((140, 145, slices[1]), affine, "1.9")
     texture = ndimage.gaussian_filter(rng.normal(size=grid.shape), (5, 5, 1.5))
     image = np.where(np.abs(texture / texture.std()) < 0.3, 220.0, 90.0)
-    for bone in BONES:
-        vertices, faces = pose.vertices(bone), pose.faces(bone)
-        normals = vertex_normals(vertices, faces)
-        image[voxelize(vertices + 1.5 * normals, faces, grid).array] = 100
-    for bone in BONES:
-        vertices, faces = pose.vertices(bone), pose.faces(bone)
+    drawn = [(pose.vertices(bone), pose.faces(bone)) for pose in poses for bone in bones]
+    for vertices, faces in drawn:
+        image[voxelize(vertices + 1.5 * vertex_normals(vertices, faces), faces, grid).array] = 100
+    for vertices, faces in drawn:
         normals = vertex_normals(vertices, faces)
         image[voxelize(vertices, faces, grid).array] = 15
         image[voxelize(vertices - 1.2 * normals, faces, grid).array] = 190
@@ -99,6 +108,51 @@ def test_finds_all_bones_and_the_side_by_shape(frames, pose, volume):
     assert np.linalg.norm(femur.head_center_mm - pose.pivots[0]) < 2.5
     assert femur.fit_rms_mm < 1.5
     assert femur.region_rms_mm["medial_condyle"] < 1.5
+
+
+def test_a_bone_that_is_not_seen_is_not_trusted(pose):
+    """Whatever the femur's fit is worth: no fibula was drawn."""
+    volume = paint_knee(pose, bones=("femur", "tibia", "patella"))
+    found = {frame.bone: frame for frame in find_bones([make_series(volume)])}
+    assert {bone: frame.trusted for bone, frame in found.items()} == {
+        "femur": True,
+        "tibia": True,
+        "fibula": False,
+        "patella": True,
+    }
+    assert "label network" in found["fibula"].reason or "its surface is clearly seen" in found["fibula"].reason
+
+
+def beside(pose: KneePose, x: float) -> KneePose:
+    """The same knee with its center at another x."""
+    shift = np.array([x - pose.pivots[0][0], 0.0, 0.0])
+    return KneePose(pose.side, pose.weights, pose.turns, pose.pivots + shift)
+
+
+def find_pair(at_left: Side, at_right: Side) -> list[BoneFrame]:
+    """Find the femora of two knees, painted as of these sides on the patient's left and on the right."""
+    poses = [beside(pose_knee(at_left), 92.0), beside(pose_knee(at_right), -92.0)]
+    volume = paint_knees(poses, (-143.5, 83))
+    found = find_knees([make_series(volume)], [KneePlace(None, pose.pivots[0]) for pose in poses])
+    return [frame for frame in found if frame.bone == "femur"]
+
+
+def test_two_knees_of_one_person():
+    left, right = find_pair(Side.LEFT, Side.RIGHT)
+    assert (left.side, right.side) == (Side.LEFT, Side.RIGHT)
+    assert left.trusted, left.reason
+    assert right.trusted, right.reason
+    assert left.head_center_mm[0] == pytest.approx(92.0, abs=3.0)
+    assert right.head_center_mm[0] == pytest.approx(-92.0, abs=3.0)
+
+
+@pytest.mark.parametrize(
+    ("sides", "words"), [((Side.LEFT, Side.LEFT), "the left one"), ((Side.RIGHT, Side.LEFT), "crosswise")]
+)
+def test_nobody_has_two_left_knees_or_knees_that_lie_crosswise(sides, words):
+    found = find_pair(*sides)
+    assert sum(frame.trusted for frame in found) == 1
+    assert [words in frame.reason for frame in found if not frame.trusted] == [True]
 
 
 def test_frame_is_natural_on_both_sides():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -81,3 +83,76 @@ def test_masks_that_are_no_femur_are_refused(left_volume: Volume) -> None:
     array[20:100, 30:110, 5:10] = True
     frames = frames_from_mask(Mask(left_volume.grid, array), make_series(left_volume))
     assert not frames[0].trusted
+
+
+def _drawn(pose: HipPose, volume: Volume, keep: Callable[[np.ndarray], np.ndarray]) -> Mask:
+    """Draw the part of the femur whose voxels' places from the head center, LPS mm, `keep` accepts."""
+    grid = volume.grid
+    whole = voxelize(pose.vertices("femur"), pose.faces("femur"), grid).array
+    return Mask(grid, whole & keep(grid.points() - pose.pivots[0]))
+
+
+def _head(away: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(away, axis=-1) < 27
+
+
+def _head_and_neck(away: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(away, axis=-1) < 36
+
+
+def _upper(away: np.ndarray) -> np.ndarray:
+    return away[..., 2] > -60
+
+
+def _shaft(away: np.ndarray) -> np.ndarray:
+    return away[..., 2] < -45
+
+
+@pytest.mark.parametrize("side", [None, Side.LEFT])
+def test_a_head_alone_is_not_trusted(left_pose: HipPose, left_volume: Volume, side: Side | None) -> None:
+    femur, hip_bone = frames_from_mask(_drawn(left_pose, left_volume, _head), make_series(left_volume), side)
+    assert not femur.trusted
+    assert not hip_bone.trusted
+    assert (
+        "name the side (--side)" in femur.reason
+        if side is None
+        else "does not show the intertrochanteric" in femur.reason
+    )
+
+
+def test_a_shaft_alone_is_not_trusted(left_pose: HipPose, left_volume: Volume) -> None:
+    femur, hip_bone = frames_from_mask(_drawn(left_pose, left_volume, _shaft), make_series(left_volume), Side.LEFT)
+    assert not femur.trusted
+    assert not hip_bone.trusted
+    assert "the mask does not" in femur.reason
+
+
+def test_head_and_neck_say_nothing_of_the_shaft(left_pose: HipPose, left_volume: Volume) -> None:
+    femur, _ = frames_from_mask(_drawn(left_pose, left_volume, _head_and_neck), make_series(left_volume), Side.LEFT)
+    assert not femur.trusted
+    assert "does not show the intertrochanteric region" in femur.reason
+
+
+def test_a_femur_without_much_shaft_is_enough(left_pose: HipPose, left_volume: Volume) -> None:
+    femur, _ = frames_from_mask(_drawn(left_pose, left_volume, _upper), make_series(left_volume), Side.LEFT)
+    assert femur.trusted, femur.reason
+    assert np.linalg.norm(femur.head_center_mm - head_sphere(left_pose.vertices("femur"))[0]) < 2.5
+
+
+def test_the_hip_bone_beside_a_mask_is_fitted_to_the_image(left_pose: HipPose, left_volume: Volume) -> None:
+    mask = _drawn(left_pose, left_volume, lambda away: np.ones(away.shape[:-1], bool))
+    femur, hip_bone = frames_from_mask(mask, make_series(left_volume))
+    assert femur.trusted, femur.reason
+    assert hip_bone.trusted, hip_bone.reason
+    assert hip_bone.fit_rms_mm != femur.fit_rms_mm
+    true = voxelize(left_pose.vertices("hip_bone"), hip_bone.faces, left_volume.grid).array
+    mine = voxelize(hip_bone.vertices, hip_bone.faces, left_volume.grid).array
+    assert 2 * (mine & true).sum() / (mine.sum() + true.sum()) > 0.9
+
+
+def test_a_hip_bone_the_image_does_not_show_is_not_trusted(left_pose: HipPose, left_volume: Volume) -> None:
+    mask = _drawn(left_pose, left_volume, lambda away: np.ones(away.shape[:-1], bool))
+    noise = np.random.default_rng(0).normal(100, 20, left_volume.grid.shape).astype(np.float32)
+    femur, hip_bone = frames_from_mask(mask, make_series(left_volume.with_array(noise)))
+    assert femur.trusted, femur.reason
+    assert not hip_bone.trusted

@@ -242,14 +242,13 @@ def test_a_gradient_echo_offered_for_edema(patient, tmp_path, out):
 
 
 def test_points_where_no_hip_is(patient, tmp_path, out):
-    """No number is invented for a bone that the images do not support: its fit error has none either."""
+    """No bone is drawn, and nothing measured, where the images do not support what was pointed at."""
     exam = copy_series(patient, STIR, tmp_path / "exam")
-    run = marrowmap_here("analyze", exam, "--out", out, "--points", "5,0,0 65,0,0 45,0,-50", "--json")
-    assert run.code == 0, run.stderr
-    assert {row["state"] for row in run.document["findings"]} == {"not_assessable"}
-    frames = json.loads((out / "frames.json").read_text())["rows"]
-    assert not any(row["trusted"] for row in frames)
-    assert all(row["reason"] in run.stderr for row in frames)
+    run = marrowmap_here("analyze", exam, "--out", out, "--points", "5,0,0 65,0,0 45,0,-50")
+    assert run.code == 3, run.stderr
+    assert "no hip was found that the images support (left: " in run.complaint
+    assert run.complaint.endswith("check that --points are those of this image, LPS mm")
+    assert not out.exists()
 
 
 # NIfTI ---------------------------------------------------------------------------------------------------------------

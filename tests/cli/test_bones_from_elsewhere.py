@@ -32,8 +32,9 @@ def real_ct(shared_data: Path) -> tuple[Path, Path]:
 
 
 def heads(document: dict) -> dict[str, list[float]]:
-    assert all(row["trusted"] for row in document["rows"])
-    return {row["side"]: row["head_center_mm"] for row in document["rows"] if row["bone"] == "femur"}
+    femora = [row for row in document["rows"] if row["bone"] == "femur"]
+    assert all(row["trusted"] for row in femora)
+    return {row["side"]: row["head_center_mm"] for row in femora}
 
 
 def test_a_real_label_map(real_ct, tmp_path):
@@ -74,11 +75,8 @@ def test_totalsegmentators_own_answer(real_ct, tmp_path, monkeypatch):
 def test_the_hip_bone_is_no_femur(real_ct, tmp_path):
     image, labels = real_ct
     run = marrowmap_here("segment", image, "--bone", labels, "--bone-label", "hip_left", "--out", tmp_path / "out")
-    if run.code == 0:
-        assert "not trusted" in run.stderr
-    else:
-        assert run.code == 4
-        assert not (tmp_path / "out").exists()
+    assert run.code in (3, 4), run.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_marrowmaps_own_seg_comes_back_as_the_same_femur(patient, tmp_path):

@@ -19,6 +19,7 @@ from marrowmap.image import Grid
 from marrowmap.image import Mask
 from marrowmap.image import Volume
 from marrowmap.image.nifti import write_nifti
+from marrowmap.phantom import KINDS
 from marrowmap.terms.quantities import QUANTITIES
 from marrowmap.terms.regions import REGIONS
 from tests.cli.command_line import PROGRAM
@@ -309,14 +310,9 @@ def test_edema_in_a_given_region(tmp_path, monkeypatch):
 def test_phantom_lists_its_kinds():
     run = marrowmap_here("phantom", "--list")
     assert run.code == 0
-    assert run.stdout.split() == ["normal", "red_marrow", "toh", "onfh"]
+    assert run.stdout.split() == list(KINDS)
     assert "transient osteoporosis" in run.stderr
-    assert set(marrowmap_here("phantom", "--list", "--json").document["kinds"]) == {
-        "normal",
-        "red_marrow",
-        "toh",
-        "onfh",
-    }
+    assert marrowmap_here("phantom", "--list", "--json").document["kinds"] == KINDS
 
 
 def test_phantom_truth_has_the_contracts_rows(patient):

@@ -121,8 +121,8 @@ def test_well_people_have_no_edema():
 def test_bad_requests_are_refused(tmp_path):
     with pytest.raises(UsageError, match="kind"):
         write_virtual_exam("gout", tmp_path / "a", seed=1)
-    with pytest.raises(UsageError, match="ct"):
-        write_virtual_exam("toh", tmp_path / "a", seed=1, modalities=("mr", "ct"))
+    with pytest.raises(UsageError, match="pet"):
+        write_virtual_exam("toh", tmp_path / "a", seed=1, modalities=("mr", "pet"))
     with pytest.raises(UsageError, match="seed"):
         write_virtual_exam("toh", tmp_path / "a", seed=-1)
     (tmp_path / "full").mkdir()
@@ -130,7 +130,8 @@ def test_bad_requests_are_refused(tmp_path):
     with pytest.raises(InputError, match="something"):
         write_virtual_exam("toh", tmp_path / "full", seed=1)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["full"]
-    assert set(KINDS) == {"normal", "red_marrow", "toh", "onfh"}
+    names = "normal red_marrow toh toh_fracture onfh sif stress_fracture osteoarthritis tumor infection crps"
+    assert list(KINDS) == names.split()
 
 
 def test_a_pair_differs_by_its_lesions_alone(tmp_path):

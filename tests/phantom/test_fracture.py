@@ -138,6 +138,17 @@ def test_a_line_is_dark_in_every_sequence_and_has_its_truth(scene):
     assert states["crescent"] == states["subchondral_band"] == states["head_collapse"] == "absent"
 
 
+def test_toh_with_a_fracture_always_has_its_line():
+    for seed in range(20):
+        person, lesions, _ = draw_exam("toh_fracture", seed)
+        plain_person, plain, _ = draw_exam("toh", seed)
+        side = next(side for side in Side if lesions[side].amount > 0)
+        assert lesions[side].fracture_line is not None
+        assert lesions[side].necrosis is None
+        assert person.age_years == plain_person.age_years
+        assert replace(lesions[side], fracture_line=None) == replace(plain[side], fracture_line=None)
+
+
 def test_half_of_transient_osteoporosis_has_a_line_and_it_goes_with_the_edema():
     drawn = [lesion for seed in range(100) for lesion in draw_exam("toh", seed)[1].values() if lesion.amount > 0]
     assert np.mean([lesion.fracture_line is not None for lesion in drawn]) == pytest.approx(0.49, abs=0.12)

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
 from marrowmap.image import Grid
+from marrowmap.phantom import draw_exam
 from marrowmap.phantom.hip import HipTruth
 from marrowmap.phantom.layers import make_grid
 from marrowmap.phantom.layers import points_of
@@ -22,6 +25,7 @@ from marrowmap.phantom.truth import midline
 from marrowmap.phantom.truth import region_masks
 from marrowmap.phantom.truth import sum_hip
 from marrowmap.values import Side
+from tests.phantom.conftest import bone_scene
 
 
 def _hip(side):
@@ -159,3 +163,74 @@ def test_lesion_lies_on_the_slices(necrotic_scene):
     assert (shares["lesion"] <= shares["femur"] + 0.02).all()
     assert (shares["band"] <= shares["lesion"] + 0.02).all()
     assert set(truth_on_slices(necrotic_scene, seen, 4.0, Side.RIGHT)) == {"femur", "marrow", "edema", "fluid"}
+
+
+ALWAYS = {
+    "toh": {"diffuse_edema", "trochanter_sparing"},
+    "toh_fracture": {"diffuse_edema", "subchondral_fracture_line", "trochanter_sparing"},
+    "onfh": {"subchondral_band"},
+    "sif": {"subchondral_fracture_line"},
+    "stress_fracture": set(),
+    "osteoarthritis": {"acetabular_edema"},
+    "tumor": set(),
+    "infection": {"effusion", "acetabular_edema"},
+    "crps": {"acetabular_edema"},
+}
+NEVER = {
+    "toh": {"subchondral_band", "double_line", "crescent", "head_collapse"},
+    "sif": {"subchondral_band", "double_line", "crescent", "diffuse_edema"},
+    "stress_fracture": {"subchondral_fracture_line", "medial_head_sparing", "acetabular_edema", "diffuse_edema"},
+    "crps": {"diffuse_edema", "subchondral_fracture_line", "intertrochanteric_demarcation"},
+    "tumor": {"subchondral_fracture_line", "subchondral_band", "acetabular_edema"},
+    "infection": {"subchondral_fracture_line", "subchondral_band", "medial_head_sparing"},
+    "osteoarthritis": {"subchondral_fracture_line", "subchondral_band", "diffuse_edema"},
+}
+
+
+@pytest.mark.parametrize("kind", list(ALWAYS))
+def test_findings_and_lesions_of_every_kind(kind):
+    person, lesions, _ = draw_exam(kind, 6, Side.LEFT, 8.0)
+    built = bone_scene(person, lesions, Side.LEFT)
+    seen = slice_grid(Acquisition(), person)
+    sums = sum_hip(built, Side.LEFT, seen)
+    rows = finding_rows(built, Side.LEFT, sums, seen, "2026-01-05", {})
+    present = {row["sign"] for row in rows if row["state"] == "present"}
+    assert {row["sign"] for row in rows} >= SIGNS_OF_THE_HEAD
+    assert present >= ALWAYS[kind]
+    assert not present & NEVER.get(kind, set())
+    values = measurement_rows(built, Side.LEFT, sums, seen, "2026-01-05", {})
+    replaced = [
+        row["value"] for row in values if row["quantity"] == "lesion_volume" and row["region"] != "femoral_head"
+    ]
+    assert bool(replaced) == (kind in {"osteoarthritis", "tumor"})
+    assert all(value > 0 for value in replaced)
+    in_head = next(row["value"] for row in values if row["quantity"] == "lesion_volume")
+    assert (in_head > 0) == (kind == "onfh")
+    if kind in {"infection", "toh", "toh_fracture"}:
+        assert sums.edema["femoral_head"] > 10
+    other = sum_hip(built, Side.RIGHT, seen)
+    if kind != "onfh":
+        rows = finding_rows(built, Side.RIGHT, other, seen, "2026-01-05", {})
+        assert not [row["sign"] for row in rows if row["state"] == "present"]
+
+
+SIGNS_OF_THE_HEAD = {
+    "medial_head_sparing",
+    "acetabular_edema",
+    "head_collapse",
+    "crescent",
+    "double_line",
+    "subchondral_band",
+    "subchondral_fracture_line",
+}
+
+
+@pytest.mark.parametrize("spared", [True, False])
+def test_medial_sparing_is_seen_in_the_model(spared):
+    person, lesions, _ = draw_exam("toh", 6, Side.LEFT, 8.0)
+    lesions[Side.LEFT] = replace(lesions[Side.LEFT], medial_sparing=spared)
+    built = bone_scene(person, lesions, Side.LEFT)
+    seen = slice_grid(Acquisition(), person)
+    rows = finding_rows(built, Side.LEFT, sum_hip(built, Side.LEFT, seen), seen, "2026-01-05", {})
+    states = {row["sign"]: row["state"] for row in rows}
+    assert states["medial_head_sparing"] == ("present" if spared else "absent")

@@ -9,8 +9,10 @@ network) add their evidence. What is special to a joint is in its :class:`JointR
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Generic
 from typing import Protocol
 from typing import Self
@@ -41,9 +43,14 @@ NEAR_MM = 1.5
 """A surface is matched where the images put it no further away than this."""
 SIDES_ALIKE_SD = 0.35
 """How far the weights of a person's two sides differ, in the model's standard deviations."""
+NO_SURFACES: Mapping[str, NDArray[np.float64]] = MappingProxyType({})
 RELAX_REACH_MM = 6.0
 RELAX_NEIGHBORS = 60
 RELAX_STIFFNESS = 4.0
+CLEAR_MM = 2.5
+"""A surface is clearly seen where sure edges lie no further away than this."""
+LEAST_CLEAR = 0.2
+"""Share of a bone's surface that must be clearly seen."""
 METAL_HU = 1600.0
 METAL_MARGIN_MM = 5.0
 
@@ -180,6 +187,11 @@ class Evidence:
     def sure(self) -> NDArray[np.bool_]:
         """Where the images show the surface clearly, shape (n,)."""
         return self.seen & (self.spread < 1.5)
+
+    @property
+    def clear(self) -> NDArray[np.bool_]:
+        """Where the images show the surface clearly and near, shape (n,)."""
+        return self.sure & (np.abs(self.offset) < CLEAR_MM)
 
 
 @dataclass(frozen=True, eq=False)
@@ -361,3 +373,21 @@ def edge_distance(evidence: Evidence) -> float:
     """Root mean square distance of surface and edges where these are clear, mm; infinite where hardly any are."""
     sure = evidence.sure
     return float(np.sqrt((evidence.offset[sure] ** 2).mean())) if sure.sum() >= 20 else float("inf")
+
+
+def doubt_bone(evidence: Evidence, most_mm: float) -> str:
+    """Say why the fit of one bone is not to be trusted, whatever those beside it are; empty where it is.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Gathered on the fitted bone.
+    most_mm : float
+        How far surface and edges may lie apart.
+    """
+    clear, apart = float(evidence.clear.mean()), edge_distance(evidence)
+    if clear < LEAST_CLEAR:
+        return f"only {100 * clear:.0f} % of its surface is clearly seen (needs {100 * LEAST_CLEAR:.0f} %)"
+    if apart > most_mm:
+        return f"surface and edges lie {apart:.1f} mm apart (at most {most_mm} mm)"
+    return ""

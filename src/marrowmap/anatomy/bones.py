@@ -7,9 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from marrowmap.anatomy.bone_frame import BoneFrame
-from marrowmap.anatomy.hips import Progress
 from marrowmap.anatomy.hips import find_hips
-from marrowmap.anatomy.hips import silent
 from marrowmap.anatomy.knees import KneeStart
 from marrowmap.anatomy.knees import find_knees
 from marrowmap.anatomy.label_witness import LabelWitness
@@ -17,6 +15,8 @@ from marrowmap.anatomy.networks import KNEE_LABELS
 from marrowmap.anatomy.networks import JointPlace
 from marrowmap.anatomy.networks import find_joints
 from marrowmap.anatomy.networks import label_bones
+from marrowmap.anatomy.progress import Progress
+from marrowmap.anatomy.progress import silent
 from marrowmap.image import Volume
 from marrowmap.ingest.exam import Series
 from marrowmap.values import Joint
@@ -72,11 +72,11 @@ def find_bones(series: Sequence[Series], progress: Progress = silent) -> tuple[B
             looked[id(one[0])] = one[1]
     progress("looking for joints", 1.0)
 
-    def witnesses(start: KneeStart) -> tuple[LabelWitness, ...]:
+    def labels(start: KneeStart) -> tuple[LabelWitness, ...]:
         return (looked[id(start)],)
 
-    knees = find_knees(series, starts, progress, witnesses) if starts else ()
-    if knees and narrow is not None:
+    knees = find_knees(series, starts, progress, labels) if starts else ()
+    if narrow is not None and any(knee.trusted for knee in knees):
         return knees
     return (*find_hips(series, progress, [place for place in places if place.joint is Joint.HIP]), *knees)
 

@@ -113,12 +113,6 @@ def fit_hip(
     return fit_pose(RULES, pose, images, stages, other, witnesses)
 
 
-def judge(
-    pose: HipPose,
-    images: Sequence[FitImage],
-    network: str = "fine",
-    count: int = 1200,
-    witnesses: Sequence[Witness] = (),
-) -> float:
+def judge(pose: HipPose, images: Sequence[FitImage], network: str = "fine", count: int = 1200) -> float:
     """Say how much better than chance the images' edges lie on the surfaces: see :func:`active_shape.score`."""
-    return score(gather_evidence(pose, images, network, count, witnesses))
+    return score(gather_evidence(pose, images, network, count))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
@@ -11,6 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from marrowmap.anatomy.active_shape import NO_SURFACES
+from marrowmap.anatomy.active_shape import doubt_bone
+from marrowmap.anatomy.active_shape import edge_distance
 from marrowmap.anatomy.bone_frame import BoneFrame
 from marrowmap.anatomy.hip_fit import AGAIN
 from marrowmap.anatomy.hip_fit import COARSE
@@ -36,6 +39,8 @@ from marrowmap.anatomy.networks import HIP_LABELS
 from marrowmap.anatomy.networks import JointPlace
 from marrowmap.anatomy.networks import find_joints
 from marrowmap.anatomy.networks import label_bones
+from marrowmap.anatomy.progress import Progress
+from marrowmap.anatomy.progress import silent
 from marrowmap.anatomy.regions import FEMUR_REGIONS
 from marrowmap.anatomy.regions import name_regions
 from marrowmap.anatomy.shape_model import axes
@@ -46,8 +51,6 @@ from marrowmap.ingest.exam import Sequence as ImageSequence
 from marrowmap.ingest.exam import Series
 from marrowmap.values import Joint
 from marrowmap.values import Side
-
-Progress = Callable[[str, float], None]
 
 SEARCH_MM = 5.0
 PLACES_TRIED = 12
@@ -115,10 +118,6 @@ class FoundHip:
     def is_hip(self, kind: str) -> bool:
         """Both must see a hip: the edges (of ``mr`` or ``ct``) and the label network."""
         return self.gain >= LEAST_GAIN[kind] and self.overlap >= LEAST_OVERLAP
-
-
-def silent(step: str, share: float) -> None:
-    """Show no progress."""
 
 
 def _templates() -> list[Template]:
@@ -329,12 +328,6 @@ def _share_shape(hips: Sequence[FoundHip], search: _Search) -> list[FoundHip]:
     return result
 
 
-def _edge_distance(evidence: Evidence) -> float:
-    """Root mean square distance of surface and edges where these are clear, mm; infinite where hardly any are."""
-    sure = evidence.sure
-    return float(np.sqrt((evidence.offset[sure] ** 2).mean())) if sure.sum() >= 20 else float("inf")
-
-
 def _region_errors(frame: BoneFrame, evidence: Evidence) -> dict[str, float]:
     sure = evidence.sure
     if frame.bone == "femur":
@@ -356,7 +349,7 @@ def _doubt(pose: HipPose, evidence: dict[str, Evidence], gain: float, rms: float
     femur = evidence["femur"]
     center = pose.pivots[0]
     near = np.linalg.norm(femur.points - center, axis=1) < 32
-    shown = float((near & femur.sure & (np.abs(femur.offset) < 2.5)).sum() / max(near.sum(), 1))
+    shown = float((near & femur.clear).sum() / max(near.sum(), 1))
     atypical = float(np.sqrt((pose.weights**2).mean()))
     if gain < TRUSTED_GAIN[kind]:
         return f"the images' edges hardly support a hip here (gain {gain:.2f}, needs {TRUSTED_GAIN[kind]})"
@@ -377,7 +370,7 @@ def build_frames(
     series: Series,
     gain: float,
     how: str = "shape model found automatically",
-    surfaces: dict[str, NDArray[np.float64]] | None = None,
+    known: Mapping[str, NDArray[np.float64]] = NO_SURFACES,
     labels: LabelWitness | None = None,
 ) -> list[BoneFrame]:
     """Turn a fitted pose into frames of femur and hip bone.
@@ -386,24 +379,26 @@ def build_frames(
     ----------
     pose : HipPose
     images : sequence of FitImage
-        They decide whether the frames are trusted.
+        They decide whether the frames are trusted: all where they support the joint, each where they show the bone.
     series : Series
         Whose frames they are.
     gain : float
         Of :func:`~marrowmap.anatomy.hip_fit.judge`.
     how : str
         How the bone was found, for ``reason``.
-    surfaces : dict of str to array, optional
-        Vertices of each bone in the model's order; the pose relaxed onto the images if not given.
+    known : mapping of str to array, optional
+        Vertices, in the model's order, of bones whose surface is known; others are the pose relaxed onto the images.
     labels : LabelWitness, optional
         What the label network saw there.
     """
     witnesses = () if labels is None else (labels,)
     evidence = gather_evidence(pose, images, "fine", 1600, witnesses)
     fitted = {bone: pose.vertices(bone) for bone in BONES}
-    strict = {bone: _edge_distance(e) for bone, e in evidence.items()}
-    if surfaces is None:
-        surfaces = {bone: relax_surface(fitted[bone], pose.faces(bone), evidence[bone]) for bone in BONES}
+    own = {bone: doubt_bone(e, MOST_RMS_MM) for bone, e in evidence.items()}
+    strict = edge_distance(evidence["femur"])
+    surfaces = {
+        bone: relax_surface(fitted[bone], pose.faces(bone), evidence[bone]) for bone in BONES if bone not in known
+    } | dict(known)
     for bone, e in evidence.items():
         moved = ((surfaces[bone] - fitted[bone])[e.chosen] * e.normals).sum(axis=1)
         evidence[bone] = replace(e, offset=e.offset - moved)
@@ -411,11 +406,12 @@ def build_frames(
     center, radius = head_sphere(femur)
     marks = landmarks(femur)
     del marks["head_center"]
-    errors = {bone: _edge_distance(e) for bone, e in evidence.items()}
-    doubt = _doubt(pose, evidence, gain, strict["femur"], images[0].kind)
+    errors = {bone: edge_distance(e) for bone, e in evidence.items()}
+    doubt = _doubt(pose, evidence, gain, strict, images[0].kind)
     frames = []
     for bone in BONES:
         reason = f"{how} (gain {gain:.2f}, fit {errors[bone]:.2f} mm)"
+        why = doubt or own[bone]
         frame = BoneFrame(
             bone=bone,
             joint=Joint.HIP,
@@ -429,8 +425,8 @@ def build_frames(
             vertices=surfaces[bone],
             faces=pose.faces(bone),
             fit_rms_mm=errors[bone],
-            trusted=not doubt,
-            reason=f"{reason}; {doubt}" if doubt else reason,
+            trusted=not why,
+            reason=f"{reason}; {why}" if why else reason,
         )
         frame = replace(frame, region_rms_mm=_region_errors(frame, evidence[bone]))
         frames.append(frame)

@@ -44,7 +44,6 @@ STIFF_MODES = 2
 
 COARSE = (Stage("coarse", 6, 0, 500), Stage("coarse", 3, 2, 500), Stage("coarse", 5, 8, 700))
 FINE = (Stage("fine", 5, 14, 1000), Stage("fine", 8, 26, 1600))
-AGAIN = (Stage("coarse", 3, 26, 700), Stage("fine", 6, 26, 1600))
 
 
 @lru_cache(maxsize=4)
@@ -137,7 +136,6 @@ def fit_knee(
     pose: KneePose,
     images: Sequence[FitImage],
     stages: Sequence[Stage],
-    other: KneePose | None = None,
     witnesses: Sequence[Witness] = (),
 ) -> KneePose:
     """Move a pose and its shape to where the images show the surfaces.
@@ -148,23 +146,15 @@ def fit_knee(
         Where to start.
     images : sequence of FitImage
     stages : sequence of Stage
-    other : KneePose, optional
-        The same person's other knee, well fitted: this one's shape is then expected to be like it.
     witnesses : sequence of Witness
         What else says where the surfaces lie.
     """
     for stage in stages:
         rules = STIFF_RULES if stage.modes <= STIFF_MODES else RULES
-        pose = fit_pose(rules, pose, images, (stage,), other, witnesses)
+        pose = fit_pose(rules, pose, images, (stage,), witnesses=witnesses)
     return pose
 
 
-def judge(
-    pose: KneePose,
-    images: Sequence[FitImage],
-    network: str = "fine",
-    count: int = 1200,
-    witnesses: Sequence[Witness] = (),
-) -> float:
-    """Say how much better than chance the witnesses' surfaces lie on the bones: see :func:`active_shape.score`."""
-    return score(gather_evidence(pose, images, network, count, witnesses))
+def judge(pose: KneePose, images: Sequence[FitImage], network: str = "fine", count: int = 1200) -> float:
+    """Say how much better than chance the images' edges lie on the surfaces: see :func:`active_shape.score`."""
+    return score(gather_evidence(pose, images, network, count))

@@ -7,11 +7,15 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from marrowmap.anatomy.active_shape import FitImage
 from marrowmap.anatomy.bone_frame import BoneFrame
+from marrowmap.anatomy.drawn_femur import LaidFemur
+from marrowmap.anatomy.drawn_femur import choose_side
+from marrowmap.anatomy.drawn_femur import judge_by_mask
+from marrowmap.anatomy.drawn_femur import keep_largest_part
 from marrowmap.anatomy.knee_fit import COARSE
 from marrowmap.anatomy.knee_fit import FINE
 from marrowmap.anatomy.knee_fit import fit_knee
@@ -19,20 +23,24 @@ from marrowmap.anatomy.knee_fit import judge
 from marrowmap.anatomy.knee_landmarks import knee_landmarks
 from marrowmap.anatomy.knee_pose import BONES
 from marrowmap.anatomy.knee_pose import KneePose
+from marrowmap.anatomy.knees import NEAR_MM
 from marrowmap.anatomy.knees import build_knee_frames
 from marrowmap.anatomy.laterality import image_side
 from marrowmap.anatomy.surface_match import fit_femur_to_surface
 from marrowmap.anatomy.surface_match import mask_boundary
 from marrowmap.errors import GeometryError
 from marrowmap.errors import InputError
+from marrowmap.image import Grid
 from marrowmap.image import Mask
 from marrowmap.ingest.exam import Series
 from marrowmap.values import Side
 
 MOST_LEFT_MM = 3.0
 """A mask further from any lower femur than this is not one."""
-SIDES_APART = 1.1
-"""How much worse the other side must fit before a mask's side is certain."""
+SHOWN_WITHIN_MM = 5.0
+LEAST_SHOWN = 0.5
+"""Share of the condyles in view that must lie within :data:`SHOWN_WITHIN_MM` of the mask's surface."""
+BESIDE = "shape model fitted to the image beside the mask given"
 MODEL_REACH_MM = 105.0
 """The model's femur reaches this far up; more of a mask is left out."""
 CENTER_ABOVE_MM = 22.0
@@ -141,44 +149,35 @@ def knee_frames_from_mask(mask: Mask, series: Series, side: Side | None = None) 
     """
     _require_mr(series)
     series.volume.grid.require_same(mask.grid)
-    parts, count = ndimage.label(mask.array)
-    if not count:
-        raise InputError("the bone mask is empty: draw the lower femur in it")
-    whole = Mask(mask.grid, parts == 1 + int(np.argmax(np.bincount(parts.ravel())[1:])))
-    if not 20.0 < whole.volume_ml < 900.0:
-        raise InputError(f"the bone mask holds {whole.volume_ml:.0f} mL, a lower femur 20–900 mL: check the mask")
+    whole = keep_largest_part(mask, "distal femur")
     surface = mask_boundary(whole)
     lowest = float(np.percentile(surface[:, 2], 0.2))
     surface = surface[surface[:, 2] < lowest + MODEL_REACH_MM]
     end = surface[surface[:, 2] < lowest + 45.0]
     center = (end.min(axis=0) + end.max(axis=0)) / 2
     center[2] = lowest + CENTER_ABOVE_MM
-    tried = []
-    for candidate in Side:
-        start = KneePose.at(candidate, center)
-        fitted, left = fit_femur_to_surface(start, surface, whole, _carry_all)
-        tried.append((left, candidate, fitted))
-    tried.sort(key=lambda entry: entry[0])
-    left, shown, pose = tried[0]
-    wanted = side or series.side
-    if wanted is not None and wanted is not shown and tried[1][0] > SIDES_APART * left:
-        raise GeometryError(
-            f"series {series.description!r}: {wanted.value} is asked for, but the mask has the shape of a "
-            f"{shown.value} lower femur: check the side and the mask's orientation"
-        )
-    doubt = ""
-    if wanted is not None:
-        left, shown, pose = next(entry for entry in tried if entry[1] is wanted)
-    elif tried[1][0] <= SIDES_APART * left:
-        doubt = "; left and right cannot be told apart by the mask: name the side"
-    if left > MOST_LEFT_MM:
-        doubt = f"; the mask does not fit a lower femur ({left:.1f} mm, at most {MOST_LEFT_MM} mm)"
+    laid = choose_side([_lay(KneePose.at(candidate, center), surface, whole) for candidate in Side], series, side)
     images = [FitImage.of(series.volume)]
-    how = "shape model fitted to the mask given"
-    beside = fit_knee(pose, images, (*COARSE, *FINE))
-    surfaces = {bone: beside.vertices(bone) for bone in BONES} | {"femur": pose.vertices("femur")}
-    return tuple(
-        # The mask is the user's word: it is judged by how well a femur fits it, not by the image's edges.
-        replace(frame, fit_rms_mm=left, trusted=not doubt, reason=how + doubt) if frame.bone == "femur" else frame
-        for frame in build_knee_frames(pose, images, series, judge(beside, images), how, surfaces=surfaces)
-    )
+    beside = fit_knee(laid.pose, images, (*COARSE, *FINE))
+    known = {"femur": laid.pose.vertices("femur")}
+    frames = build_knee_frames(beside, images, series, judge(beside, images), BESIDE, known=known)
+    doubt = laid.doubt or _doubt_mask(laid, surface, mask.grid)
+    return judge_by_mask(frames, replace(laid, doubt=doubt), beside)
+
+
+def _lay(start: KneePose, surface: NDArray[np.float64], mask: Mask) -> LaidFemur[KneePose]:
+    return LaidFemur(*fit_femur_to_surface(start, surface, mask, _carry_all))
+
+
+def _doubt_mask(laid: LaidFemur[KneePose], surface: NDArray[np.float64], view: Grid) -> str:
+    """Say why a femur laid through a mask's surface, shape (n, 3) LPS mm, is not to be trusted; empty where it is."""
+    if laid.left_mm > MOST_LEFT_MM:
+        return f"the mask does not fit a distal femur ({laid.left_mm:.1f} mm, at most {MOST_LEFT_MM} mm)"
+    vertices = laid.pose.vertices("femur")
+    condyles = vertices[np.linalg.norm(vertices - laid.pose.pivots[0], axis=1) < NEAR_MM]
+    condyles = condyles[view.contains(condyles)]
+    near = cKDTree(surface).query(condyles)[0] < SHOWN_WITHIN_MM if len(condyles) else np.zeros(1)
+    shown = float(near.mean())
+    if shown < LEAST_SHOWN:
+        return f"the mask does not show the condyles ({100 * shown:.0f} %, needs {100 * LEAST_SHOWN:.0f} %)"
+    return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
@@ -12,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from marrowmap.anatomy.active_shape import NO_SURFACES
 from marrowmap.anatomy.active_shape import Evidence
 from marrowmap.anatomy.active_shape import FitImage
-from marrowmap.anatomy.active_shape import Witness
+from marrowmap.anatomy.active_shape import doubt_bone
 from marrowmap.anatomy.active_shape import edge_distance
 from marrowmap.anatomy.active_shape import relax_surface
 from marrowmap.anatomy.bone_frame import BoneFrame
@@ -30,29 +32,33 @@ from marrowmap.anatomy.knee_landmarks import knee_landmarks
 from marrowmap.anatomy.knee_landmarks import knee_sphere
 from marrowmap.anatomy.knee_pose import BONES
 from marrowmap.anatomy.knee_pose import KneePose
+from marrowmap.anatomy.label_witness import LabelWitness
 from marrowmap.anatomy.laterality import image_side
 from marrowmap.anatomy.localize import Template
 from marrowmap.anatomy.localize import edge_field
 from marrowmap.anatomy.localize import find_places
 from marrowmap.anatomy.localize import working_grid
+from marrowmap.anatomy.progress import Progress
+from marrowmap.anatomy.progress import silent
 from marrowmap.anatomy.regions import KNEE_REGIONS
 from marrowmap.anatomy.regions import name_knee_regions
 from marrowmap.ingest.exam import Series
 from marrowmap.values import Joint
 from marrowmap.values import Side
 
-Progress = Callable[[str, float], None]
-
 SEARCH_MM = 5.0
 PLACES_TRIED = 4
 """Places of each side that are fitted where no start is given."""
 ASIDE_MM = 16.0
 """How far beside a start the fit also begins where it does not succeed at once."""
+_STEPS = ASIDE_MM * np.array([[0.0, 0, 0], [0, 0, 1], [0, 0, -1], [0, 1, 0], [0, -1, 0]])
 LEAST_APART_MM = 90.0
 """Left and right knee lie further apart than this, whatever a place claims."""
 LEAST_GAIN = 0.62
 """Gain over chance below which no knee is claimed at all."""
 TRUSTED_GAIN = 0.75
+LEAST_OVERLAP = 0.35
+"""Overlap with the label network's femur and tibia below which no knee is claimed; of each bone, to be trusted."""
 SURE_GAIN = 1.0
 """Gain of a coarse fit that makes further starts needless."""
 SIDE_GAIN = 0.04
@@ -87,14 +93,15 @@ class KneePlace:
 
 @dataclass(frozen=True, eq=False)
 class FoundKnee:
-    """A fitted knee and how much better than chance its surfaces match."""
+    """A fitted knee and how much better than chance the images' edges, asked alone, match its surfaces."""
 
     pose: KneePose
     gain: float
 
 
-def silent(step: str, share: float) -> None:
-    """Show no progress."""
+def no_labels(start: KneeStart) -> tuple[LabelWitness, ...]:
+    """Ask no label network."""
+    return ()
 
 
 def _usable(series: Sequence[Series]) -> list[Series]:
@@ -140,16 +147,15 @@ def search_starts(series: Sequence[Series], count: int = PLACES_TRIED) -> list[K
 
 
 def _fit_from(
-    start: KneeStart, images: Sequence[FitImage], witnesses: Sequence[Witness], aside: bool = True
+    start: KneeStart, images: Sequence[FitImage], labels: Sequence[LabelWitness], steps: NDArray[np.float64]
 ) -> FoundKnee | None:
-    """Fit coarsely from a start, both sides if none is given, then from places beside it until one is sure."""
+    """Fit coarsely from places `steps` mm off a start, as both sides if it names none, until one is sure."""
     best: FoundKnee | None = None
-    steps = np.concatenate([np.zeros((1, 3)), ASIDE_MM * np.array([[0, 0, 1], [0, 0, -1], [0, 1, 0], [0, -1, 0]])])
-    for step in steps if aside else steps[:1]:
+    for step in steps:
         center = np.asarray(start.center_mm, np.float64) + step
         for side in Side if start.side is None else (start.side,):
-            pose = fit_knee(KneePose.at(side, center), images, COARSE, None, witnesses)
-            found = FoundKnee(pose, judge(pose, images, "coarse", 700, witnesses))
+            pose = fit_knee(KneePose.at(side, center), images, COARSE, labels)
+            found = FoundKnee(pose, judge(pose, images, "coarse", 700))
             if np.isfinite(found.gain) and (best is None or found.gain > best.gain):
                 best = found
         if best is not None and best.gain >= SURE_GAIN:
@@ -157,26 +163,34 @@ def _fit_from(
     return best
 
 
-def _settle(coarse: FoundKnee, images: Sequence[FitImage], witnesses: Sequence[Witness]) -> tuple[FoundKnee, float]:
+def _settle(coarse: FoundKnee, images: Sequence[FitImage], labels: Sequence[LabelWitness]) -> tuple[FoundKnee, float]:
     """Fit finely as the side found and as the other one; return the better and by how much it is better."""
     tried = []
     for side in (coarse.pose.side, coarse.pose.side.opposite):
         pose = coarse.pose
         if side is not pose.side:
-            pose = fit_knee(KneePose.at(side, coarse.pose.pivots[0]), images, COARSE, None, witnesses)
-        pose = fit_knee(pose, images, FINE, None, witnesses)
-        tried.append(FoundKnee(pose, judge(pose, images, "fine", 1200, witnesses)))
+            pose = fit_knee(KneePose.at(side, coarse.pose.pivots[0]), images, COARSE, labels)
+        pose = fit_knee(pose, images, FINE, labels)
+        tried.append(FoundKnee(pose, judge(pose, images)))
     tried.sort(key=lambda knee: -knee.gain)
     return tried[0], tried[0].gain - tried[1].gain
+
+
+def _overlap(pose: KneePose, labels: Sequence[LabelWitness], bones: Sequence[str]) -> float:
+    """Return how far bones fill what the label network takes for them, 0 to 1; 1 where it was not asked."""
+    shares = [one.overlap(bone, pose.vertices(bone), pose.faces(bone)) for one in labels for bone in bones]
+    return float(np.mean(shares)) if shares else 1.0
 
 
 def find_knees(
     series: Sequence[Series],
     starts: Sequence[KneeStart] = (),
     progress: Progress = silent,
-    witnesses: Callable[[KneeStart], Sequence[Witness]] | None = None,
+    labels: Callable[[KneeStart], Sequence[LabelWitness]] = no_labels,
 ) -> tuple[BoneFrame, ...]:
     """Find femur, tibia, fibula and patella of every knee in view.
+
+    Edges and labels lead the fit together, but are asked apart whether there is a knee, and whether there is each bone.
 
     Parameters
     ----------
@@ -187,8 +201,8 @@ def find_knees(
         taken as a hint: the shape decides.
     progress : callable, optional
         Called with the step's name and the share done, 0 to 1.
-    witnesses : callable, optional
-        Of a start: what else says where the surfaces lie (:class:`~marrowmap.anatomy.active_shape.Witness`).
+    labels : callable, optional
+        Of a start: what the label network saw there.
 
     Returns
     -------
@@ -208,30 +222,51 @@ def find_knees(
     progress("finding knees", 0.0)
     images = [FitImage.of(s.volume) for s in chosen]
     given = list(starts) or search_starts(chosen)
-    tried: list[tuple[FoundKnee, Sequence[Witness]]] = []
+    tried: list[tuple[FoundKnee, Sequence[LabelWitness]]] = []
     for number, start in enumerate(given):
-        said = witnesses(start) if witnesses is not None else ()
-        knee = _fit_from(start, images, said, aside=bool(starts))
+        said = labels(start)
+        knee = _fit_from(start, images, said, _STEPS if starts else _STEPS[:1])
         if knee is not None:
             tried.append((knee, said))
         progress("finding knees", 0.6 * (number + 1) / len(given))
     tried.sort(key=lambda entry: -entry[0].gain)
-    found: list[BoneFrame] = []
+    knees: list[tuple[float, list[BoneFrame]]] = []
     taken: list[NDArray[np.float64]] = []
     for coarse, said in tried:
         center = coarse.pose.pivots[0]
         if len(taken) == 2 or any(abs(center[0] - other[0]) < LEAST_APART_MM for other in taken):
             continue
         knee, lead = _settle(coarse, images, said)
-        if knee.gain < LEAST_GAIN:
+        if knee.gain < LEAST_GAIN or _overlap(knee.pose, said, ("femur", "tibia")) < LEAST_OVERLAP:
             continue
         taken.append(knee.pose.pivots[0])
-        found += build_knee_frames(knee.pose, images, chosen[0], knee.gain, lead=lead, witnesses=said)
+        frames = build_knee_frames(knee.pose, images, chosen[0], knee.gain, lead=lead, labels=said)
+        knees.append((knee.gain, frames))
     progress("finding knees", 1.0)
+    knees.sort(key=lambda entry: (not entry[1][0].trusted, -entry[0]))
+    found = _doubt_contradiction([frames for _, frames in knees])
     found.sort(key=lambda frame: (frame.side is Side.RIGHT, BONES.index(frame.bone)))
     for one in chosen:
         image_side(one, found)
     return tuple(found)
+
+
+def _doubt_contradiction(knees: Sequence[list[BoneFrame]]) -> list[BoneFrame]:
+    """Trust two knees, the surer first, only as one left and one right, the left one on the patient's left."""
+    result = [frame for frames in knees[:1] for frame in frames]
+    for frames in knees[1:]:
+        first, second = knees[0][0], frames[0]
+        doubt = ""
+        if second.side is first.side:
+            doubt = f"the other knee in view is surer to be the {first.side.value} one"
+        elif (second.head_center_mm - first.head_center_mm)[0] * second.side.sign < 0:
+            doubt = "left and right knee lie crosswise, and the other one is surer"
+        result += [_with_doubt(frame, doubt) for frame in frames] if doubt else frames
+    return result
+
+
+def _with_doubt(frame: BoneFrame, doubt: str) -> BoneFrame:
+    return replace(frame, trusted=False, reason=f"{frame.reason}; {doubt}")
 
 
 def _region_errors(frame: BoneFrame, evidence: Evidence) -> dict[str, float]:
@@ -248,7 +283,7 @@ def _doubt(pose: KneePose, evidence: dict[str, Evidence], gain: float, rms: floa
     """Say why a fit is not to be trusted; empty where it is."""
     femur = evidence["femur"]
     near = np.linalg.norm(femur.points - pose.pivots[0], axis=1) < NEAR_MM
-    shown = float((near & femur.sure & (np.abs(femur.offset) < 2.5)).sum() / max(near.sum(), 1))
+    shown = float((near & femur.clear).sum() / max(near.sum(), 1))
     atypical = float(np.sqrt((pose.weights**2).mean()))
     if gain < TRUSTED_GAIN:
         return f"the images' edges hardly support a knee here (gain {gain:.2f}, needs {TRUSTED_GAIN})"
@@ -263,6 +298,12 @@ def _doubt(pose: KneePose, evidence: dict[str, Evidence], gain: float, rms: floa
     return ""
 
 
+def _doubt_labels(pose: KneePose, labels: Sequence[LabelWitness], bone: str) -> str:
+    """Say whether the label network sees another bone, or none, where one was fitted; empty where it agrees."""
+    overlap = _overlap(pose, labels, (bone,))
+    return "" if overlap >= LEAST_OVERLAP else f"the label network does not see it there (overlap {overlap:.2f})"
+
+
 def build_knee_frames(
     pose: KneePose,
     images: Sequence[FitImage],
@@ -270,8 +311,8 @@ def build_knee_frames(
     gain: float,
     how: str = "shape model found automatically",
     lead: float = np.inf,
-    witnesses: Sequence[Witness] = (),
-    surfaces: dict[str, NDArray[np.float64]] | None = None,
+    labels: Sequence[LabelWitness] = (),
+    known: Mapping[str, NDArray[np.float64]] = NO_SURFACES,
 ) -> list[BoneFrame]:
     """Turn a fitted pose into frames of the four bones.
 
@@ -279,7 +320,7 @@ def build_knee_frames(
     ----------
     pose : KneePose
     images : sequence of FitImage
-        They decide whether the frames are trusted.
+        They decide whether the frames are trusted: all where they support the joint, each where they show the bone.
     series : Series
         Whose frames they are.
     gain : float
@@ -288,15 +329,18 @@ def build_knee_frames(
         How the bones were found, for ``reason``.
     lead : float
         By how much the gain exceeds that of the other side's bones at the same place.
-    witnesses : sequence of Witness
-    surfaces : dict of str to array, optional
-        Vertices of each bone in the model's order; the pose relaxed onto the images if not given.
+    labels : sequence of LabelWitness
+        What the label network saw there: a bone it does not see is not trusted.
+    known : mapping of str to array, optional
+        Vertices, in the model's order, of bones whose surface is known; others are the pose relaxed onto the images.
     """
-    evidence = gather_evidence(pose, images, "fine", 1600, witnesses)
+    evidence = gather_evidence(pose, images, "fine", 1600, labels)
     fitted = {bone: pose.vertices(bone) for bone in BONES}
+    own = {bone: doubt_bone(e, MOST_RMS_MM) or _doubt_labels(pose, labels, bone) for bone, e in evidence.items()}
     strict = edge_distance(evidence["femur"])
-    if surfaces is None:
-        surfaces = {bone: relax_surface(fitted[bone], pose.faces(bone), evidence[bone]) for bone in BONES}
+    surfaces = {
+        bone: relax_surface(fitted[bone], pose.faces(bone), evidence[bone]) for bone in BONES if bone not in known
+    } | dict(known)
     for bone, e in evidence.items():
         moved = ((surfaces[bone] - fitted[bone])[e.chosen] * e.normals).sum(axis=1)
         evidence[bone] = replace(e, offset=e.offset - moved)
@@ -308,6 +352,7 @@ def build_knee_frames(
     for bone in BONES:
         error = edge_distance(evidence[bone])
         reason = f"{how} (gain {gain:.2f}, fit {error:.2f} mm)"
+        why = doubt or own[bone]
         frame = BoneFrame(
             bone=bone,
             joint=Joint.KNEE,
@@ -321,8 +366,8 @@ def build_knee_frames(
             vertices=surfaces[bone],
             faces=pose.faces(bone),
             fit_rms_mm=error,
-            trusted=not doubt,
-            reason=f"{reason}; {doubt}" if doubt else reason,
+            trusted=not why,
+            reason=f"{reason}; {why}" if why else reason,
         )
         frames.append(replace(frame, region_rms_mm=_region_errors(frame, evidence[bone])))
     return frames

@@ -20,7 +20,8 @@ def image_side(series: Series, frames: Sequence[BoneFrame]) -> Side | None:
     ----------
     series : Series
     frames : sequence of BoneFrame
-        Of this frame of reference; only trusted ones count.
+        Of this frame of reference. Only trusted ones name a side; a doubtful one of the side that is tagged keeps its
+        tag from being a conflict.
 
     Returns
     -------
@@ -33,13 +34,12 @@ def image_side(series: Series, frames: Sequence[BoneFrame]) -> Side | None:
         If the series shows only the side its tags do not name.
     """
     grid = series.volume.grid
-    femora = [
-        frame
-        for frame in frames
-        if frame.trusted and frame.bone == "femur" and bool(grid.contains(frame.head_center_mm, margin_mm=-5.0))
+    in_view = [
+        frame for frame in frames if frame.bone == "femur" and bool(grid.contains(frame.head_center_mm, margin_mm=-5.0))
     ]
+    femora = [frame for frame in in_view if frame.trusted]
     shown = {frame.side for frame in femora}
-    if len(shown) != 1:
+    if len(shown) != 1 or (series.side not in shown and series.side in {frame.side for frame in in_view}):
         return None
     side = next(iter(shown))
     if series.side is not None and series.side is not side:

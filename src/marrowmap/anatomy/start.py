@@ -7,20 +7,25 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from marrowmap.anatomy.bone_frame import BoneFrame
+from marrowmap.anatomy.drawn_femur import LaidFemur
+from marrowmap.anatomy.drawn_femur import choose_side
+from marrowmap.anatomy.drawn_femur import judge_by_mask
+from marrowmap.anatomy.drawn_femur import keep_largest_part
 from marrowmap.anatomy.hip_fit import COARSE
 from marrowmap.anatomy.hip_fit import FINE
 from marrowmap.anatomy.hip_fit import FitImage
 from marrowmap.anatomy.hip_fit import fit_hip
 from marrowmap.anatomy.hip_fit import judge
-from marrowmap.anatomy.hip_pose import BONES
 from marrowmap.anatomy.hip_pose import HipPose
 from marrowmap.anatomy.hip_pose import side_shape
 from marrowmap.anatomy.hips import build_frames
 from marrowmap.anatomy.laterality import image_side
+from marrowmap.anatomy.regions import FEMUR_REGIONS
+from marrowmap.anatomy.regions import name_regions
 from marrowmap.anatomy.shape_model import landmarks
 from marrowmap.anatomy.surface_match import fit_femur_to_surface
 from marrowmap.anatomy.surface_match import mask_boundary
@@ -32,6 +37,14 @@ from marrowmap.values import Side
 
 MOST_LEFT_MM = 3.5
 """A mask further from any femur than this is not one."""
+SHOWN_WITHIN_MM = 5.0
+LEAST_SHOWN = {"femoral_head": 0.5, "femoral_neck": 0.5, "intertrochanteric": 0.2}
+"""Share of each region, in view or not, that must lie within :data:`SHOWN_WITHIN_MM` of the mask's surface.
+
+Less says too little of where the head lies and how neck and shaft run: a small head fits the end of any shaft. The
+view may cut off most of the intertrochanteric region.
+"""
+BESIDE = "shape model fitted to the image beside the mask given"
 _MARKS = ("head_center", "greater_trochanter_tip", "lesser_trochanter_tip")
 
 
@@ -104,8 +117,9 @@ def _carry_hip_bone(pose: HipPose, turn: NDArray[np.float64], shift: NDArray[np.
 def frames_from_mask(mask: Mask, series: Series, side: Side | None = None) -> tuple[BoneFrame, ...]:
     """Lay frames through a femur someone drew.
 
-    The femur follows the mask alone; the hip bone comes from the shape and the seat of the head, and is fitted to the
-    image only where it is one that shows it.
+    The femur follows the mask alone, and is trusted where the mask shows head, neck and intertrochanteric region and
+    leaves no doubt of the side; the hip bone is fitted to the image from where the head sits, and trusted where the
+    image supports it.
 
     Parameters
     ----------
@@ -128,44 +142,36 @@ def frames_from_mask(mask: Mask, series: Series, side: Side | None = None) -> tu
         If mask and series lie on different grids, or the shape is that of the other side.
     """
     series.volume.grid.require_same(mask.grid)
-    parts, count = ndimage.label(mask.array)
-    if not count:
-        raise InputError("the bone mask is empty: draw the proximal femur in it")
-    sizes = np.bincount(parts.ravel())[1:]
-    whole = Mask(mask.grid, parts == 1 + int(np.argmax(sizes)))
-    if not 20.0 < whole.volume_ml < 900.0:
-        raise InputError(f"the bone mask holds {whole.volume_ml:.0f} mL, a proximal femur 20–900 mL: check the mask")
+    whole = keep_largest_part(mask, "proximal femur")
     surface = mask_boundary(whole)
-    tried = []
-    for candidate in Side:
-        best = None
-        for start in _starts(candidate, surface):
-            fitted, left = fit_femur_to_surface(start, surface, whole, _carry_hip_bone)
-            if best is None or left < best[0]:
-                best = (left, fitted)
-        assert best is not None  # there is at least one start
-        tried.append((best[0], candidate, best[1]))
-    tried.sort(key=lambda entry: entry[0])
-    left, shown, pose = tried[0]
-    wanted = side or series.side
-    if wanted is not None and wanted is not shown and tried[1][0] > 1.15 * left:
-        raise GeometryError(
-            f"series {series.description!r}: {wanted.value} is asked for, but the mask has the shape of a "
-            f"{shown.value} femur: check the side and the mask's orientation"
-        )
-    if wanted is not None:
-        left, shown, pose = next(entry for entry in tried if entry[1] is wanted)
+    laid = choose_side([_lay(candidate, surface, whole) for candidate in Side], series, side)
     images = [FitImage.of(series.volume)]
-    how = "shape model fitted to the mask given"
-    surfaces = {bone: pose.vertices(bone) for bone in BONES}
-    doubt = (
-        "" if left <= MOST_LEFT_MM else f"; the mask does not fit a femur ({left:.1f} mm, at most {MOST_LEFT_MM} mm)"
-    )
-    return tuple(
-        # The mask is the user's word: it is judged by how well a femur fits it, not by the image's edges.
-        replace(frame, fit_rms_mm=left, trusted=not doubt, reason=how + doubt)
-        for frame in build_frames(pose, images, series, judge(pose, images), how, surfaces)
-    )
+    beside = fit_hip(laid.pose, images, FINE)
+    known = {"femur": laid.pose.vertices("femur")}
+    frames = build_frames(beside, images, series, judge(beside, images), BESIDE, known=known)
+    doubt = laid.doubt or _doubt_mask(laid.left_mm, frames[0], surface)
+    return judge_by_mask(frames, replace(laid, doubt=doubt), beside)
+
+
+def _lay(side: Side, surface: NDArray[np.float64], mask: Mask) -> LaidFemur[HipPose]:
+    """Fit the femur of a side to a mask's surface from several starts; keep the best."""
+    tried = [fit_femur_to_surface(start, surface, mask, _carry_hip_bone) for start in _starts(side, surface)]
+    pose, left = min(tried, key=lambda entry: entry[1])
+    return LaidFemur(pose, left)
+
+
+def _doubt_mask(left_mm: float, femur: BoneFrame, surface: NDArray[np.float64]) -> str:
+    """Say why a femur laid through a mask's surface, shape (n, 3) LPS mm, is not to be trusted; empty where it is."""
+    if left_mm > MOST_LEFT_MM:
+        return f"the mask does not fit a femur ({left_mm:.1f} mm, at most {MOST_LEFT_MM} mm)"
+    near = cKDTree(surface).query(femur.vertices)[0] < SHOWN_WITHIN_MM
+    region = name_regions(femur, femur.vertices)
+    for name, least in LEAST_SHOWN.items():
+        shown = float(near[region == 1 + FEMUR_REGIONS.index(name)].mean())
+        if shown < least:
+            words = name.replace("_", " ")
+            return f"the mask does not show the {words} region ({100 * shown:.0f} %, needs {100 * least:.0f} %)"
+    return ""
 
 
 def _starts(side: Side, surface: NDArray[np.float64]) -> list[HipPose]:

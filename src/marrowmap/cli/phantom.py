@@ -23,12 +23,14 @@ from marrowmap.report.folder import require_writable
 
 def command(
     kind: Annotated[str | None, typer.Argument(help="What the virtual person has; see --list.")] = None,
-    modalities: Annotated[str, typer.Option(help="Comma-separated modalities.")] = "mr",
+    modalities: Annotated[str, typer.Option(help="Comma-separated: mr, ct.")] = "mr",
     joint: Annotated[str, typer.Option(help="hip; the knee comes later.")] = "hip",
     side: Annotated[
         str | None, typer.Option(help="left or right: the affected side; else drawn from the seed.")
     ] = None,
-    weeks: Annotated[float | None, typer.Option(help="Weeks since onset; else drawn from the seed.")] = None,
+    weeks: Annotated[
+        float | None, typer.Option(help="Weeks since onset of transient osteoporosis; else drawn.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 0,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for dicom/ and truth.json.", callback=expand_home)

@@ -87,7 +87,7 @@ def measure_hips(
     """
     grid = fluid.volume.grid
     femora = {frame.side: frame for frame in frames if frame.bone == "femur"}
-    hip_bones = {frame.side: frame for frame in frames if frame.bone == "hip_bone"}
+    hip_bones = {frame.side: frame for frame in frames if frame.bone == "hip_bone" and frame.trusted}
     marrows = {side: marrow_mask(frame, grid) for side, frame in femora.items() if frame.trusted}
     hips: list[HipMeasurement] = []
     measurements: list[Measurement] = []

@@ -75,17 +75,20 @@ def _add_physics(data: FileDataset, contrast: Contrast, acquisition: Acquisition
     data.PixelBandwidth = 200
 
 
-def _add_person_and_study(data: FileDataset, study: StudyTags, acquisition: Acquisition, number: int) -> None:
+def add_person_and_study(
+    data: FileDataset, study: StudyTags, sides: tuple[Side, ...], number: int, modality: str = "MR"
+) -> None:
+    """Add what every file of a study says about person, study and series."""
     data.StudyDate = data.SeriesDate = data.AcquisitionDate = data.ContentDate = study.date
     data.StudyTime = "090000"
     data.SeriesTime = data.AcquisitionTime = data.ContentTime = f"09{number % 60:02d}00"
     data.AccessionNumber = ""
-    data.Modality = "MR"
+    data.Modality = modality
     data.Manufacturer = "marrowmap phantom"
     data.ManufacturerModelName = "virtual"
     data.InstitutionName = "Virtual"
     data.ReferringPhysicianName = ""
-    data.StudyDescription = "MR HIP" if len(acquisition.sides) == 1 else "MR PELVIS HIPS"
+    data.StudyDescription = f"{modality} HIP" if len(sides) == 1 else f"{modality} PELVIS HIPS"
     data.PatientName = f"Virtual^{study.person_id}"
     data.PatientID = study.person_id
     data.PatientBirthDate = f"{int(study.date[:4]) - study.person.age_years}0101"
@@ -99,13 +102,14 @@ def _add_person_and_study(data: FileDataset, study: StudyTags, acquisition: Acqu
     data.StudyID = "1"
     data.AcquisitionNumber = 1
     # Empty where both sides are shown. Image Laterality may not stand beside it (PS3.3 C.7.3.1).
-    one_side = len(acquisition.sides) == 1
-    data.Laterality = ("L" if acquisition.sides[0] is Side.LEFT else "R") if one_side else ""
+    one_side = len(sides) == 1
+    data.Laterality = ("L" if sides[0] is Side.LEFT else "R") if one_side else ""
     data.FrameOfReferenceUID = study.frame_of_reference_uid
     data.PositionReferenceIndicator = ""
 
 
-def _add_slice(data: FileDataset, pixels: NDArray[np.uint16], grid: Grid, index: int) -> None:
+def add_slice(data: FileDataset, pixels: NDArray[np.uint16], grid: Grid, index: int) -> None:
+    """Add where a slice of an image (columns, rows, slices) lies, and its pixels, 12 bits each."""
     position = grid.to_world((0, 0, index))
     data.InstanceNumber = index + 1
     data.SpacingBetweenSlices = round(float(grid.spacing[2]), 6)
@@ -121,6 +125,20 @@ def _add_slice(data: FileDataset, pixels: NDArray[np.uint16], grid: Grid, index:
     data.WindowCenter, data.WindowWidth = 500, 1000
     data.PixelData = np.ascontiguousarray(pixels[:, :, index].T).astype("<u2").tobytes()
     data["PixelData"].VR = "OW"
+
+
+def new_file(sop_class: UID, uid: str) -> FileDataset:
+    """Return an empty file of one SOP class."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = sop_class
+    meta.MediaStorageSOPInstanceUID = UID(uid)
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.ImplementationClassUID = UID(make_uid("marrowmap"))
+    data = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    data.SpecificCharacterSet = "ISO_IR 100"
+    data.SOPClassUID = sop_class
+    data.SOPInstanceUID = uid
+    return data
 
 
 def write_series(
@@ -157,22 +175,14 @@ def write_series(
     for index in range(grid.shape[2]):
         uid = make_uid(series_uid, index)
         uids.append(uid)
-        meta = FileMetaDataset()
-        meta.MediaStorageSOPClassUID = MRImageStorage
-        meta.MediaStorageSOPInstanceUID = UID(uid)
-        meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        meta.ImplementationClassUID = UID(make_uid("marrowmap"))
-        data = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
-        data.SpecificCharacterSet = "ISO_IR 100"
+        data = new_file(MRImageStorage, uid)
         data.ImageType = ["ORIGINAL", "PRIMARY", "OTHER"]
-        data.SOPClassUID = MRImageStorage
-        data.SOPInstanceUID = uid
         data.SeriesInstanceUID = series_uid
         data.SeriesNumber = number
         data.SeriesDescription = data.ProtocolName = description
         data.SliceThickness = acquisition.thickness_mm
-        _add_person_and_study(data, study, acquisition, number)
+        add_person_and_study(data, study, acquisition.sides, number)
         _add_physics(data, contrast, acquisition)
-        _add_slice(data, pixels, grid, index)
+        add_slice(data, pixels, grid, index)
         data.save_as(folder / f"{index + 1:04d}.dcm", enforce_file_format=True)
     return series_uid, uids

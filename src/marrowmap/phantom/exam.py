@@ -20,10 +20,20 @@ from marrowmap.errors import UsageError
 from marrowmap.image import Grid
 from marrowmap.image import Volume
 from marrowmap.image.nifti import write_nifti
+from marrowmap.phantom import crps
+from marrowmap.phantom import infection
+from marrowmap.phantom import osteoarthritis
+from marrowmap.phantom import sif
+from marrowmap.phantom import stress_fracture
+from marrowmap.phantom import tumor
 from marrowmap.phantom.collapse import sample_necrotic_collapse
+from marrowmap.phantom.crps import sample_crps
+from marrowmap.phantom.ct import sample_ct
+from marrowmap.phantom.ct import write_ct
 from marrowmap.phantom.dicom import StudyTags
 from marrowmap.phantom.dicom import make_uid
 from marrowmap.phantom.dicom import write_series
+from marrowmap.phantom.infection import sample_infection
 from marrowmap.phantom.layers import Array
 from marrowmap.phantom.lesion import WELL
 from marrowmap.phantom.lesion import Lesion
@@ -33,31 +43,63 @@ from marrowmap.phantom.mr import sample_acquisition
 from marrowmap.phantom.mr import slice_grid
 from marrowmap.phantom.onfh import sample_onfh
 from marrowmap.phantom.onfh import sample_other_hip
+from marrowmap.phantom.osteoarthritis import sample_osteoarthritis
+from marrowmap.phantom.person import Hip
 from marrowmap.phantom.person import Person
 from marrowmap.phantom.person import sample_person
 from marrowmap.phantom.scene import Scene
 from marrowmap.phantom.scene import build_scene
 from marrowmap.phantom.scene import render
 from marrowmap.phantom.scene import truth_on_slices
+from marrowmap.phantom.sif import sample_sif
+from marrowmap.phantom.stress_fracture import sample_stress_fracture
 from marrowmap.phantom.toh import sample_toh
 from marrowmap.phantom.truth import finding_rows
 from marrowmap.phantom.truth import frame_row
 from marrowmap.phantom.truth import measurement_rows
 from marrowmap.phantom.truth import sum_hip
+from marrowmap.phantom.tumor import sample_tumor
 from marrowmap.values import Side
 
 KINDS: dict[str, str] = {
     "normal": "well hips",
     "red_marrow": "well hips with much red marrow, which brightens fluid-sensitive images without being edema",
     "toh": "transient osteoporosis of one hip: edema of head and neck that ends at the intertrochanteric plane",
+    "toh_fracture": "transient osteoporosis of one hip with a fracture line under the joint surface",
     "onfh": "osteonecrosis of one or both femoral heads: a segment bounded by a band; edema or collapse in a third",
+    "sif": "subchondral insufficiency fracture of an old person's head: a shallow line with edema around it",
+    "stress_fracture": "stress fracture of one neck: a line across its medial side with edema around it",
+    "osteoarthritis": "a worn hip: narrowed joint space, osteophytes, subchondral cysts, reactive edema",
+    "tumor": "a mass in one proximal femur that has replaced its marrow, at times through the cortex",
+    "infection": "an infected hip: confluent marrow change on both sides of the joint, and much joint fluid",
+    "crps": "complex regional pain syndrome: patchy edema around one hip joint",
 }
 """What a virtual person can have."""
 
-AFFECTED_KINDS = ("toh", "onfh")
+AFFECTED_KINDS = tuple(kind for kind in KINDS if kind not in {"normal", "red_marrow"})
 """Those with an affected side."""
 
-MODALITIES = ("mr",)
+SAMPLERS: dict[str, Callable[[Hip, np.random.Generator], Lesion]] = {
+    "sif": sample_sif,
+    "stress_fracture": sample_stress_fracture,
+    "osteoarthritis": sample_osteoarthritis,
+    "tumor": sample_tumor,
+    "infection": sample_infection,
+    "crps": sample_crps,
+}
+"""How the lesion of one hip is drawn, where nothing else matters."""
+
+PEOPLE = {
+    "sif": (sif.AGES, sif.WOMEN),
+    "stress_fracture": (stress_fracture.AGES, stress_fracture.WOMEN),
+    "osteoarthritis": (osteoarthritis.AGES, osteoarthritis.WOMEN),
+    "tumor": (tumor.AGES, tumor.WOMEN),
+    "infection": (infection.AGES, infection.WOMEN),
+    "crps": (crps.AGES, crps.WOMEN),
+}
+"""Age range and share of women of kinds that do not have those of transient osteoporosis."""
+
+MODALITIES = ("mr", "ct")
 """What a virtual exam can be made of."""
 
 Progress = Callable[[str, float], None]
@@ -85,11 +127,19 @@ def draw_exam(
             age_years=int(streams[0].integers(20, 40)),
             red_marrow=float(streams[0].uniform(0.6, 0.85)),
         )
+    elif kind in PEOPLE:
+        (low, high), women = PEOPLE[kind]
+        sex = "F" if streams[0].random() < women else "M"
+        person = sample_person(streams[1], sex=sex, age_years=int(streams[0].integers(low, high)))
     else:
         person = sample_person(streams[1])
     lesions = {Side.LEFT: WELL, Side.RIGHT: WELL}
-    if affected is not None and kind == "toh":
+    if affected is not None and kind in SAMPLERS:
+        lesions[affected] = SAMPLERS[kind](person.hips[affected], streams[2])
+    elif affected is not None and kind == "toh":
         lesions[affected] = sample_toh(person.hips[affected], streams[2], weeks)
+    elif affected is not None and kind == "toh_fracture":
+        lesions[affected] = sample_toh(person.hips[affected], streams[2], weeks, fracture_frequency=1.0)
     elif affected is not None:
         lesions[affected] = sample_onfh(person.hips[affected], streams[2])
         lesions[affected.opposite] = sample_other_hip(person.hips[affected.opposite], streams[2])
@@ -181,6 +231,7 @@ def _write(
     person: Person,
     lesions: dict[Side, Lesion],
     acquisition: Acquisition,
+    modalities: Sequence[str],
     progress: Progress,
 ) -> None:
     study = _study(kind, seed, person, acquisition)
@@ -188,14 +239,23 @@ def _write(
     progress("laying out the body", 0.0)
     scene = build_scene(person, lesions, acquisition, seed)
     grid = slice_grid(acquisition, person)
-    fluid_uid = scan(
-        folder / "dicom",
-        scene,
-        acquisition,
-        study,
-        seed,
-        progress=lambda phrase, share: progress(phrase, 0.4 + 0.4 * share),
-    )
+    fluid_uid, ct = "", None
+    if "mr" in modalities:
+        fluid_uid = scan(
+            folder / "dicom",
+            scene,
+            acquisition,
+            study,
+            seed,
+            progress=lambda phrase, share: progress(phrase, 0.4 + 0.4 * share),
+        )
+    if "ct" in modalities:
+        progress("scanning CT", 0.7)
+        ct = sample_ct(np.random.default_rng([seed, 300]))
+        ct_study = replace(study, study_uid=make_uid(study.study_uid, "ct"))
+        noise = np.random.default_rng([seed, 301])
+        ct_uid, _ = write_ct(folder / "dicom" / "CT", scene, ct, ct_study, 1, noise)
+        fluid_uid = fluid_uid or ct_uid
     progress("computing the truth", 0.8)
     evidence = {"series_uid": fluid_uid, "image_uids": []}
     masks = folder / "truth"
@@ -210,6 +270,9 @@ def _write(
         findings += finding_rows(scene, side, sums, grid, date, evidence)
         for name, share in truth_on_slices(scene, grid, acquisition.thickness_mm, side).items():
             _write_share(masks / f"{name}_{side.value}.nii.gz", share, grid)
+    if "mr" not in modalities:
+        for row in (*measurements, *findings):
+            row["modality"] = "CT"
     truth = {
         "schema": "marrowmap/1",
         "subject": {"person_id": study.person_id, "sex": person.sex, "age_years": person.age_years},
@@ -218,6 +281,7 @@ def _write(
         "note": "Volumes are of the part of the bone inside the slices' box, gaps between slices included.",
         "lesions": {side.value: asdict(lesion) for side, lesion in lesions.items()},
         "acquisition": _plain(asdict(acquisition)),
+        **({"ct": asdict(ct)} if ct is not None else {}),
         "measurements": measurements,
         "findings": findings,
         "frames": frames,
@@ -250,11 +314,11 @@ def write_virtual_exam(
     seed : int
         0 or more.
     modalities : sequence of str
-        Some of :data:`MODALITIES`.
+        Some of :data:`MODALITIES`. Truth masks lie on the planned MR slices, whether they are scanned or not.
     side : Side, optional
         The affected side, and the one that a small field of view shows; drawn if not given.
     weeks : float, optional
-        Since onset.
+        Since onset; only transient osteoporosis changes with it.
     acquisition : Acquisition, optional
         Fixes how it is scanned; drawn from the seed if not given.
     progress : callable, optional
@@ -290,7 +354,7 @@ def write_virtual_exam(
     except OSError as error:
         raise InputError(f"cannot write to {out.parent}: {error.strerror}; choose another folder") from error
     try:
-        _write(work, kind, seed, person, lesions, acquisition, progress or (lambda phrase, share: None))
+        _write(work, kind, seed, person, lesions, acquisition, modalities, progress or (lambda phrase, share: None))
         if out.exists():
             out.rmdir()
         work.chmod(0o755)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
@@ -13,6 +14,8 @@ from marrowmap.image import Grid
 from marrowmap.phantom.collapse import depression_of
 from marrowmap.phantom.collapse import move_surface
 from marrowmap.phantom.collapse import sink
+from marrowmap.phantom.focus import blob_membership
+from marrowmap.phantom.focus import mass_shares
 from marrowmap.phantom.fracture import line_share
 from marrowmap.phantom.layers import Array
 from marrowmap.phantom.layers import Box
@@ -31,14 +34,20 @@ from marrowmap.phantom.onfh import TISSUE
 from marrowmap.phantom.onfh import Segment
 from marrowmap.phantom.onfh import edema_around
 from marrowmap.phantom.onfh import paint_segment
+from marrowmap.phantom.osteoarthritis import osteophyte_mm
+from marrowmap.phantom.osteoarthritis import worn_share
 from marrowmap.phantom.person import Hip
 from marrowmap.phantom.person import Person
+from marrowmap.phantom.stress_fracture import cross_line_share
 from marrowmap.phantom.toh import acetabular_membership
 from marrowmap.phantom.toh import edema_membership
 from marrowmap.values import Side
 
 JOINT_GAP_MM = 2.6
 """Least distance of acetabulum and head: two layers of cartilage."""
+ROOF_GROWTH_MM = np.float32(4.0)
+SOFT_TISSUE_MM = 9.0
+"""How far a mass may stand out of the bone."""
 LINE_DARKNESS = 0.85
 """Share of the marrow space that a fracture line takes; the rest is marrow between its fragments."""
 
@@ -58,7 +67,8 @@ class HipTruth:
     fluid : array
         Share that is joint fluid.
     lesion, band : array
-        Share of each voxel that is bone of a necrotic segment, its band included, and of that band; 0 without one.
+        Share of each voxel that is bone of a necrotic segment, its band included, or of a mass; and of that band. 0
+        without one.
     line : array
         Share that is a fracture line; 0 without one.
     """
@@ -134,10 +144,12 @@ def _marrow_layers(
     segment: Segment | None = None,
     interior: str = "fat",
     filling: str = "bone",
+    masses: Sequence[tuple[str, Array, Array]] = (),
 ) -> list[Layer]:
     """Fill the marrow space: trabeculae stay bone, edema takes the place of fat, red and yellow share the rest.
 
-    A necrotic segment takes its place first; what of its band is not granulation tissue stays bone: sclerosis.
+    A necrotic segment takes its place first; what of its band is not granulation tissue stays bone: sclerosis. So do
+    masses, given by tissue, share and share within their sclerotic rim.
     """
     space = marrow * (1 - trabeculae)
     dead: list[Layer] = []
@@ -146,13 +158,16 @@ def _marrow_layers(
         if filling == "fluid":
             cleft = (np.float32(LINE_DARKNESS) * marrow * line).astype(np.float32)
             dead.append(Layer("joint_fluid", box, cleft, "cortical_bone"))
-    water = edema * np.float32(amount)
+    water = np.minimum(edema * np.float32(amount), 1)
     if segment is not None:
         dead += [
             Layer(TISSUE[interior], box, (space * segment.core).astype(np.float32), "cortical_bone"),
             Layer("granulation", box, (space * segment.granulation).astype(np.float32), "cortical_bone"),
         ]
         space = space * (1 - segment.whole)
+    for tissue, whole, core in masses:
+        dead.append(Layer(tissue, box, (marrow * core).astype(np.float32), "cortical_bone"))
+        space = space * (1 - whole)
     return [
         *dead,
         Layer("edema", box, (space * water).astype(np.float32), "cortical_bone"),
@@ -196,7 +211,10 @@ def _paint_femur_joint(
     marrow = np.minimum(occupancy(femur + femur_cortex_mm(hip, points, bone), voxel), whole)
     unevenness = noise(grid, rng, 14.0)
     segment = None
-    if lesion.necrosis is None:
+    if lesion.blobs:
+        blobs = [blob for blob in lesion.blobs if blob.bone == "femur" and lesion.amount > 0]
+        membership = blob_membership(blobs, hip, grid, unevenness)
+    elif lesion.necrosis is None:
         membership = edema_membership(lesion, hip, points, bone, unevenness)
     else:
         segment = paint_segment(lesion.necrosis, hip.radius, bone, voxel)
@@ -204,12 +222,19 @@ def _paint_femur_joint(
     blotches = np.clip(1 + 0.10 * noise(grid, rng, 11.0) + 0.07 * noise(grid, rng, 4.0), 0.6, 1.35)
     fracture = lesion.fracture_line
     line = None if fracture is None else line_share(fracture, hip.radius, -femur, bone, voxel)
+    if lesion.cross_line is not None:
+        line = cross_line_share(lesion.cross_line, bone, voxel)
+    masses = [(m, *mass_shares(m, hip, grid, unevenness)) for m in lesion.masses if m.bone == "femur"]
+    for _, share, _ in masses:
+        membership = membership * (1 - share)
 
     stand_off = _capsule(hip, lesion, bone, past)
     # Cartilage covers the head where the socket can reach it.
+    thickness = np.float32(1.9) if lesion.wear is None else 1.9 - 1.2 * worn_share(lesion.wear, bone)
     covered = (radius < hip.radius + 6) & (bone[..., 0] < 0.55 * hip.radius)
     cartilage = (
-        occupancy(femur - 1.9 * (1 - smoothstep(bone[..., 0], 0.3 * hip.radius, 0.65 * hip.radius)), voxel) * covered
+        occupancy(femur - thickness * (1 - smoothstep(bone[..., 0], 0.3 * hip.radius, 0.65 * hip.radius)), voxel)
+        * covered
     )
     reach = (bone[..., 0] > 0.05 * hip.radius) & (past < 4)
     fluid = occupancy(femur - np.maximum(stand_off, 0), voxel) * (stand_off > 0.15) * reach
@@ -239,19 +264,27 @@ def _paint_femur_joint(
             segment,
             lesion.necrosis.interior if lesion.necrosis else "fat",
             fracture.filling if fracture else "bone",
+            [(mass.tissue, share, core) for mass, share, core in masses],
         ),
     ]
+    for mass, _, core in masses:
+        if mass.breaks_cortex:
+            outside = occupancy(femur - np.float32(SOFT_TISSUE_MM), voxel)
+            bones.append(Layer(mass.tissue, box, (core * outside).astype(np.float32)))
     free = np.clip(1 - whole, 0, 1)
     covered_by_cartilage = (1 - cartilage) * fluid
     joint_fluid = (covered_by_cartilage + (1 - covered_by_cartilage) * film) * free
     nothing = np.zeros(whole.shape, np.float32)
+    replaced = nothing if segment is None else whole * segment.whole
+    for _, share, _ in masses:
+        replaced = np.maximum(replaced, whole * share)
     truth = HipTruth(
         grid,
         whole,
         marrow,
         membership,
         joint_fluid.astype(np.float32),
-        nothing if segment is None else whole * segment.whole,
+        replaced,
         nothing if segment is None else whole * (segment.whole - segment.core),
         nothing if line is None else marrow * line,
     )
@@ -294,6 +327,7 @@ def _paint_flat_bone(
     edema: Array,
     amount: float,
     rng: np.random.Generator,
+    masses: Sequence[tuple[str, Array, Array]] = (),
 ) -> None:
     voxel = float(grid.spacing[0])
     whole = occupancy(distance, voxel)
@@ -301,7 +335,7 @@ def _paint_flat_bone(
     red = np.clip(red_share + 0.12 * noise(grid, rng, 10.0), 0, 0.95)
     texture = np.clip(0.10 + 0.03 * noise(grid, rng, max(2.0, 2 * voxel)), 0, 0.4)
     layers.append(Layer("cortical_bone", box, whole))
-    layers.extend(_marrow_layers(box, marrow, texture, red, edema, amount, None))
+    layers.extend(_marrow_layers(box, marrow, texture, red, edema, amount, None, masses=masses))
 
 
 def _hip_layers(
@@ -317,6 +351,9 @@ def _hip_layers(
         points = points_of(part)
         bone = hip.bone_coordinates(points)
         red = _red_marrow(hip, person, points, bone, part, rng)
+        if lesion.wear is not None:
+            femur = femur - osteophyte_mm(lesion.wear, hip.radius, bone)
+            femur_found = box, femur
         depression, before = depression_of(lesion, hip.radius), None
         if depression is not None:
             before = femur
@@ -334,15 +371,29 @@ def _hip_layers(
         away = points - hip.center.astype(np.float32)
         radius = np.sqrt((away**2).sum(axis=-1))
         # The socket leaves room for cartilage, and no bone lies within the other.
-        pelvis = np.maximum(pelvis, np.float32(hip.radius + JOINT_GAP_MM) - radius)
+        inner: Array | np.float32 = np.float32(hip.radius + JOINT_GAP_MM)
+        if lesion.wear is not None:
+            worn = worn_share(lesion.wear, hip.bone_coordinates(points))
+            inner = inner - np.float32(lesion.wear.narrowing_mm) * worn
+            # The roof grows down to what is left of the joint space, and a little over its edge.
+            pelvis = pelvis - ROOF_GROWTH_MM * worn * (1 - smoothstep(radius, hip.radius + 4, hip.radius + 9))
+        pelvis = np.asarray(np.maximum(pelvis, inner - radius), np.float32)
         if femur_found is not None:
-            pelvis = np.maximum(pelvis, 1.5 - _overlap(femur_found, box, pelvis.shape))
+            apart = np.float32(1.5) if lesion.wear is None else np.float32(0.5)
+            pelvis = np.maximum(pelvis, apart - _overlap(femur_found, box, pelvis.shape))
         roof = 0.9 * (1 - smoothstep(radius - np.float32(hip.radius), 3, 9))
         socket = (radius < hip.radius + JOINT_GAP_MM + 3.0) & (pelvis > 0) & (pelvis < 3.4)
         pelvis_layers.append(Layer("cartilage", box, (0.9 * socket).astype(np.float32)))
-        edema = acetabular_membership(lesion, hip, points, noise(part, rng, 14.0))
+        unevenness = noise(part, rng, 14.0)
+        edema = acetabular_membership(lesion, hip, points, unevenness)
+        if lesion.amount > 0 and any(blob.bone == "hip_bone" for blob in lesion.blobs):
+            blobs = [blob for blob in lesion.blobs if blob.bone == "hip_bone"]
+            edema = np.maximum(edema, blob_membership(blobs, hip, part, unevenness))
+        masses = [(m.tissue, *mass_shares(m, hip, part, unevenness)) for m in lesion.masses if m.bone == "hip_bone"]
         red_share = float(np.clip(0.25 + 0.6 * person.red_marrow, 0.2, 0.8))
-        _paint_flat_bone(pelvis_layers, box, pelvis, part, 1.2 + roof, red_share, edema, 0.8 * lesion.amount, rng)
+        _paint_flat_bone(
+            pelvis_layers, box, pelvis, part, 1.2 + roof, red_share, edema, 0.8 * lesion.amount, rng, masses
+        )
         if femur_found is not None:
             scene.truths[hip.side] = _without_pelvis(
                 scene.truths[hip.side], femur_found[0], box, pelvis, float(grid.spacing[0])

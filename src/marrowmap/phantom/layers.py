@@ -6,6 +6,7 @@ right at every edge, and one list of layers serves every sequence.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,6 +41,19 @@ class Layer:
     box: Box
     share: Array
     instead_of: str | None = None
+
+
+def paint_layers(layers: Sequence[Layer], shape: tuple[int, ...], value: Callable[[str], float]) -> Array:
+    """Paint layers into an image on their grid; `value` says what each tissue is worth, nothing is worth 0."""
+    image = np.zeros(shape, np.float32)
+    for layer in layers:
+        own = np.float32(value(layer.tissue))
+        view = image[layer.box]
+        if layer.instead_of is None:
+            view += layer.share * (own - view)
+        else:
+            view += layer.share * (own - np.float32(value(layer.instead_of)))
+    return image
 
 
 def make_grid(low: NDArray[np.float64], high: NDArray[np.float64], spacing_mm: float) -> Grid:

@@ -106,6 +106,103 @@ class FractureLine:
 
 
 @dataclass(frozen=True)
+class CrossLine:
+    """A fracture line across the neck: a flat sheet from the cortex into the marrow, perpendicular to the cortex.
+
+    Parameters
+    ----------
+    start : tuple of float
+        Where it leaves the cortex, mm in bone coordinates.
+    way, normal : tuple of float
+        Unit vectors in bone coordinates: into the bone, and perpendicular to the sheet.
+    length_mm, breadth_mm, thickness_mm : float
+        Along `way`, across it within the sheet, and through the sheet.
+    waves : tuple of Wave
+        What makes it irregular.
+    """
+
+    start: Vector
+    way: Vector
+    normal: Vector
+    length_mm: float
+    breadth_mm: float
+    thickness_mm: float
+    waves: tuple[Wave, ...] = ()
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A ball of edema.
+
+    Parameters
+    ----------
+    center : tuple of float
+        mm in bone coordinates.
+    radius_mm : float
+        To where membership is one half.
+    edge_mm : float
+        10-90 % width of its end.
+    ripple_mm : float
+        How far its end waves.
+    bone : str
+        ``femur`` or ``hip_bone``: whose marrow it lies in.
+    """
+
+    center: Vector
+    radius_mm: float
+    edge_mm: float
+    ripple_mm: float = 1.5
+    bone: str = "femur"
+
+
+@dataclass(frozen=True)
+class Mass:
+    """Something that takes the place of marrow and trabeculae, with a sharp edge: balls that may overlap.
+
+    Parameters
+    ----------
+    balls : tuple of (tuple of float, float)
+        Centers, mm in bone coordinates, and radii in mm.
+    tissue : str
+        A key of the tissue table.
+    rim_mm : float
+        Thickness of the sclerosis around it, within the radii.
+    breaks_cortex : bool
+        Whether it goes on through the cortex into the soft tissue, as far as its balls reach.
+    ripple_mm : float
+        How far its edge waves.
+    bone : str
+        ``femur`` or ``hip_bone``.
+    """
+
+    balls: tuple[tuple[Vector, float], ...]
+    tissue: str
+    rim_mm: float = 0.0
+    breaks_cortex: bool = False
+    ripple_mm: float = 0.0
+    bone: str = "femur"
+
+
+@dataclass(frozen=True)
+class Wear:
+    """A worn joint; see :mod:`marrowmap.phantom.osteoarthritis`.
+
+    Parameters
+    ----------
+    toward : tuple of float
+        Unit vector in bone coordinates, where the joint space is narrowest.
+    narrowing_mm : float
+        Of the joint space there.
+    osteophyte_mm : float
+        Greatest height of the bone that has grown around the head's margin.
+    """
+
+    toward: Vector
+    narrowing_mm: float
+    osteophyte_mm: float
+
+
+@dataclass(frozen=True)
 class Lesion:
     """What one hip has.
 
@@ -127,6 +224,11 @@ class Lesion:
     acetabular_edema : bool
     necrosis : Necrosis or None
         With it, edema surrounds the segment and `boundary_mm` says nothing.
+    blobs : tuple of Blob
+        With any, they are the edema, and `boundary_mm` says nothing.
+    masses : tuple of Mass
+    cross_line : CrossLine or None
+    wear : Wear or None
     """
 
     boundary_mm: float = 0.0
@@ -137,6 +239,10 @@ class Lesion:
     effusion_mm: float = 0.0
     acetabular_edema: bool = False
     necrosis: Necrosis | None = None
+    blobs: tuple[Blob, ...] = ()
+    masses: tuple[Mass, ...] = ()
+    cross_line: CrossLine | None = None
+    wear: Wear | None = None
 
 
 WELL = Lesion()

@@ -15,6 +15,7 @@ from marrowmap.image import Grid
 from marrowmap.phantom.layers import Array
 from marrowmap.phantom.layers import Layer
 from marrowmap.phantom.layers import coordinates
+from marrowmap.phantom.layers import paint_layers
 from marrowmap.phantom.layers import smoothstep
 from marrowmap.phantom.person import Person
 from marrowmap.values import Side
@@ -176,6 +177,7 @@ TISSUES: dict[str, tuple[float, float, float, float, float]] = {
     "necrotic_blood": (0.95, 420, 520, 90, 0.2),
     "necrotic_fluid": (1.0, 1800, 2200, 200, 0.0),
     "necrotic_fibrous": (0.40, 900, 1100, 20, 0.05),
+    "tumor": (0.85, 1600, 1900, 75, 0.0),
     "cartilage": (0.75, 1050, 1240, 40, 0.0),
     "joint_fluid": (1.05, 2850, 3600, 500, 0.0),
     "artery": (0.10, 1400, 1650, 150, 0.0),
@@ -236,14 +238,7 @@ def tissue_signal(tissue: str, contrast: Contrast, field_t: float) -> float:
 
 def paint(layers: Sequence[Layer], shape: tuple[int, ...], contrast: Contrast, field_t: float) -> Array:
     """Paint layers of tissue into an image of signal on their grid."""
-    image = np.zeros(shape, np.float32)
-    for layer in layers:
-        signal = np.float32(tissue_signal(layer.tissue, contrast, field_t))
-        view = image[layer.box]
-        if layer.instead_of is None:
-            view += layer.share * (signal - view)
-        else:
-            view += layer.share * (signal - np.float32(tissue_signal(layer.instead_of, contrast, field_t)))
+    image = paint_layers(layers, shape, lambda tissue: tissue_signal(tissue, contrast, field_t))
     return np.maximum(image, 0)
 
 

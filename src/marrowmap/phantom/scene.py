@@ -105,13 +105,16 @@ def render(scene: Scene, target: Grid, acquisition: Acquisition, contrast: Contr
 def truth_on_slices(scene: Scene, target: Grid, thickness_mm: float, side: Side) -> dict[str, Array]:
     """Return the shares of each voxel of a slice grid that are ``femur``, ``marrow``, ``edema`` and ``fluid``.
 
-    Where the hip has a necrotic segment, also ``lesion`` (its band included) and ``band``; where it has a fracture
-    line, ``line``.
+    Where the hip has a necrotic segment, also ``lesion`` (its band included) and ``band``; where a mass has replaced
+    the femur's marrow, ``lesion``; where it has a fracture line, ``line``.
     """
     names = ["femur", "marrow", "edema", "fluid"]
-    if scene.lesions[side].necrosis is not None:
+    lesion = scene.lesions[side]
+    if lesion.necrosis is not None:
         names += ["lesion", "band"]
-    if scene.lesions[side].fracture_line is not None:
+    elif any(mass.bone == "femur" for mass in lesion.masses):
+        names.append("lesion")
+    if lesion.fracture_line is not None or lesion.cross_line is not None:
         names.append("line")
     result = {name: np.zeros(target.shape, np.float32) for name in names}
     fine = scene.fine.get(side)

@@ -29,6 +29,8 @@ REGIONS = (
     "lesser_trochanter",
     "femoral_shaft",
 )
+MEDIAL = (-0.93, -0.36, 0.0)
+"""In bone coordinates: away from the neck, and down from the weight-bearing dome."""
 METHOD = "noise-free model/1: plane by saddle and lesser trochanter's upper edge"
 DISC_RADIUS_MM = 6.0
 EFFUSION_FROM_ML = 5.6
@@ -150,6 +152,8 @@ class HipSums:
         self.closed = dict.fromkeys(REGIONS, 0.0)
         self.fluid = 0.0
         self.lesion = 0.0
+        self.head_edema = dict.fromkeys(("medial", "rest"), 0.0)
+        self.head_marrow = dict.fromkeys(("medial", "rest"), 0.0)
 
     def add(self, hip: Hip, truth: HipTruth, seen: Grid, weight: Array) -> None:
         """Add what one grid holds; `weight` says how much each of its voxels counts (finer grids take over)."""
@@ -162,6 +166,12 @@ class HipSums:
         self.lesion += float((truth.lesion * counted).sum()) * voxel
         edema = truth.marrow * truth.membership * counted
         closed = truth.marrow * (truth.membership >= 0.5 * max(float(truth.membership.max()), 1e-3)) * counted
+        # Medial and a little inferior of the head center, and all that lies clearly on the other side of that.
+        medial = hip.bone_coordinates(points) @ np.array(MEDIAL, np.float32) / np.float32(hip.radius)
+        for name, part in (("medial", medial > 0.7), ("rest", medial < 0.4)):
+            mask = part & masks["femoral_head"]
+            self.head_edema[name] += float(edema[mask].sum()) * voxel
+            self.head_marrow[name] += float((truth.marrow * (1 - truth.lesion) * counted)[mask].sum()) * voxel
         for name, mask in masks.items():
             self.bone[name] += float((truth.bone * counted)[mask].sum()) * voxel
             self.marrow[name] += float((truth.marrow * counted)[mask].sum()) * voxel
@@ -239,47 +249,54 @@ def measurement_rows(
     row("hip_joint", "effusion_volume", round(sums.fluid, 4), "mL", "all joint fluid")
     if not _head_in_view(hip, seen):
         return rows
+    for entry in _head_values(scene, side, sums):
+        row(*entry)
+    return rows
+
+
+def _head_values(scene: Scene, side: Side, sums: HipSums) -> list[tuple[str, str, float, str, str]]:
+    """Return region, quantity, value, unit and method of what needs the whole head in view."""
+    hip, lesion = scene.person.hips[side], scene.lesions[side]
     border = "necrotic segment to the outer border of its band"
-    row("femoral_head", "lesion_volume", round(sums.lesion, 4), "mL", border)
-    row("femoral_head", "lesion_fraction", round(100 * sums.lesion / sums.bone["femoral_head"], 3), "%", border)
-    necrosis = scene.lesions[side].necrosis
+    necrosis = lesion.necrosis
+    dead = 0.0 if necrosis is None else sums.lesion
     arcs = (0.0, 0.0) if necrosis is None else necrotic_arcs_deg(hip, necrosis)
     planes = "planes through head center and shaft direction, along and across the plane of neck and shaft axes"
-    row("femoral_head", "kerboul_angle", round(sum(arcs), 2), "deg", f"{border}; {planes}")
     koo = arcs[0] / 180 * arcs[1] / 180 * 100
-    row("femoral_head", "koo_index", round(koo, 3), "1", f"A/180 x B/180 x 100; {border}; {planes}")
-    sunken = depression_of(scene.lesions[side], hip.radius)
+    sunken = depression_of(lesion, hip.radius)
     sinking = "greatest inward displacement of the head's bony surface, along the radius"
-    row("femoral_head", "head_depression", round(sunken.depth_mm, 4) if sunken else 0.0, "mm", sinking)
-    line = scene.lesions[side].fracture_line
+    values = [
+        ("femoral_head", "lesion_volume", round(dead, 4), "mL", border),
+        ("femoral_head", "lesion_fraction", round(100 * dead / sums.bone["femoral_head"], 3), "%", border),
+        ("femoral_head", "kerboul_angle", round(sum(arcs), 2), "deg", f"{border}; {planes}"),
+        ("femoral_head", "koo_index", round(koo, 3), "1", f"A/180 x B/180 x 100; {border}; {planes}"),
+        ("femoral_head", "head_depression", round(sunken.depth_mm, 4) if sunken else 0.0, "mm", sinking),
+    ]
+    tissues = sorted({mass.tissue for mass in lesion.masses if mass.bone == "femur"})
+    if tissues:
+        of = " and ".join(tissue.replace("joint_fluid", "cysts") for tissue in tissues)
+        note = f"{of} within the femur, rim included"
+        values.append(("proximal_femur", "lesion_volume", round(sums.lesion, 4), "mL", note))
+    line = lesion.fracture_line
     if line is not None:
         of = "crescent in a necrotic segment" if necrosis is not None else "fracture line"
         of += ", filled with fluid" if line.filling == "fluid" else ""
         coronal, longest = line_extents_mm(line)
-        full = "full thickness where half as dark, across the line"
-        row("subchondral", "subchondral_line_thickness", round(line.thickness_mm, 4), "mm", f"{of}; {full}")
         curve = "along the line between its half-dark ends"
-        row(
-            "subchondral",
-            "subchondral_line_length",
-            round(coronal, 4),
-            "mm",
-            f"{of}; coronal: longest {curve} in a coronal plane of the bone",
-        )
-        row(
-            "subchondral",
-            "subchondral_line_length",
-            round(longest, 4),
-            "mm",
-            f"{of}; in space: longest {curve} in any direction",
-        )
+        name, length = "subchondral", "subchondral_line_length"
+        full = f"{of}; full thickness where half as dark, across the line"
+        values += [
+            (name, "subchondral_line_thickness", round(line.thickness_mm, 4), "mm", full),
+            (name, length, round(coronal, 4), "mm", f"{of}; coronal: longest {curve} in a coronal plane of the bone"),
+            (name, length, round(longest, 4), "mm", f"{of}; in space: longest {curve} in any direction"),
+        ]
     if necrosis is not None:
         depth = "middle of the band at its deepest under the segment's joint surface, in coronal planes of the bone"
         middle, most = band_depth_ratio(hip, necrosis), deepest_band_ratio(hip, necrosis)
         for ratio, where in ((middle, "mid-coronal"), (most, "maximal")):
             if ratio is not None:
-                row("femoral_head", "band_depth_ratio", round(ratio, 4), "1", f"{where}; {depth}")
-    return rows
+                values.append(("femoral_head", "band_depth_ratio", round(ratio, 4), "1", f"{where}; {depth}"))
+    return values
 
 
 def extent_class(share_of_head: float) -> str:
@@ -306,6 +323,10 @@ def finding_rows(
     edema = lesion.amount > 0.1
     line = lesion.fracture_line
     crescent = line is not None and lesion.necrosis is not None
+
+    def head(name: str) -> float:
+        return sums.head_edema[name] / sums.head_marrow[name] if sums.head_marrow[name] > 0 else 0.0
+
     fine = scene.fine.get(side)
     end = boundary(hip, fine.truths[side] if fine is not None else scene.coarse.truths[side])
     signs = {
@@ -313,9 +334,10 @@ def finding_rows(
         "intertrochanteric_demarcation": edema and end is not None and end[1] <= 20 and abs(end[0]) <= 15,
         "trochanter_sparing": edema and share("greater_trochanter") < 0.25,
         "effusion": sums.fluid > EFFUSION_FROM_ML,
-        "medial_head_sparing": edema and lesion.medial_sparing,
+        "medial_head_sparing": edema and head("rest") > 0.5 and head("medial") < 0.25,
         "subchondral_fracture_line": line is not None and line.filling == "bone",
-        "acetabular_edema": edema and lesion.acetabular_edema,
+        "acetabular_edema": edema
+        and (lesion.acetabular_edema or any(blob.bone == "hip_bone" for blob in lesion.blobs)),
         "subchondral_band": lesion.necrosis is not None,
         "double_line": lesion.necrosis is not None and lesion.necrosis.double_line,
         "head_collapse": depression_of(lesion, hip.radius) is not None,

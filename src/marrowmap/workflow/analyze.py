@@ -171,7 +171,7 @@ def _why_no_edema(exam: Exam) -> str:
 def _readings(
     group: Sequence[Series], frames: Sequence[BoneFrame], hips: Sequence[HipMeasurement], fluid: Series | None
 ) -> list[JointReading]:
-    """Every bone carried into the series edema was measured in and into one more (T1, CT) to look at."""
+    """Every trusted bone carried into the series edema was measured in and into one more (T1, CT) to look at."""
     shown = [series for series in (fluid, *(s for s in group if s is not fluid)) if series is not None][:2]
     readings = []
     for series in shown:
@@ -179,7 +179,7 @@ def _readings(
         for side in _sides(frames):
             bones = []
             for frame in frames:
-                if frame.side is side:
+                if frame.side is side and frame.trusted:
                     mask = voxelize(frame.vertices, frame.faces, grid)
                     regions = region_labels(frame, grid)
                     if mask.array.any():

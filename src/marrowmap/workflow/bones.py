@@ -17,6 +17,8 @@ from marrowmap.anatomy import find_hips
 from marrowmap.anatomy import frames_from_mask
 from marrowmap.anatomy import frames_from_points
 from marrowmap.anatomy.bone_frame import BoneFrame
+from marrowmap.anatomy.knee_start import knee_frames_from_mask
+from marrowmap.anatomy.knee_start import knee_frames_from_points
 from marrowmap.anatomy.totalsegmentator import run_totalsegmentator
 from marrowmap.errors import GeometryError
 from marrowmap.errors import InputError
@@ -30,6 +32,7 @@ from marrowmap.ingest.segmentation import WHOLE_FEMUR
 from marrowmap.ingest.segmentation import Segment
 from marrowmap.ingest.segmentation import Segmentation
 from marrowmap.ingest.segmentation import read_segmentation
+from marrowmap.values import Joint
 from marrowmap.values import Side
 from marrowmap.workflow.steps import Progress
 from marrowmap.workflow.steps import silent
@@ -62,6 +65,21 @@ class Finder(Enum):
     TOTALSEGMENTATOR = "totalsegmentator"
 
 
+@dataclass(frozen=True)
+class JointStart:
+    """How frames of one kind of joint are laid from three points, and from a mask of its femur."""
+
+    from_points: Callable[[NDArray[np.float64], Series, Side | None], tuple[BoneFrame, ...]]
+    from_mask: Callable[[Mask, Series, Side | None], tuple[BoneFrame, ...]]
+
+
+JOINT_STARTS = {
+    Joint.HIP: JointStart(frames_from_points, frames_from_mask),
+    Joint.KNEE: JointStart(knee_frames_from_points, knee_frames_from_mask),
+}
+"""Joints that the user may point at."""
+
+
 @dataclass(frozen=True, eq=False)
 class BoneHint:
     """What the user knows of the bone.
@@ -72,13 +90,16 @@ class BoneHint:
         Femur drawn by someone: a DICOM SEG in the images' frame of reference, or a NIfTI mask or label map on the grid
         of one of them.
     points : array, shape (3, 3), optional
-        LPS mm: femoral head center, tip of the greater trochanter, tip of the lesser trochanter.
+        LPS mm. Of a hip: femoral head center, tip of the greater trochanter, tip of the lesser trochanter; of a knee:
+        medial epicondyle, lateral epicondyle, middle of the tibial plateau.
     side : Side, optional
         Of mask or points; the image's own side must agree.
     label : str, optional
         Which segments of `mask` are the femur: numbers or names, several of them with commas between.
     finder : Finder, optional
         Let another program find the femora.
+    joint : Joint, optional
+        Of mask or points; a hip if not given. Of a knee the femur is its distal end.
     """
 
     mask: Path | None = None
@@ -86,6 +107,7 @@ class BoneHint:
     side: Side | None = None
     label: str | None = None
     finder: Finder | None = None
+    joint: Joint | None = None
 
     def __post_init__(self) -> None:
         given = [
@@ -97,8 +119,15 @@ class BoneHint:
             raise UsageError(f"{given[0]} and {given[1]} both say where the bone is: give one of them")
         if self.side is not None and self.mask is None and self.points is None:
             raise UsageError("--side belongs to --bone or --points; without them the side is read from tags and image")
+        if self.joint is not None and self.mask is None and self.points is None:
+            raise UsageError("--joint belongs to --bone or --points; without them hips and knees are both looked for")
         if self.label is not None and self.mask is None:
             raise UsageError("--bone-label says which segment of --bone is the femur: give --bone as well")
+
+    @property
+    def start(self) -> JointStart:
+        """How frames of the joint are laid."""
+        return JOINT_STARTS[self.joint or Joint.HIP]
 
     @property
     def says_nothing(self) -> bool:
@@ -130,33 +159,44 @@ def locate_bones(
     GeometryError
         If sides contradict each other, or a mask lies on no image's grid.
     InputError
-        If a mask holds no femur, or leaves open which of its segments is one; if what was found automatically is
-        doubtful on both sides.
+        If a mask holds no femur, or leaves open which of its segments is one; if everything found is doubtful, however
+        it was found.
     ModelError
         If the program asked for is missing.
     """
     if hint is None or hint.says_nothing:
-        return _require_support(find(series, progress))
+        return _require_support(found := find(series, progress), _say_how_to_point(found))
     if hint.points is not None:
-        return frames_from_points(hint.points, series[0], hint.side)
+        shown = _shows_points(series, hint.points)
+        found = hint.start.from_points(hint.points, shown, hint.side)
+        return _require_support(found, "check that --points are those of this image, LPS mm")
     if hint.finder is not None:
         shown = _shown_to_finder(series)
-        found = run_totalsegmentator(shown)
-        return _frames_of(found, [shown], hint) if found.segments else ()
+        drawn = run_totalsegmentator(shown)
+        found = _frames_of(drawn, [shown], hint) if drawn.segments else ()
+        return _require_support(found, "draw the femur and give it with --bone, or point at it with --points")
     assert hint.mask is not None  # one of the three is given, see BoneHint
-    return _frames_of(read_segmentation(hint.mask), series, hint)
+    found = _frames_of(read_segmentation(hint.mask), series, hint)
+    return _require_support(found, "correct what is drawn, or point at the bone with --points")
 
 
-def _require_support(frames: tuple[BoneFrame, ...]) -> tuple[BoneFrame, ...]:
-    """Refuse joints found automatically where not one is sure: they may be drawn into an image that holds none."""
+def _require_support(frames: tuple[BoneFrame, ...], advice: str) -> tuple[BoneFrame, ...]:
+    """Refuse joints where not one bone is sure: they may be drawn into an image that holds none."""
     if frames and not any(frame.trusted for frame in frames):
         doubts = {f"{frame.side.value}: {frame.reason.split('; ', 1)[-1]}" for frame in frames if frame.bone == "femur"}
         joint = frames[0].joint.value
-        raise InputError(
-            f"no {joint} was found that the images support ({', '.join(sorted(doubts))}): if there is one, point at "
-            "it with --points or --bone"
-        )
+        raise InputError(f"no {joint} was found that the images support ({', '.join(sorted(doubts))}): {advice}")
     return frames
+
+
+def _say_how_to_point(frames: Sequence[BoneFrame]) -> str:
+    knee = any(frame.joint is Joint.KNEE for frame in frames)
+    return "if there is one, point at it with --points or --bone" + (", and --joint knee" if knee else "")
+
+
+def _shows_points(series: Sequence[Series], points: NDArray[np.float64]) -> Series:
+    """Pick the first series that contains all the points, else the one that contains most of them."""
+    return max(series, key=lambda one: int(one.volume.grid.contains(points).sum()))
 
 
 def _shown_to_finder(series: Sequence[Series]) -> Series:
@@ -199,7 +239,7 @@ def _frames_of(drawn: Segmentation, series: Sequence[Series], hint: BoneHint) ->
             pieces = [(side, piece) for side, piece in pieces if side is hint.side]
         for side, piece in pieces:
             try:
-                found = frames_from_mask(piece, base, side)
+                found = hint.start.from_mask(piece, base, side)
             except MarrowmapError as error:
                 raise type(error)(f"{drawn.name}: {femur}: {error}") from error
             frames += [replace(frame, reason=f"{frame.reason} ({drawn.name}, {femur})") for frame in found]

@@ -34,7 +34,7 @@ def segment(image: Path, out: Path, *, hint: BoneHint | None = None, progress: P
     """Find the bones of hips and knees in one image.
 
     Writes ``labels.nii.gz`` (numbers explained in ``labels.json``) and ``frames.json`` into `out`, all or nothing.
-    Bones found automatically are drawn only where they are trusted; a doubtful one is told of in ``frames.json``.
+    Only trusted bones are drawn; a doubtful one is told of in ``frames.json``.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def segment(image: Path, out: Path, *, hint: BoneHint | None = None, progress: P
     Raises
     ------
     InputError
-        If the image cannot be read or shows neither hip nor knee.
+        If the image cannot be read, or shows neither hip nor knee that can be trusted.
     """
     exam = read_exam([image])
     progress("reading", 0.1)
@@ -59,10 +59,10 @@ def segment(image: Path, out: Path, *, hint: BoneHint | None = None, progress: P
     )
     if not frames:
         raise InputError(
-            f"{image.name}: no hip was found, nor a knee; if there is a hip, point at it with --points or --bone"
+            f"{image.name}: no hip was found, nor a knee; if there is one, point at it with --points or --bone (for a "
+            "knee with --joint knee)"
         )
-    automatic = hint is None or hint.says_nothing
-    labels = _paint(main.volume.grid, tuple(frame for frame in frames if frame.trusted or not automatic))
+    labels = _paint(main.volume.grid, tuple(frame for frame in frames if frame.trusted))
     document = {
         "schema": "marrowmap/1",
         "subject": subject_row(exam.subject),
