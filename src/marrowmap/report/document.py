@@ -13,7 +13,7 @@ from typing import Any
 
 from marrowmap.ingest.exam import Series
 from marrowmap.ingest.exam import Subject
-from marrowmap.report.figures import Picture
+from marrowmap.report.canvas import Picture
 from marrowmap.report.figures import draw_bone_fit
 from marrowmap.report.figures import draw_boundary
 from marrowmap.report.figures import draw_comparison
