@@ -147,3 +147,19 @@ def test_a_pair_differs_by_its_lesions_alone(tmp_path):
     # The same noise: what is left is the rounding to whole numbers.
     assert np.abs(a - scale * b)[away].max() <= 1.5
     assert np.abs(a - scale * b)[~away].max() > 50
+
+
+@pytest.mark.slow
+def test_mr_and_ct_of_one_person_share_their_frame_of_reference(tmp_path):
+    out = write_virtual_exam("sif", tmp_path / "both", seed=4, acquisition=SMALL, modalities=("mr", "ct"))
+    series = read_exam([out / "dicom"]).series
+    assert sorted(found.modality for found in series) == ["CT", "MR", "MR"]
+    assert len({found.volume.grid.frame_of_reference_uid for found in series}) == 1
+    truth = json.loads((out / "truth.json").read_text())
+    assert truth["ct"]["pixel_mm"] == 0.6
+    assert list(out.glob("truth/line_*.nii.gz"))
+    ct = next(found.volume for found in series if found.modality == "CT")
+    for frame in truth["frames"]:
+        center = np.rint(ct.grid.to_index(frame["head_center_mm"])).astype(int)
+        around = ct.array[tuple(slice(n - 8, n + 8) for n in center)]
+        assert 50 < np.median(around) < 400

@@ -49,13 +49,16 @@ class BoneFrame:
     vertices, faces : arrays, shape (n, 3) LPS mm and (m, 3) int
         Closed surface of the bone, cortex included; faces turn counterclockwise seen from outside.
     fit_rms_mm : float
-        Root mean square distance of surface and image edges where the image shows the bone.
+        Root mean square distance, where that is clear, between the surface and where edges and label network together
+        put it, after the surface was relaxed onto that same evidence: an error of the fit, not of the bone, and so too
+        small for one. Whether a frame is trusted is judged before that relaxing. Of a femur laid through a mask the
+        distance to the mask's surface. Infinite where hardly anything is seen.
     trusted : bool
         False where the fit is too poor to measure on; then everything that hangs on it is NOT_ASSESSABLE.
     reason : str
         How it was found and, where not trusted, why not.
     region_rms_mm : dict of str to float
-        The fit error by region, where it could be judged.
+        ``fit_rms_mm`` by region, where it could be judged.
     """
 
     bone: str

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from marrowmap.anatomy.hip_pose import SideShape
 from marrowmap.anatomy.hip_pose import vertex_normals
-from marrowmap.anatomy.shape_model import fit_sphere
+from marrowmap.anatomy.knee_landmarks import knee_sphere
 from marrowmap.anatomy.shape_model import load_knee_model
 from marrowmap.anatomy.shape_model import mirror_vertices
 from marrowmap.values import Side
@@ -30,9 +30,7 @@ FIBULA_GAP_MM = 0.6
 
 def knee_center(femur: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the point midway between the centers of the condyles of a model femur's lower end, shape (3,)."""
-    sets = load_knee_model().femur.vertex_sets
-    spheres = [fit_sphere(femur[sets[f"{name}_condyle"]])[0] for name in ("medial", "lateral")]
-    return np.asarray((spheres[0] + spheres[1]) / 2, np.float64)
+    return knee_sphere(femur)[0]
 
 
 @lru_cache(maxsize=1)
