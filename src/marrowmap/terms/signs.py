@@ -8,6 +8,7 @@ SIGNS: dict[str, str] = {
     "trochanter_sparing": "The greater trochanter is free of edema",
     "effusion": "More joint fluid than a well hip holds",
     "medial_head_sparing": "The medial femoral head is free of edema (Klontzas 2015)",
+    "acetabular_edema": "Edema of the hip bone's marrow at the joint (Gulati 2024)",
     "subchondral_fracture_line": "A low-signal line under the joint surface",
 }
 """Sign name to what it means."""
