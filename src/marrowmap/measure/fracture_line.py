@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marrowmap.anatomy.bone_frame import BoneFrame
+from marrowmap.image import Grid
 from marrowmap.measure.head_lines import HeadImages
 from marrowmap.measure.head_lines import LineModel
 from marrowmap.measure.head_map import NECK_RADII
 from marrowmap.measure.head_map import sample_at
+from marrowmap.measure.head_map import upright
 from marrowmap.measure.head_trace import Trace
 from marrowmap.measure.head_trace import trace
 from marrowmap.measure.necrosis import RAYS
@@ -22,6 +24,13 @@ SLAB_MM = 2.5
 """Half the thickness of the coronal slab in which a line's length is measured."""
 PROFILE_MM = 5.0
 """How far above and below its middle a line's darkness is summed."""
+NONE_COST = 2.0
+"""Against finding nothing on a ray: what is too much has little evidence."""
+SEEN_EVIDENCE, SURE_EVIDENCE = 4.0, 16.0
+"""A sheet with at least this much evidence is seen, and seen for sure (tuning seeds)."""
+SHARPEST_BLUR_MM = 2.0
+SMALLEST_LENGTH_MM = 14.0
+"""Length of a line at least 1 mm thick that is found for sure where the joint surface is blurred less than this."""
 BESIDE_MM = (2.5, 5.0)
 """Marrow this far below a line is what it is darker than."""
 
@@ -59,16 +68,33 @@ class FractureSheet:
     bow_mm: float
 
     @property
+    def depth_middle_mm(self) -> float:
+        """Median depth below the joint surface."""
+        return float(np.median(self.depth_mm))
+
+    @property
     def evidence(self) -> float:
         """Sum of the chances: about how many independent rays (1.6 mm apart at the surface) show it."""
         return float(self.chance.sum())
+
+
+def smallest_length_mm(blur_mm: float) -> float | None:
+    """Return the length of the shortest line that is found for sure; None where slices blur the joint surface."""
+    return SMALLEST_LENGTH_MM if blur_mm <= SHARPEST_BLUR_MM else None
+
+
+def blur_across_surface_mm(femur: BoneFrame, grid: Grid) -> float:
+    """Return how far a voxel reaches across the joint surface where the head bears weight, mm."""
+    up, _ = upright(femur)
+    along = grid.axes.T @ (femur.axes @ up)
+    return float(np.sqrt(((along * grid.spacing) ** 2).sum()))
 
 
 def trace_line(images: HeadImages, model: LineModel) -> Trace:
     """Trace dark sheets along all rays from the head center to the joint surface."""
     even = spread_rays(RAYS)
     rays = even.within(even.directions[:, 0] < NECK_RADII)
-    return trace("fracture", images, model, np.zeros(3), rays, outward=True)
+    return trace("fracture", images, model, np.zeros(3), rays, outward=True, none_cost=NONE_COST)
 
 
 def find_sheets(images: HeadImages, model: LineModel) -> list[FractureSheet]:

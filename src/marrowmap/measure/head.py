@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marrowmap.anatomy import bone_mask
 from marrowmap.anatomy.bone_frame import BoneFrame
@@ -17,7 +19,9 @@ from marrowmap.measure.collapse import HeadSurface
 from marrowmap.measure.collapse import trace_surface
 from marrowmap.measure.double_line import DoubleLine
 from marrowmap.measure.double_line import measure_double_line
+from marrowmap.measure.fracture_line import SEEN_EVIDENCE
 from marrowmap.measure.fracture_line import FractureSheet
+from marrowmap.measure.fracture_line import blur_across_surface_mm
 from marrowmap.measure.fracture_line import find_sheets
 from marrowmap.measure.head_lines import HeadImages
 from marrowmap.measure.head_lines import load_line_model
@@ -54,6 +58,8 @@ class HeadMeasurement:
         The two series that were read together.
     snr : float
         T1 signal of fatty marrow over noise; 0 where nothing was read.
+    blur_mm : float
+        How far a voxel of T1 reaches across the joint surface where the head bears weight.
     segment : NecroticSegment or None
     double_line : DoubleLine or None
         Along the segment's border.
@@ -76,6 +82,7 @@ class HeadMeasurement:
     t1: Series | None = None
     fluid: Series | None = None
     snr: float = 0.0
+    blur_mm: float = 0.0
     segment: NecroticSegment | None = None
     double_line: DoubleLine | None = None
     lesion_ml: float = 0.0
@@ -145,10 +152,10 @@ def measure_head(femur: BoneFrame, t1: Series | None, fluid: Series | None, *, d
     if images is None:
         return without("head and neck hold no signal")
     segment = find_segment(images, load_line_model("band"))
-    surface = trace_surface(images, load_line_model("surface"))
     sheets = tuple(
         sheet for sheet in find_sheets(images, load_line_model("fracture")) if not _is_border(sheet, segment)
     )
+    surface = trace_surface(images, load_line_model("surface"), _suspected(segment, sheets))
     measured = HeadMeasurement(
         femur.side,
         date,
@@ -156,6 +163,7 @@ def measure_head(femur: BoneFrame, t1: Series | None, fluid: Series | None, *, d
         t1,
         fluid,
         snr=images.marrow_level / max(estimate_noise(t1, femur), 1e-6),
+        blur_mm=blur_across_surface_mm(femur, t1.volume.grid),
         sheets=sheets,
         surface=surface,
     )
@@ -164,13 +172,8 @@ def measure_head(femur: BoneFrame, t1: Series | None, fluid: Series | None, *, d
 
 def _with_segment(head: HeadMeasurement, images: HeadImages, segment: NecroticSegment) -> HeadMeasurement:
     lesion, whole = extent.lesion_volume_ml(segment)
-    return HeadMeasurement(
-        head.side,
-        head.date,
-        head.femur,
-        head.t1,
-        head.fluid,
-        snr=head.snr,
+    return replace(
+        head,
         segment=segment,
         double_line=measure_double_line(images, segment),
         lesion_ml=lesion,
@@ -178,9 +181,18 @@ def _with_segment(head: HeadMeasurement, images: HeadImages, segment: NecroticSe
         arcs_deg=extent.necrotic_arcs_deg(segment),
         band_ratio=extent.band_depth_ratio(segment, 0.0),
         deepest_ratio=extent.deepest_band_ratio(segment),
-        sheets=head.sheets,
-        surface=head.surface,
     )
+
+
+def _suspected(segment: NecroticSegment | None, sheets: tuple[FractureSheet, ...]) -> NDArray[np.float64] | None:
+    """Directions under which a dead segment or a fracture lies: there the surface may have sunk."""
+    places = [sheet.points for sheet in sheets if sheet.evidence >= SEEN_EVIDENCE]
+    if segment is not None:
+        places.append((segment.origin + segment.rays.directions * segment.reach_mm[:, None])[~segment.bordered])
+    if not places:
+        return None
+    found = np.concatenate(places)
+    return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), np.float64)
 
 
 def _is_border(sheet: FractureSheet, segment: NecroticSegment | None) -> bool:
@@ -223,6 +235,12 @@ def head_rows(head: HeadMeasurement) -> list[Measurement]:
         for ratio, plane in ((head.band_ratio, "mid-coronal"), (head.deepest_ratio, "maximal")):
             if ratio is not None:
                 add("femoral_head", "band_depth_ratio", ratio, "1", 0.02, plane)
-    if head.surface is not None:
+    seen = [sheet for sheet in head.sheets if sheet.evidence >= SEEN_EVIDENCE]
+    if seen:
+        along = "longest extent in a coronal plane of the bone, along the line"
+        add("subchondral", "subchondral_line_length", seen[0].length_mm, "mm", 1.5, along)
+        darkness = "what its darkness in T1 adds up to"
+        add("subchondral", "subchondral_line_thickness", seen[0].thickness_mm, "mm", 0.5, darkness)
+    if head.surface is not None and np.isfinite(head.surface.noise_mm):
         add("femoral_head", "head_depression", max(0.0, head.surface.depression_mm), "mm", head.surface.noise_mm)
     return rows

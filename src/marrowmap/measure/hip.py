@@ -13,6 +13,7 @@ from marrowmap.measure.acetabulum import AcetabularEdema
 from marrowmap.measure.boundary import BoundaryProfile
 from marrowmap.measure.edema import EdemaResult
 from marrowmap.measure.effusion import Effusion
+from marrowmap.measure.head import HeadMeasurement
 from marrowmap.measure.medial_head import MedialHead
 from marrowmap.values import Evidence
 from marrowmap.values import Quantity
@@ -51,6 +52,8 @@ class HipMeasurement:
     acetabulum : AcetabularEdema or None
     acetabulum_obstacle : str
         Why the acetabulum could not be measured; empty otherwise.
+    head : HeadMeasurement or None
+        What lies under the head's joint surface; None where there is no bone to look in.
     """
 
     side: Side
@@ -69,6 +72,7 @@ class HipMeasurement:
     medial_head_obstacle: str = ""
     acetabulum: AcetabularEdema | None = None
     acetabulum_obstacle: str = ""
+    head: HeadMeasurement | None = None
 
     @property
     def modality(self) -> str:
