@@ -38,13 +38,14 @@ def arco_stage(*, segment_seen: bool, depression_mm: float | None) -> ArcoStage:
     segment_seen : bool
         Whether a necrotic segment was seen.
     depression_mm : float or None
-        Greatest depression of the joint surface; None where it was not measured.
+        Greatest depression of the joint surface; None where it was not measured for sure.
     """
     if not segment_seen:
         return ArcoStage("", "no necrotic segment was seen: there is nothing to stage")
     if depression_mm is None:
         return ArcoStage(
-            "I or II", "at least; depression was not measured, and a radiograph or CT is needed for II and III"
+            "I or II",
+            "at least; depression was not measured for sure; a radiograph or CT is needed for II and III",
         )
     if depression_mm < LEAST_DEPRESSION_MM:
         return ArcoStage(
