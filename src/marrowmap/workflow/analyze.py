@@ -221,6 +221,7 @@ def _readings(
                     boundary=measured.boundary if measured else None,
                     effusion=measured.effusion.mask if measured and measured.effusion else None,
                     note=measured.obstacle if measured else "",
+                    head=hip.head if hip is not None and hip.head is not None and hip.head.t1 is series else None,
                 )
             )
     return readings
