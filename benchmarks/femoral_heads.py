@@ -2,7 +2,8 @@
 
     .venv/bin/python benchmarks/femoral_heads.py --seeds 101:161 --workers 2
 
-One hip a seed, kinds in turn, 0.6 mm pixels, 3 to 4 mm slices, SNR of muscle 15 to 40 in T1, analyzed as ``marrowmap analyze`` does from its DICOM.
+One hip a seed, kinds in turn, 0.6 mm pixels, 3 to 4 mm slices, SNR of muscle 15 to 40 in T1, analyzed as ``marrowmap
+analyze`` does from its DICOM.
 Virtual people only. Seeds 101 to 200 are for reporting: the networks that read lines were trained on seeds 5000 and up,
 thresholds were set there, too; but on pictures of the same painter, so that this says what the method can do where
 images look like these.
@@ -183,9 +184,8 @@ def print_table(rows: list[dict[str, Any]]) -> None:
         for r in good
         if r["true_subchondral_line_length"] > 0 and r["subchondral_line_length"] > 0
     ]
-    print(
-        f"\nDepression off where it is 1 mm or more, mm: {percentiles(depression)}. Line length off, mm: {percentiles(length)}."
-    )
+    print(f"\nDepression off where it is 1 mm or more, mm: {percentiles(depression)}.")
+    print(f"Line length off, mm: {percentiles(length)}.")
     print(f"T1 SNR of fatty marrow: {percentiles([r['snr'] for r in good])}.")
     print(f"Seconds under the joint surface, one head: {percentiles([r['seconds_heads'] for r in good])}.")
     print(f"Exams {len(rows)}, not measured {len(broken)}.")
