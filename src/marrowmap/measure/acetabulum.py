@@ -31,6 +31,7 @@ from marrowmap.measure.closed_region import erode_in_plane
 from marrowmap.measure.closed_region import grow
 from marrowmap.measure.closed_region import open_in_plane
 from marrowmap.measure.closed_region import plane_sigma
+from marrowmap.measure.closed_region import redraw_border
 from marrowmap.measure.closed_region import smooth_within
 from marrowmap.measure.edema import K_DOUBT
 from marrowmap.measure.reference import ReferenceLevel
@@ -104,6 +105,8 @@ class AcetabularEdema:
         Signal of the closed areas over the reference; None without edema.
     smallest_detectable : Quantity
         mL: least edema that would have been drawn.
+    least_rise : float
+        Edema is drawn where the signal rises by this much above the reference.
     method : str
     """
 
@@ -115,6 +118,7 @@ class AcetabularEdema:
     seen: float
     signal_ratio: float | None
     smallest_detectable: Quantity
+    least_rise: float
     method: str
 
 
@@ -189,12 +193,13 @@ def measure_acetabulum(
     corner = signal.grid.affine.copy()
     corner[:3, 3] = signal.grid.to_world([s.start for s in box])
     grid = Grid(within.shape, corner, signal.grid.frame_of_reference_uid)
-    smooth = smooth_within(signal.array[box], within, plane_sigma(grid, SIGMA_MM))
+    smooth = _smoothed(signal, own.near.array)[box]
 
     def draw(at_k: float, median: float) -> NDArray[np.bool_]:
         excess = (smooth - median) / (at_k * level.sd)
         wide = open_in_plane(within & (excess > 1), grid, RADIUS_MM)
-        return close_in_plane(grow(excess > SURE_FACTOR, wide), grid, CLOSING_RADIUS_MM) & within
+        drawn = redraw_border(smooth, grow(excess > SURE_FACTOR, wide), within, median, grid)
+        return close_in_plane(drawn, grid, CLOSING_RADIUS_MM) & within
 
     def fill(drawn: NDArray[np.bool_], median: float) -> float:
         if not drawn.any():
@@ -224,28 +229,45 @@ def measure_acetabulum(
         seen=own.seen,
         signal_ratio=float(smooth[drawings[0]].mean()) / level.median if drawings[0].any() else None,
         smallest_detectable=_smallest_detectable(signal.grid),
+        least_rise=SURE_FACTOR * k * level.sd,
         method=_method(k, level),
     )
 
 
 def _reference_level(signal: Volume, side: Side, marrows: Mapping[Side, AcetabularMarrow]) -> ReferenceLevel:
-    """Take the marrow that is most alike in itself: one that holds edema, or a bone fitted less well, varies."""
-    candidates = [(marrows[side].further, "marrow of the same hip bone further from the joint")]
+    """Take the marrow that is most alike in itself: one that holds edema, or a bone fitted less well, varies.
+
+    Its spread is that of the smoothed signal, as areas are looked for in it.
+    """
+    candidates = [(marrows[side].further.array, "marrow of the same hip bone further from the joint")]
     if side.opposite in marrows:
-        candidates.append((marrows[side.opposite].near, "the other acetabulum"))
-    levels = []
-    for mask, name in candidates:
-        if mask.array.sum() >= LEAST_REFERENCE_VOXELS:
-            levels.append(level_of(signal.array, mask, signal.grid, name))
+        candidates.append((marrows[side.opposite].near.array, "the other acetabulum"))
+    levels = [
+        level_of(_smoothed(signal, marrow), Mask(signal.grid, marrow), signal.grid, name)
+        for marrow, name in candidates
+        if marrow.sum() >= LEAST_REFERENCE_VOXELS
+    ]
     if not levels:
         raise InputError("too little marrow of the hip bones lies within the images to compare the acetabulum with")
     return min(levels, key=lambda level: level.sd / level.median)
 
 
+def _smoothed(signal: Volume, marrow: NDArray[np.bool_]) -> NDArray[np.floating]:
+    """Average the signal in the plane, over marrow only."""
+    grid = signal.grid
+    box = bounds(marrow, [int(np.ceil(MARGIN_MM / s)) for s in grid.spacing])
+    result = np.zeros(grid.shape, np.float32)
+    result[box] = smooth_within(signal.array[box], marrow[box], plane_sigma(grid, SIGMA_MM))
+    return result
+
+
 def _smallest_detectable(grid: Grid) -> Quantity:
-    """Return the volume of a disc in one slice that stays wide enough when smoothing has taken its rim."""
+    """Return the volume of a disc that stays wide enough when smoothing has taken its rim.
+
+    Two slices thick, so that it fills one wherever it lies.
+    """
     radius = RADIUS_MM + SIGMA_MM
-    return Quantity(np.pi * radius**2 * float(grid.spacing[grid.slice_axis]) / 1000, "mL")
+    return Quantity(2 * np.pi * radius**2 * float(grid.spacing[grid.slice_axis]) / 1000, "mL")
 
 
 def _method(k: float, level: ReferenceLevel) -> str:
