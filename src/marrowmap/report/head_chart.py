@@ -16,10 +16,12 @@ from marrowmap.measure.collapse import HeadSurface
 from marrowmap.measure.fracture_line import SEEN_EVIDENCE
 from marrowmap.measure.fracture_line import FractureSheet
 from marrowmap.measure.head import HeadMeasurement
+from marrowmap.measure.head_map import MOST_DEG
 from marrowmap.measure.head_map import PIXELS
 from marrowmap.measure.head_map import HeadMap
 from marrowmap.measure.head_map import place_direction
 from marrowmap.measure.head_map import unroll
+from marrowmap.measure.head_map import upright
 from marrowmap.measure.necrosis import RAYS
 from marrowmap.measure.necrosis import RIM_MM
 from marrowmap.measure.necrosis import NecroticSegment
@@ -66,9 +68,16 @@ def see_head(result: AnalysisResult, reading: JointReading) -> Seen:
         None if unseen("subchondral_band") else head.segment,
         ()
         if unseen("subchondral_fracture_line")
-        else tuple(sheet for sheet in head.sheets if sheet.evidence >= SEEN_EVIDENCE),
+        else tuple(s for s in head.sheets if s.evidence >= SEEN_EVIDENCE and _under_joint_surface(s)),
         head.surface if sunken and not unseen("head_collapse") else None,
     )
+
+
+def _under_joint_surface(line: FractureSheet) -> bool:
+    """Say whether a dark sheet lies under the joint surface, not at the head's underside where the neck begins."""
+    up, _ = upright(line.femur)
+    middle = np.median(line.points, axis=0)
+    return bool(middle @ up > np.cos(np.radians(MOST_DEG)) * np.linalg.norm(middle))
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +111,7 @@ class HeadChart:
         return np.asarray((np.arange(PIXELS) - middle) * np.sqrt(self.map.pixel_mm2), np.float64)
 
     def place_mm(self, directions: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Return map coordinates (n, 2), mm, of directions (n, 3) in bone coordinates, and which the map shows, (n,)."""
+        """Return map coordinates (n, 2), mm, of directions (n, 3) in bone coordinates, and which of them it shows."""
         index = place_direction(directions, self.map.up, self.map.lateral)
         pixel = np.rint(index).astype(int)
         within = ((pixel >= 0) & (pixel < PIXELS)).all(axis=-1)

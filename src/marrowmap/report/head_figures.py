@@ -149,7 +149,7 @@ def _draw_large(
         )
         bar.ax.invert_yaxis()
         bar.ax.tick_params(colors=PALE, labelsize=7, length=2)
-        bar.outline.set_edgecolor("#555555")  # type: ignore[operator]
+        bar.outline.set_edgecolor("#555555")
         bar.ax.set_title("depth, mm", color=PALE, fontsize=7, pad=5)
     start = left + large + bar_width
     for row, (name, signal, top) in enumerate(rows):

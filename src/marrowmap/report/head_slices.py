@@ -110,9 +110,9 @@ def _crop(head: HeadMeasurement, view: SliceView) -> tuple[float, float, float, 
 
 def _show(ax: Any, series: Series, view: SliceView, k: int, crop: tuple[float, float, float, float]) -> None:
     page, extent = view.cut(view.picture(series.volume.array, k), crop)
-    low, high = np.percentile(page, (1.0, 99.5)) if page.size else (0.0, 1.0)
     if page.size:
-        high = max(float(high), float(low) + 1.0)
+        low, high = np.percentile(page.astype(np.float64), (1.0, 99.5))
+        high = max(float(high), float(low) + 1e-6)
         ax.imshow(page, cmap="gray", vmin=low, vmax=high, extent=extent, interpolation="bilinear")
     ax.set_xlim(crop[0], crop[1])
     ax.set_ylim(crop[2], crop[3])
