@@ -7,6 +7,7 @@ looked for apart from the femur's: against marrow of hip bone, in what is left o
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +61,10 @@ RADIUS_MM = 2.0
 BORDER_MM = 1.5
 """How far beyond a drawn area membership may reach."""
 
+RELATIVE_SD = 0.12
+"""Relative standard deviation of the volume on virtual hips (tuning seeds): where a soft edge ends, and what the bone's
+fit takes off."""
+
 LEAST_VOXELS = 30
 LEAST_REFERENCE_VOXELS = 200
 MARGIN_MM = 4.0
@@ -76,13 +81,11 @@ class AcetabularMarrow:
         Within reach of the joint, and further from it; on the whole grid.
     seen : float
         Share (0 to 1) of the acetabulum that lies within the images.
-    fit_rms_mm : float
     """
 
     near: Mask
     further: Mask
     seen: float
-    fit_rms_mm: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +101,7 @@ class AcetabularEdema:
     volume, fraction : Quantity
         Integral of edema membership, mL, and that over the marrow searched, %, with their 95 % intervals.
     closed_volume : Quantity
-        mL, with the interval that the threshold's doubt gives.
+        mL, with its interval.
     seen : float
         Share (0 to 1) of the acetabulum that lies within the images.
     signal_ratio : float or None
@@ -154,7 +157,7 @@ def acetabular_marrow(hip_bone: BoneFrame, grid: Grid) -> AcetabularMarrow:
     away[marrow] = np.linalg.norm(part.to_world(np.argwhere(marrow)) - center, axis=1) - radius
     near = Mask(part, marrow & (away < ACETABULUM_REACH_MM))
     further = Mask(part, marrow & (away > FURTHER_FROM_MM) & (away < FURTHER_TO_MM))
-    return AcetabularMarrow(box.paste(near, grid), box.paste(further, grid), _seen(hip_bone, grid), hip_bone.fit_rms_mm)
+    return AcetabularMarrow(box.paste(near, grid), box.paste(further, grid), _seen(hip_bone, grid))
 
 
 def _seen(hip_bone: BoneFrame, grid: Grid) -> float:
@@ -219,19 +222,27 @@ def measure_acetabulum(
     whole = np.zeros(signal.grid.shape, np.bool_)
     whole[box] = drawings[0]
     marrow_ml = float(within.sum()) * grid.voxel_volume_ml
-    percent = [100 * volume / marrow_ml for volume in volumes]
     return AcetabularEdema(
         within=own.near,
         closed=Mask(signal.grid, whole),
-        volume=Quantity(volumes[0], "mL", min(volumes), max(volumes)),
-        fraction=Quantity(percent[0], "%", min(percent), min(100.0, max(percent))),
-        closed_volume=Quantity(closed[0], "mL", min(closed), max(closed)),
+        volume=_with_error(volumes, "mL"),
+        fraction=_with_error([min(100.0, 100 * volume / marrow_ml) for volume in volumes], "%"),
+        closed_volume=_with_error(closed, "mL"),
         seen=own.seen,
         signal_ratio=float(smooth[drawings[0]].mean()) / level.median if drawings[0].any() else None,
         smallest_detectable=_smallest_detectable(signal.grid),
         least_rise=SURE_FACTOR * k * level.sd,
         method=_method(k, level),
     )
+
+
+def _with_error(values: Sequence[float], unit: str) -> Quantity:
+    """Return the first value; its interval holds the others, and the error of :data:`RELATIVE_SD`."""
+    value = values[0]
+    reach = 1.96 * RELATIVE_SD * value
+    low = value - float(np.hypot(value - min(values), reach))
+    high = value + float(np.hypot(max(values) - value, reach))
+    return Quantity(value, unit, max(0.0, low), min(100.0, high) if unit == "%" else high)
 
 
 def _reference_level(signal: Volume, side: Side, marrows: Mapping[Side, AcetabularMarrow]) -> ReferenceLevel:
