@@ -50,6 +50,12 @@ STATE_WORDS = {
 SIDE_ORDER = (Side.RIGHT, Side.LEFT)
 
 
+NO_FORECAST = (
+    "Published series are literature about other people, whose heads had not collapsed when they came; they are not a "
+    "forecast for this one."
+)
+
+
 @dataclass(frozen=True)
 class Table:
     """A table of strings; `numeric` names the columns set flush right."""
@@ -345,7 +351,7 @@ def _heads(
         columns = ("Study", "Group", "Collapsed (95 % interval)", "Here")
         tables.append(Table("What became of such heads in published series", columns, outcomes))
     obstacles = tuple(f"{r.head.side.value.capitalize()}: {r.head.obstacle}." for r in heads if r.head.obstacle)
-    note = ("Published series are literature about other people, not a forecast for this one.",) if outcomes else ()
+    note = (NO_FORECAST,) if outcomes else ()
     pictures = [picture for _, group in groups for picture in group if picture.key in _HEAD_PICTURES]
     plates = tuple(_plate(number, picture, texts) for number, picture in enumerate(pictures, start=1))
     return [

@@ -141,33 +141,33 @@ def _draw_large(
 
     main = panel(left, 0.34, large, large)
     image = _draw_depths(main, chart, seen.lines)
-    _draw_ends(main, chart, ENDS, 8.0)
+    _draw_ends(main, chart, ENDS, 9.0)
     _draw_scale(main, chart)
     if seen.segment is not None or seen.lines:
         bar = figure.colorbar(
             image, cax=panel(left + large + 0.05, 1.2, 0.1, 2.3), extend="max", ticks=range(0, DEEPEST_SHOWN_MM + 1, 5)
         )
         bar.ax.invert_yaxis()
-        bar.ax.tick_params(colors=PALE, labelsize=7, length=2)
+        bar.ax.tick_params(colors=PALE, labelsize=8, length=2)
         bar.outline.set_edgecolor("#555555")
-        bar.ax.set_title("depth, mm", color=PALE, fontsize=7, pad=5)
+        bar.ax.set_title("depth, mm", color=PALE, fontsize=8, pad=5)
     start = left + large + bar_width
     for row, (name, signal, top) in enumerate(rows):
         for number, depth in enumerate(DEPTHS_MM):
             ax = panel(start + number * (small + 0.06), 0.36 + (1 - row) * (small + 0.27), small, small)
             _draw_signal(ax, chart, signal[..., number], top)
-            ax.set_title(f"{name}, {depth:g} mm below the surface", color=PALE, fontsize=7, pad=3)
+            ax.set_title(f"{name}, {depth:g} mm below the surface", color=PALE, fontsize=8, pad=3)
     title = f"{head.side.value.upper()} FEMORAL HEAD, UNROLLED"
-    figure.text(0.012, 0.985, title, fontsize=9.5, weight="bold", color="white", va="top")
+    figure.text(0.012, 0.985, title, fontsize=10.5, weight="bold", color="white", va="top")
     for number, words in enumerate(seen_words(head, seen)):
-        figure.text(0.012, 0.943 - 0.034 * number, words, fontsize=7.5, color=PALE, va="top")
+        figure.text(0.012, 0.940 - 0.037 * number, words, fontsize=8.5, color=PALE, va="top")
     figure.legend(
         handles=_handles(seen),
         loc="lower center",
         ncols=6,
         frameon=False,
         labelcolor=PALE,
-        fontsize=7,
+        fontsize=8,
         handlelength=1.8,
         columnspacing=1.6,
     )
@@ -277,7 +277,7 @@ def _draw_depths(ax: Any, chart: HeadChart, lines: Sequence[FractureSheet]) -> A
         axis, field = _field(chart, chart.band_mm)
         levels = np.arange(5.0, 5.1 + float(field.max()), 5.0)
         drawn = ax.contour(axis, axis, field.T, levels=levels, colors="black", linewidths=0.5, alpha=0.75)
-        ax.clabel(drawn, fmt="%g mm", fontsize=6, colors="black")
+        ax.clabel(drawn, fmt="%g mm", fontsize=7, colors="black")
         _outline(ax, chart, band, colors=BAND_COLOR, linewidths=1.8)
     line = np.isfinite(chart.line_mm)
     if line.any():

@@ -153,7 +153,7 @@ _LINE_ROWS: tuple[tuple[str, Callable[[ReadHead], str], str], ...] = (
     (
         "Fracture line, coronal length",
         lambda r: _line(r.seen.lines[0].length_mm, LINE_LIMITS_MM[0]),
-        "low-signal areas of 12.5 mm or more did not reverse (Vande Berg 1999; from memory)",
+        "low-signal areas on T2 or after contrast of 12.5 mm or more did not reverse (Vande Berg 1999; from memory)",
     ),
     (
         "Fracture line, thickness",
@@ -199,14 +199,17 @@ def head_rows_text(heads: Sequence[ReadHead]) -> tuple[tuple[str, ...], ...]:
 def outcome_rows(heads: Sequence[ReadHead]) -> tuple[tuple[str, ...], ...]:
     """Return rows of study, group, how many collapsed and which of these heads falls into the group.
 
-    Empty where no head has a necrotic segment: the studies followed no others.
+    Empty where no head has a necrotic segment: the studies followed no others. A head that has sunken already
+    falls into no group: they followed heads until they did.
     """
     dead = [read for read in heads if read.seen.segment is not None and not read.head.obstacle]
     if not dead:
         return ()
 
+    round_still = [read.head for read in dead if read.seen.surface is None]
+
     def sides(place: int) -> str:
-        return " and ".join(read.head.side.value for read in dead if place in _groups(read.head))
+        return " and ".join(head.side.value for head in round_still if place in _groups(head))
 
     return tuple((o.study, o.group, o.text, sides(place)) for place, o in enumerate(OUTCOMES))
 
