@@ -7,11 +7,13 @@ import pytest
 
 from marrowmap.measure.head_map import unroll
 from marrowmap.report import AnalysisResult
+from marrowmap.report.head_chart import UNDER_MM
 from marrowmap.report.head_chart import band_depth_mm
 from marrowmap.report.head_chart import chart_head
 from marrowmap.report.head_chart import line_depth_mm
 from marrowmap.report.head_chart import see_head
 from marrowmap.report.head_chart import sunken_mm
+from marrowmap.values import Quantity
 from marrowmap.values import Side
 from marrowmap.values import State
 
@@ -40,8 +42,9 @@ def test_the_band_lies_as_deep_as_the_ball_reaches(result: AnalysisResult, side:
     # A ball of radius b around c: the ray t d leaves it toward the center at t = d.c - sqrt((d.c)^2 - c^2 + b^2).
     along = BALL_AT_MM * (unrolled.directions @ middle)
     root = along**2 - BALL_AT_MM**2 + BALL_MM**2
-    meets = unrolled.shown & (root > 0) & (along > 0)
-    truth = unrolled.radius_mm - (along - np.sqrt(np.maximum(root, 0)))
+    reach = np.sqrt(np.maximum(root, 0))
+    meets = unrolled.shown & (root > 0) & (unrolled.radius_mm - along - reach < UNDER_MM)
+    truth = unrolled.radius_mm - (along - reach)
     seen = np.isfinite(depth)
     assert (seen & meets).sum() / (seen | meets).sum() > 0.95
     both = seen & (root > 15) & meets
@@ -108,6 +111,7 @@ def test_what_is_absent_is_not_drawn(heads: AnalysisResult, state: State, drawn:
     assert (seen.segment is not None) is drawn
     assert bool(seen.lines) is drawn
     assert (seen.surface is not None) is drawn
+    assert bool(seen.doubtful & {"head_collapse"}) is (state is State.UNDETERMINED)
 
 
 def test_a_dark_sheet_at_the_underside_is_no_line_under_the_joint_surface(heads: AnalysisResult) -> None:

@@ -32,17 +32,20 @@ from marrowmap.values import State
 DEPTHS_MM = (3.0, 6.0, 10.0)
 """Depths below the joint surface at which the map shows signal: under the plate, fracture lines, shallow bands."""
 STEP_MM = 0.5
+UNDER_MM = 6.0
+"""A segment lies under a place of the joint surface if it begins no deeper than this."""
 RAY_SPACING = float(np.sqrt(4 * np.pi / RAYS))
 """Angle between neighboring rays, radians."""
 
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """What was seen under one head's joint surface."""
+    """What was seen under one head's joint surface; `doubtful` names the signs that are undetermined."""
 
     segment: NecroticSegment | None
     lines: tuple[FractureSheet, ...]
     surface: HeadSurface | None
+    doubtful: frozenset[str] = frozenset()
 
     @property
     def anything(self) -> bool:
@@ -70,6 +73,7 @@ def see_head(result: AnalysisResult, reading: JointReading) -> Seen:
         if unseen("subchondral_fracture_line")
         else tuple(s for s in head.sheets if s.evidence >= SEEN_EVIDENCE and _under_joint_surface(s)),
         head.surface if sunken and not unseen("head_collapse") else None,
+        frozenset(sign for sign, state in states.items() if state is State.UNDETERMINED),
     )
 
 
@@ -138,7 +142,7 @@ def chart_head(head: HeadMeasurement, seen: Seen) -> HeadChart | None:
 def band_depth_mm(head_map: HeadMap, segment: NecroticSegment) -> NDArray[np.float64]:
     """Return how deep below the joint surface the segment ends along each line to the head center.
 
-    Where it reaches the center or beyond, the depth of the center. Not a number where the line meets no segment.
+    Where it reaches the center or beyond, the depth of the center. Not a number where none lies under the surface.
     """
     directions = head_map.directions[head_map.shown]
     radius = head_map.radius_mm[head_map.shown]
@@ -153,8 +157,8 @@ def band_depth_mm(head_map: HeadMap, segment: NecroticSegment) -> NDArray[np.flo
     shallow = ~inside[:, int(deep.argmax())]
     inside[np.ix_(shallow, ~deep)] = segment.contains(points[np.ix_(shallow, ~deep)])
     inside[np.ix_(~shallow, ~deep)] = True
-    met = inside.any(axis=1)
     first = inside.argmax(axis=1)
+    met = inside.any(axis=1) & (depth[first] <= UNDER_MM)
     past = ~inside & (np.arange(len(depth)) > first[:, None])
     last = np.where(past.any(axis=1), past.argmax(axis=1), len(depth)) - 1
     result = np.full(head_map.shown.shape, np.nan)

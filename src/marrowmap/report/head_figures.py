@@ -19,7 +19,6 @@ from scipy import ndimage
 
 from marrowmap.ingest.exam import Sequence as ImageSequence
 from marrowmap.ingest.exam import Series
-from marrowmap.measure.fracture_line import FractureSheet
 from marrowmap.measure.head import HeadMeasurement
 from marrowmap.measure.head_lines import HeadImages
 from marrowmap.measure.head_map import WEIGHT_BEARING_DEG
@@ -48,6 +47,7 @@ DEPTH_MAP = LinearSegmentedColormap.from_list(
 )
 """From shallow to deep; lightness falls all the way, so that it is read without color, too."""
 DEEPEST_SHOWN_MM = 20
+BAND_SIGN, LINE_SIGN, SUNKEN_SIGN = "subchondral_band", "subchondral_fracture_line", "head_collapse"
 ENDS = ("medial", "lateral", "posterior", "anterior")
 LETTERS = ("M", "L", "P", "A")
 FINER = 4
@@ -81,13 +81,24 @@ def seen_words(head: HeadMeasurement, seen: Seen) -> list[str]:
     """Say in a few words each what was seen."""
     words = []
     if seen.segment is not None:
-        words.append(f"necrotic segment {head.fraction_percent:.0f} % of the head, Kerboul {head.kerboul_deg:.0f}°")
+        share, angle = head.fraction_percent, head.kerboul_deg
+        words.append(f"{_maybe(seen, BAND_SIGN)}necrotic segment {share:.0f} % of the head, Kerboul {angle:.0f}°")
     if seen.lines:
         line = seen.lines[0]
-        words.append(f"fracture line {line.length_mm:.0f} mm long, {np.median(line.depth_mm):.1f} mm deep")
+        size = f"{line.length_mm:.0f} mm long, {line.depth_middle_mm:.1f} mm deep"
+        words.append(f"{_maybe(seen, LINE_SIGN)}fracture line {size}")
     if seen.surface is not None:
-        words.append(f"joint surface sunken {seen.surface.depression_mm:.1f} mm")
+        words.append(f"{_maybe(seen, SUNKEN_SIGN)}surface sunken {seen.surface.depression_mm:.1f} mm")
     return words
+
+
+def _maybe(seen: Seen, sign: str) -> str:
+    return "perhaps " if sign in seen.doubtful else ""
+
+
+def dash(seen: Seen, sign: str) -> Any:
+    """Return the line style of a sign: broken where it is undetermined."""
+    return (0, (2.5, 1.5)) if sign in seen.doubtful else "solid"
 
 
 def fluid_word(series: Series) -> str:
@@ -140,7 +151,7 @@ def _draw_large(
         return figure.add_axes((x / wide, y / high, width / wide, height / high))
 
     main = panel(left, 0.34, large, large)
-    image = _draw_depths(main, chart, seen.lines)
+    image = _draw_depths(main, chart, seen)
     _draw_ends(main, chart, ENDS, 9.0)
     _draw_scale(main, chart)
     if seen.segment is not None or seen.lines:
@@ -164,7 +175,7 @@ def _draw_large(
     figure.legend(
         handles=_handles(seen),
         loc="lower center",
-        ncols=6,
+        ncols=7,
         frameon=False,
         labelcolor=PALE,
         fontsize=8,
@@ -190,6 +201,8 @@ def _handles(seen: Seen) -> list[Any]:
         handles.append(Line2D([], [], color=LINE_COLOR, label="fracture line, depth at each dot", **dot))
     if seen.surface is not None:
         handles.append(Line2D([], [], color=SUNKEN_COLOR, label="sunken surface, each mm"))
+    if seen.doubtful & {BAND_SIGN, LINE_SIGN, SUNKEN_SIGN}:
+        handles.append(Line2D([], [], color=PALE, linestyle=(0, (2.5, 1.5)), label="broken: undetermined"))
     handles.append(Line2D([], [], color=SECTOR_COLOR, linestyle=(0, (4, 3)), label="weight-bearing sector"))
     handles.append(Line2D([], [], color=EDGE_COLOR, label="edge of the joint surface"))
     return handles
@@ -264,7 +277,7 @@ def _draw_signal(ax: Any, chart: HeadChart, signal: NDArray[np.float32], top: fl
     _frame_map(ax, chart)
 
 
-def _draw_depths(ax: Any, chart: HeadChart, lines: Sequence[FractureSheet]) -> Any:
+def _draw_depths(ax: Any, chart: HeadChart, seen: Seen) -> Any:
     """Draw depth of band and fracture lines as color and depression as contours on a dimmed T1."""
     base = chart.t1[..., 1]
     level = float(np.nanpercentile(base, 99)) if np.isfinite(base).any() else 1.0
@@ -278,32 +291,33 @@ def _draw_depths(ax: Any, chart: HeadChart, lines: Sequence[FractureSheet]) -> A
         levels = np.arange(5.0, 5.1 + float(field.max()), 5.0)
         drawn = ax.contour(axis, axis, field.T, levels=levels, colors="black", linewidths=0.5, alpha=0.75)
         ax.clabel(drawn, fmt="%g mm", fontsize=7, colors="black")
-        _outline(ax, chart, band, colors=BAND_COLOR, linewidths=1.8)
+        _outline(ax, chart, band, colors=BAND_COLOR, linewidths=1.8, linestyles=[dash(seen, BAND_SIGN)])
     line = np.isfinite(chart.line_mm)
     if line.any():
-        _outline(ax, chart, line, colors=LINE_COLOR, linewidths=1.4)
-        points = np.concatenate([sheet.points for sheet in lines])
-        depths = np.concatenate([sheet.depth_mm for sheet in lines])
+        _outline(ax, chart, line, colors=LINE_COLOR, linewidths=1.4, linestyles=[dash(seen, LINE_SIGN)])
+        points = np.concatenate([sheet.points for sheet in seen.lines])
+        depths = np.concatenate([sheet.depth_mm for sheet in seen.lines])
         at, shown = chart.place_mm(points / np.linalg.norm(points, axis=1, keepdims=True))
         at, depths = at[shown], depths[shown]
         ax.scatter(at[:, 0], at[:, 1], c=depths, s=9, edgecolors=LINE_COLOR, linewidths=0.5, zorder=3, **depth)
     if np.isfinite(chart.sunken_mm).any():
-        _draw_depression(ax, chart)
+        _draw_depression(ax, chart, dash(seen, SUNKEN_SIGN))
     _frame_map(ax, chart)
     return scale
 
 
-def _draw_depression(ax: Any, chart: HeadChart) -> None:
+def _draw_depression(ax: Any, chart: HeadChart, dashes: Any) -> None:
     """Draw lines of equal depression, 1 mm apart, and mark the greatest."""
     axis, sunken = _field(chart, chart.sunken_mm)
     greatest = float(np.nanmax(chart.sunken_mm))
     levels = np.arange(1.0, max(1.5, greatest), 1.0)
-    drawn = ax.contour(axis, axis, sunken.T, levels=levels, colors=SUNKEN_COLOR, linewidths=1.5, zorder=4)
+    style: dict[str, Any] = {"colors": SUNKEN_COLOR, "linewidths": 1.5, "linestyles": [dashes], "zorder": 4}
+    drawn = ax.contour(axis, axis, sunken.T, levels=levels, **style)
     drawn.set(path_effects=[withStroke(linewidth=3.0, foreground="black")])
     place = np.unravel_index(int(np.nanargmax(chart.sunken_mm)), chart.sunken_mm.shape)
     at = chart.axis_mm[place[0]], chart.axis_mm[place[1]]
     ax.plot(*at, "v", ms=6.5, color=SUNKEN_COLOR, markeredgecolor="black", markeredgewidth=0.8, zorder=5)
-    style: dict[str, Any] = {"fontsize": 7.5, "weight": "bold", "color": SUNKEN_COLOR, "zorder": 6}
+    style = {"fontsize": 7.5, "weight": "bold", "color": SUNKEN_COLOR, "zorder": 6}
     style["path_effects"] = [withStroke(linewidth=2.6, foreground="black")]
     ax.annotate(f"{greatest:.1f} mm", at, xytext=(7, -3), textcoords="offset points", **style)
 

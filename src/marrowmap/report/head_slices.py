@@ -28,8 +28,12 @@ from marrowmap.report.canvas import plain_style
 from marrowmap.report.canvas import webp
 from marrowmap.report.head_chart import deepest_direction
 from marrowmap.report.head_chart import see_head
+from marrowmap.report.head_figures import BAND_SIGN
 from marrowmap.report.head_figures import LINE_COLOR
+from marrowmap.report.head_figures import LINE_SIGN
 from marrowmap.report.head_figures import SUNKEN_COLOR
+from marrowmap.report.head_figures import SUNKEN_SIGN
+from marrowmap.report.head_figures import dash
 from marrowmap.report.head_figures import fluid_word
 from marrowmap.report.result import AnalysisResult
 from marrowmap.report.result import JointReading
@@ -45,11 +49,12 @@ BIN_DEG = 3.0
 
 @dataclass(frozen=True, eq=False)
 class Thing:
-    """One thing seen, and the place a slice through it is taken at, LPS mm."""
+    """One thing seen, the place a slice through it is taken at, LPS mm, and its line style."""
 
     title: str
     seen: NecroticSegment | FractureSheet | HeadSurface
     middle: NDArray[np.float64]
+    dashes: Any
 
 
 def draw_head_slices(result: AnalysisResult, reading: JointReading) -> Picture | None:
@@ -90,14 +95,14 @@ def _things(result: AnalysisResult, reading: JointReading, head: HeadMeasurement
         inside = head_lattice(head.femur, 2.0)
         inside = inside[seen.segment.contains(inside)]
         middle = inside.mean(axis=0) if len(inside) else seen.segment.origin
-        things.append(Thing("necrotic segment", seen.segment, head.femur.to_world(middle)))
+        things.append(Thing("necrotic segment", seen.segment, head.femur.to_world(middle), dash(seen, BAND_SIGN)))
     if seen.lines:
         middle = np.median(seen.lines[0].points, axis=0)
-        things.append(Thing("fracture line", seen.lines[0], head.femur.to_world(middle)))
+        things.append(Thing("fracture line", seen.lines[0], head.femur.to_world(middle), dash(seen, LINE_SIGN)))
     if seen.surface is not None:
         middle = deepest_direction(seen.surface) * head.femur.head_radius_mm
         title = f"surface sunken {seen.surface.depression_mm:.1f} mm"
-        things.append(Thing(title, seen.surface, head.femur.to_world(middle)))
+        things.append(Thing(title, seen.surface, head.femur.to_world(middle), dash(seen, SUNKEN_SIGN)))
     return things
 
 
@@ -131,16 +136,15 @@ def _mark(
         inside = segment_in_slice(seen, view, k)
         page, extent = view.cut(view.picture(inside[:, :, None], 0), crop)
         if page.any():
-            ax.contour(
-                page.astype(float), levels=[0.5], colors=CLOSED_COLOR, linewidths=1.1, extent=extent, origin="upper"
-            )
+            style: dict[str, Any] = {"colors": CLOSED_COLOR, "linewidths": 1.1, "linestyles": [thing.dashes]}
+            ax.contour(page.astype(float), levels=[0.5], extent=extent, origin="upper", **style)
     elif isinstance(seen, FractureSheet):
-        _draw_line(ax, view, k, femur.to_world(seen.points), femur.head_center_mm, LINE_COLOR, "-")
+        _draw_line(ax, view, k, femur.to_world(seen.points), femur.head_center_mm, LINE_COLOR, thing.dashes)
     else:
         top = seen.directions @ deepest_direction(seen) > 0.2
         for radius, color, dash in (
             (seen.radius_mm + seen.sunken_mm, SHAPE_COLOR, (0, (3, 2))),
-            (seen.radius_mm, SUNKEN_COLOR, "-"),
+            (seen.radius_mm, SUNKEN_COLOR, thing.dashes),
         ):
             points = femur.to_world(seen.directions[top] * radius[top][:, None])
             _draw_line(ax, view, k, points, femur.head_center_mm, color, dash)
