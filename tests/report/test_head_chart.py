@@ -43,8 +43,8 @@ def test_the_band_lies_as_deep_as_the_ball_reaches(result: AnalysisResult, side:
     along = BALL_AT_MM * (unrolled.directions @ middle)
     root = along**2 - BALL_AT_MM**2 + BALL_MM**2
     reach = np.sqrt(np.maximum(root, 0))
-    meets = unrolled.shown & (root > 0) & (unrolled.radius_mm - along - reach < UNDER_MM)
     truth = unrolled.radius_mm - (along - reach)
+    meets = unrolled.shown & (root > 0) & (unrolled.radius_mm - along - reach < UNDER_MM) & (truth > UNDER_MM)
     seen = np.isfinite(depth)
     assert (seen & meets).sum() / (seen | meets).sum() > 0.95
     both = seen & (root > 15) & meets

@@ -23,7 +23,6 @@ from marrowmap.measure.head_map import place_direction
 from marrowmap.measure.head_map import unroll
 from marrowmap.measure.head_map import upright
 from marrowmap.measure.necrosis import RAYS
-from marrowmap.measure.necrosis import RIM_MM
 from marrowmap.measure.necrosis import NecroticSegment
 from marrowmap.report.result import AnalysisResult
 from marrowmap.report.result import JointReading
@@ -32,8 +31,8 @@ from marrowmap.values import State
 DEPTHS_MM = (3.0, 6.0, 10.0)
 """Depths below the joint surface at which the map shows signal: under the plate, fracture lines, shallow bands."""
 STEP_MM = 0.5
-UNDER_MM = 6.0
-"""A segment lies under a place of the joint surface if it begins no deeper than this."""
+UNDER_MM = DEPTHS_MM[0]
+"""A segment lies under a place of the joint surface if it holds the point this deep below it."""
 RAY_SPACING = float(np.sqrt(4 * np.pi / RAYS))
 """Angle between neighboring rays, radians."""
 
@@ -146,23 +145,15 @@ def band_depth_mm(head_map: HeadMap, segment: NecroticSegment) -> NDArray[np.flo
     """
     directions = head_map.directions[head_map.shown]
     radius = head_map.radius_mm[head_map.shown]
-    below = RIM_MM + float(np.maximum(radius - segment.femur.head_radius_mm, 0.0).max()) + STEP_MM
-    depth = np.arange(1.0, float(radius.max()), STEP_MM)
-    away = np.maximum(radius[:, None] - depth, 0.1)
-    points = directions[:, None, :] * away[..., None]
-    inside = np.zeros(away.shape, bool)
-    deep = depth >= below
-    inside[:, deep] = segment.contains(points[:, deep])
-    # Right under the surface a place is dear to judge, and only where the segment ends there does it matter.
-    shallow = ~inside[:, int(deep.argmax())]
-    inside[np.ix_(shallow, ~deep)] = segment.contains(points[np.ix_(shallow, ~deep)])
-    inside[np.ix_(~shallow, ~deep)] = True
-    first = inside.argmax(axis=1)
-    met = inside.any(axis=1) & (depth[first] <= UNDER_MM)
-    past = ~inside & (np.arange(len(depth)) > first[:, None])
-    last = np.where(past.any(axis=1), past.argmax(axis=1), len(depth)) - 1
+    met = segment.contains(directions * (radius - UNDER_MM)[:, None])
+    depth = np.arange(UNDER_MM + STEP_MM, float(radius.max()), STEP_MM)
+    away = np.maximum(radius[met, None] - depth, 0.1)
+    outside = ~segment.contains(directions[met, None, :] * away[..., None])
+    first = np.where(outside.any(axis=1), outside.argmax(axis=1), len(depth) - 1)
+    known = np.full(len(directions), np.nan)
+    known[met] = np.minimum(depth[first] - STEP_MM / 2, radius[met])
     result = np.full(head_map.shown.shape, np.nan)
-    result[head_map.shown] = np.where(met, np.minimum(depth[last] + STEP_MM / 2, radius), np.nan)
+    result[head_map.shown] = known
     return smooth_known(result, 1.0)
 
 

@@ -180,7 +180,7 @@ def _draw_large(
         labelcolor=PALE,
         fontsize=8,
         handlelength=1.8,
-        columnspacing=1.6,
+        columnspacing=1.3,
     )
     return figure
 
@@ -198,13 +198,13 @@ def _handles(seen: Seen) -> list[Any]:
             "markeredgecolor": LINE_COLOR,
             "markerfacecolor": DEPTH_MAP(0.1),
         }
-        handles.append(Line2D([], [], color=LINE_COLOR, label="fracture line, depth at each dot", **dot))
+        handles.append(Line2D([], [], color=LINE_COLOR, label="fracture line, its depth", **dot))
     if seen.surface is not None:
-        handles.append(Line2D([], [], color=SUNKEN_COLOR, label="sunken surface, each mm"))
+        handles.append(Line2D([], [], color=SUNKEN_COLOR, label="sunken, each mm"))
     if seen.doubtful & {BAND_SIGN, LINE_SIGN, SUNKEN_SIGN}:
         handles.append(Line2D([], [], color=PALE, linestyle=(0, (2.5, 1.5)), label="broken: undetermined"))
     handles.append(Line2D([], [], color=SECTOR_COLOR, linestyle=(0, (4, 3)), label="weight-bearing sector"))
-    handles.append(Line2D([], [], color=EDGE_COLOR, label="edge of the joint surface"))
+    handles.append(Line2D([], [], color=EDGE_COLOR, label="edge of joint surface"))
     return handles
 
 
