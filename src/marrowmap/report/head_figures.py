@@ -279,7 +279,7 @@ def _draw_signal(ax: Any, chart: HeadChart, signal: NDArray[np.float32], top: fl
 
 def _draw_depths(ax: Any, chart: HeadChart, seen: Seen) -> Any:
     """Draw depth of band and fracture lines as color and depression as contours on a dimmed T1."""
-    base = chart.t1[..., 1]
+    base = chart.t1[..., 0]
     level = float(np.nanpercentile(base, 99)) if np.isfinite(base).any() else 1.0
     _show(ax, chart, base, chart.map.shown, cmap="gray", vmin=0.0, vmax=2.2 * level)
     depth: dict[str, Any] = {"cmap": DEPTH_MAP, "vmin": 0.0, "vmax": DEEPEST_SHOWN_MM}
