@@ -18,7 +18,7 @@ def test_a_segment_alone_leaves_open_what_a_radiograph_shows(depression: float |
     assert "radiograph or CT is needed" in stage.reason
 
 
-@pytest.mark.parametrize(("depression", "expected"), [(1.0, "IIIA"), (2.0, "IIIA"), (2.01, "IIIB"), (6.0, "IIIB")])
+@pytest.mark.parametrize(("depression", "expected"), [(1.5, "IIIA"), (2.0, "IIIA"), (2.01, "IIIB"), (6.0, "IIIB")])
 def test_two_millimeters_divide_the_third_stage(depression: float, expected: str) -> None:
     stage = arco_stage(segment_seen=True, depression_mm=depression)
     assert stage.stage == expected

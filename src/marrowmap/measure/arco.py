@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-LEAST_DEPRESSION_MM = 1.0
+LEAST_DEPRESSION_MM = 1.5
 """A smaller depression is not told from a well head's own shape."""
 DEPRESSION_LIMIT_MM = 2.0
 """Up to here stage IIIA, beyond IIIB (Yoon 2020)."""
@@ -50,7 +50,7 @@ def arco_stage(*, segment_seen: bool, depression_mm: float | None) -> ArcoStage:
     if depression_mm < LEAST_DEPRESSION_MM:
         return ArcoStage(
             "I or II",
-            f"at least; no depression of {LEAST_DEPRESSION_MM:.0f} mm or more was seen; a radiograph tells I from II, "
+            f"at least; no depression of {LEAST_DEPRESSION_MM:g} mm or more was seen; a radiograph tells I from II, "
             "and a radiograph or CT is needed for III",
         )
     stage, side = ("IIIA", "not more than") if depression_mm <= DEPRESSION_LIMIT_MM else ("IIIB", "more than")

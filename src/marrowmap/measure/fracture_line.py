@@ -22,6 +22,8 @@ from marrowmap.measure.ray_surface import spread_rays
 
 SLAB_MM = 2.5
 """Half the thickness of the coronal slab in which a line's length is measured."""
+WIDEST_DEG = 85.0
+"""Lines are looked for this far around the direction up the shaft."""
 PROFILE_MM = 5.0
 """How far above and below its middle a line's darkness is summed."""
 NONE_COST = 2.0
@@ -91,9 +93,14 @@ def blur_across_surface_mm(femur: BoneFrame, grid: Grid) -> float:
 
 
 def trace_line(images: HeadImages, model: LineModel) -> Trace:
-    """Trace dark sheets along all rays from the head center to the joint surface."""
+    """Trace dark sheets along all rays from the head center to the joint surface that can bear weight.
+
+    Under the head, at ligament and neck, cortex folds inward and looks like a line.
+    """
     even = spread_rays(RAYS)
-    rays = even.within(even.directions[:, 0] < NECK_RADII)
+    up, _ = upright(images.femur)
+    loaded = even.directions @ up > np.cos(np.radians(WIDEST_DEG))
+    rays = even.within(loaded & (even.directions[:, 0] < NECK_RADII))
     return trace("fracture", images, model, np.zeros(3), rays, outward=True, none_cost=NONE_COST)
 
 

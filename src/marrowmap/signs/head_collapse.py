@@ -14,7 +14,7 @@ from marrowmap.values import State
 
 NAME = "head_collapse"
 
-PRESENT_MM, ABSENT_MM = 1.3, 0.9
+PRESENT_MM, ABSENT_MM = 1.5, 0.9
 """What well heads of virtual patients (tuning seeds) hardly reach, and most collapsed ones exceed."""
 SMALLEST_MM = 2.0
 """Depression that is found for sure."""

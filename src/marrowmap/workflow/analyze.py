@@ -196,8 +196,9 @@ def _why_no_edema(exam: Exam) -> str:
 def _readings(
     group: Sequence[Series], frames: Sequence[BoneFrame], hips: Sequence[HipMeasurement], fluid: Series | None
 ) -> list[JointReading]:
-    """Every trusted bone carried into the series edema was measured in and into one more (T1, CT) to look at."""
-    shown = [series for series in (fluid, *(s for s in group if s is not fluid)) if series is not None][:2]
+    """Every trusted bone carried into the series edema was measured in and into one more (T1, if any) to look at."""
+    others = sorted((s for s in group if s is not fluid), key=lambda s: s.sequence is not ImageSequence.T1)
+    shown = [series for series in (fluid, *others) if series is not None][:2]
     readings = []
     for series in shown:
         grid = series.volume.grid
