@@ -106,3 +106,19 @@ def test_a_hip_is_measured_against_its_own_spared_marrow(painted):
     assert hip.edema is not None
     assert 0 <= hip.edema_fraction["femoral_head"].value < 10
     assert hip.evidence is not None
+
+
+def test_the_acetabulum_is_measured_where_its_bone_is_sure(painted):
+    series, frames = painted
+    sure = [replace(frame, trusted=True) for frame in frames]
+    doubted = [replace(frame, trusted=frame.bone == "femur", reason="edges are 9 mm away") for frame in sure]
+    (seen,), rows = measure_hips(sure, series, None, date="", k=DEFAULT_K, progress=lambda step, share: None)
+    (unseen,), fewer = measure_hips(doubted, series, None, date="", k=DEFAULT_K, progress=lambda step, share: None)
+    of_socket = {row.name: row for row in rows if row.region == "acetabulum"}
+    assert set(of_socket) == {"edema_volume", "edema_closed_volume", "edema_fraction"}
+    assert of_socket["edema_volume"].quantity.value == 0
+    assert of_socket["edema_volume"].evidence.mask_sha256 == seen.acetabulum.closed.sha256
+    assert seen.medial_head is not None
+    assert unseen.acetabulum is None
+    assert "9 mm away" in unseen.acetabulum_obstacle
+    assert not [row for row in fewer if row.region == "acetabulum"]

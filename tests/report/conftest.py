@@ -35,6 +35,8 @@ from marrowmap.values import Quantity
 from marrowmap.values import Side
 from marrowmap.values import State
 
+from .heads import add_heads
+
 FRAME_OF_REFERENCE = "1.2.826.0.1.3680043.8.498.1"
 STUDY = "1.2.826.0.1.3680043.8.498.2"
 MR_CLASSIC = "1.2.840.10008.5.1.4.1.1.4"
@@ -431,3 +433,8 @@ def _findings(readings: tuple[JointReading, ...]) -> tuple[Finding, ...]:
 @pytest.fixture(scope="session")
 def result(tmp_path_factory: pytest.TempPathFactory) -> AnalysisResult:
     return make_result(tmp_path_factory.mktemp("exam"))
+
+
+@pytest.fixture(scope="session")
+def heads(result: AnalysisResult) -> AnalysisResult:
+    return add_heads(result)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from marrowmap.report import AnalysisResult
 from marrowmap.report.document import build_document
+from marrowmap.report.document import draw_pictures
 from marrowmap.report.document import number_text
 
 
@@ -38,3 +41,23 @@ def test_both_sides_stand_in_one_row(result: AnalysisResult) -> None:
     boundary = next(row for row in table.rows if row[1] == "edema boundary position")
     assert boundary[3] == ""
     assert boundary[5] == "3.00"
+
+
+def test_what_lies_under_the_joint_surface_has_its_section(heads: AnalysisResult) -> None:
+    alone = dataclasses.replace(heads, readings=tuple(r for r in heads.readings if r.head is not None))
+    document = build_document(alone, draw_pictures(alone, lambda step, share: None))
+    sections = {section.key: section for section in document.sections}
+    keys = list(sections)
+    assert keys.index("findings-hip-left") < keys.index("joint-surface") < keys.index("measurements")
+    assert [p.picture.key for p in sections["joint-surface"].plates] == ["head_map", "head_map", "head_slices"]
+    table, outcomes = sections["joint-surface-measures"].tables
+    assert table.columns == ("Measure", "Right", "Left", "In the literature")
+    assert len(outcomes.rows) == 6
+    numbers = [plate.number for section in document.sections for plate in section.plates]
+    assert numbers == list(range(1, len(numbers) + 1))
+    cited = " ".join(sections["literature"].items)
+    assert all(key in cited for key in ("Ha 2006", "Ikemura 2018", "Vande Berg 1999", "Yoon 2020", "Hip Int 2022"))
+
+
+def test_without_heads_there_is_no_such_section(result: AnalysisResult) -> None:
+    assert not any(section.key.startswith("joint-surface") for section in build_document(result, ()).sections)

@@ -50,3 +50,13 @@ def test_same_bytes_twice(result: AnalysisResult, tmp_path: Path) -> None:
         write_masks(result, tmp_path / name)
     for file in (tmp_path / "a" / "masks").iterdir():
         assert file.read_bytes() == (tmp_path / "b" / "masks" / file.name).read_bytes()
+
+
+def test_the_necrotic_segment_is_a_mask_of_its_own(heads: AnalysisResult, tmp_path: Path) -> None:
+    written = [m.path for m in write_masks(heads, tmp_path) if "necrotic" in m.path]
+    assert written == ["masks/01-t1_hip_left_necrotic_segment.nii.gz"]
+    reading = next(r for r in heads.readings if r.head is not None and r.head.segment is not None)
+    assert reading.head is not None
+    expected = reading.head.segment_mask(reading.series.volume.grid).array
+    assert expected.sum() > 100
+    assert np.array_equal(np.asarray(nibabel.load(tmp_path / written[0]).dataobj) > 0, expected)

@@ -21,6 +21,7 @@ from marrowmap.values import Side
 from .conftest import make_result
 from .conftest import write_classic
 from .conftest import write_enhanced
+from .heads import add_heads
 
 TOOLS = Path(sys.executable).parent
 
@@ -119,3 +120,15 @@ def test_nifti_gives_no_dicom(written: tuple[AnalysisResult, Path], tmp_path: Pa
     nifti = dataclasses.replace(result, exam=dataclasses.replace(result.exam, series=series), readings=readings)
     assert write_segs(nifti, tmp_path) == ()
     assert not (tmp_path / "dicom").exists()
+
+
+def test_a_necrotic_segment_is_written_with_its_side(tmp_path: Path) -> None:
+    result = add_heads(make_result(tmp_path / "exam"))
+    paths = write_segs(result, tmp_path)
+    assert paths == ("dicom/01-t1_seg.dcm", "dicom/02-fluid_seg.dcm")
+    (item,) = pydicom.dcmread(tmp_path / paths[0]).SegmentSequence
+    assert item.SegmentLabel == "left necrotic segment"
+    assert item.SegmentedPropertyTypeCodeSequence[0].CodeValue == "6574001"
+    region = item.AnatomicRegionSequence[0]
+    assert region.CodeValue == "2812003"
+    assert region.AnatomicRegionModifierSequence[0].CodeValue == "7771000"

@@ -9,9 +9,12 @@ from dataclasses import field
 from marrowmap.anatomy.bone_frame import BoneFrame
 from marrowmap.image import LabelMap
 from marrowmap.ingest.exam import Series
+from marrowmap.measure.acetabulum import AcetabularEdema
 from marrowmap.measure.boundary import BoundaryProfile
 from marrowmap.measure.edema import EdemaResult
 from marrowmap.measure.effusion import Effusion
+from marrowmap.measure.head import HeadMeasurement
+from marrowmap.measure.medial_head import MedialHead
 from marrowmap.values import Evidence
 from marrowmap.values import Quantity
 from marrowmap.values import Side
@@ -42,6 +45,15 @@ class HipMeasurement:
         Why nothing at all could be measured here; empty otherwise.
     effusion_obstacle : str
         Why joint fluid could not be measured; empty otherwise.
+    medial_head : MedialHead or None
+        Edema of the head's medial part beside the rest of it.
+    medial_head_obstacle : str
+        Why it could not be measured; empty otherwise.
+    acetabulum : AcetabularEdema or None
+    acetabulum_obstacle : str
+        Why the acetabulum could not be measured; empty otherwise.
+    head : HeadMeasurement or None
+        What lies under the head's joint surface; None where there is no bone to look in.
     """
 
     side: Side
@@ -56,6 +68,11 @@ class HipMeasurement:
     effusion: Effusion | None = None
     obstacle: str = ""
     effusion_obstacle: str = ""
+    medial_head: MedialHead | None = None
+    medial_head_obstacle: str = ""
+    acetabulum: AcetabularEdema | None = None
+    acetabulum_obstacle: str = ""
+    head: HeadMeasurement | None = None
 
     @property
     def modality(self) -> str:

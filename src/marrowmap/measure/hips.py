@@ -24,10 +24,16 @@ from marrowmap.image.crop import box_around
 from marrowmap.ingest.exam import Series
 from marrowmap.measure import boundary as boundary_measure
 from marrowmap.measure import effusion as effusion_measure
+from marrowmap.measure.acetabulum import AcetabularEdema
+from marrowmap.measure.acetabulum import AcetabularMarrow
+from marrowmap.measure.acetabulum import acetabular_marrow
+from marrowmap.measure.acetabulum import measure_acetabulum
 from marrowmap.measure.edema import EdemaResult
 from marrowmap.measure.edema import measure_edema
 from marrowmap.measure.edema_regions import measure_regions
 from marrowmap.measure.hip import HipMeasurement
+from marrowmap.measure.medial_head import MedialHead
+from marrowmap.measure.medial_head import measure_medial_head
 from marrowmap.measure.reference import ReferenceCandidate
 from marrowmap.measure.reference import choose_reference
 from marrowmap.values import Evidence
@@ -89,6 +95,7 @@ def measure_hips(
     femora = {frame.side: frame for frame in frames if frame.bone == "femur"}
     hip_bones = {frame.side: frame for frame in frames if frame.bone == "hip_bone" and frame.trusted}
     marrows = {side: marrow_mask(frame, grid) for side, frame in femora.items() if frame.trusted}
+    sockets = _marrow_of_sockets(frames, grid)
     hips: list[HipMeasurement] = []
     measurements: list[Measurement] = []
     for number, side in enumerate(side for side in Side if side in femora):
@@ -100,6 +107,7 @@ def measure_hips(
             femora,
             hip_bones.get(side),
             marrows,
+            sockets,
             date=date,
             k=k,
         )
@@ -116,6 +124,7 @@ def _measure_hip(
     femora: dict[Side, BoneFrame],
     hip_bone: BoneFrame | None,
     marrows: dict[Side, Mask],
+    sockets: dict[Side, AcetabularMarrow | str],
     *,
     date: str,
     k: float,
@@ -172,6 +181,10 @@ def _measure_hip(
         )
     except InputError as error:
         obstacle = str(error)
+    medial_head = _measure_medial_head(edema, femur)
+    acetabulum = _measure_acetabulum(edema, side, sockets, k)
+    if isinstance(acetabulum, AcetabularEdema):
+        rows += _acetabulum_rows(acetabulum, side, fluid, date)
     hip = HipMeasurement(
         side,
         date,
@@ -184,8 +197,63 @@ def _measure_hip(
         boundary=profile,
         effusion=fluid_found,
         effusion_obstacle=obstacle,
+        medial_head=medial_head if isinstance(medial_head, MedialHead) else None,
+        medial_head_obstacle=medial_head if isinstance(medial_head, str) else "",
+        acetabulum=acetabulum if isinstance(acetabulum, AcetabularEdema) else None,
+        acetabulum_obstacle=acetabulum if isinstance(acetabulum, str) else "",
     )
     return hip, rows
+
+
+def _marrow_of_sockets(frames: Sequence[BoneFrame], grid: Grid) -> dict[Side, AcetabularMarrow | str]:
+    """Find the marrow of every hip bone, or say why it is not to be measured on."""
+    found: dict[Side, AcetabularMarrow | str] = {}
+    for frame in frames:
+        if frame.bone != "hip_bone":
+            continue
+        if not frame.trusted:
+            found[frame.side] = f"the hip bone could not be fitted well enough to measure on: {frame.reason}"
+            continue
+        try:
+            found[frame.side] = acetabular_marrow(frame, grid)
+        except InputError as error:
+            found[frame.side] = str(error)
+    return found
+
+
+def _measure_medial_head(edema: EdemaResult, femur: BoneFrame) -> MedialHead | str:
+    """Compare the parts of the head, or say why that cannot be done."""
+    try:
+        return measure_medial_head(edema, femur)
+    except InputError as error:
+        return str(error)
+
+
+def _measure_acetabulum(
+    edema: EdemaResult, side: Side, sockets: dict[Side, AcetabularMarrow | str], k: float
+) -> AcetabularEdema | str:
+    """Measure the acetabulum, or say why that cannot be done."""
+    own = sockets.get(side, "the hip bone was not found")
+    if isinstance(own, str):
+        return own
+    marrows = {one: marrow for one, marrow in sockets.items() if isinstance(marrow, AcetabularMarrow)}
+    try:
+        return measure_acetabulum(edema.corrected, side, marrows, k=k)
+    except InputError as error:
+        return str(error)
+
+
+def _acetabulum_rows(acetabulum: AcetabularEdema, side: Side, fluid: Series, date: str) -> list[Measurement]:
+    evidence = Evidence(fluid.uid, fluid.instance_uids, mask_sha256=acetabulum.closed.sha256)
+    found = [
+        ("edema_volume", acetabulum.volume),
+        ("edema_closed_volume", acetabulum.closed_volume),
+        ("edema_fraction", acetabulum.fraction),
+    ]
+    return [
+        Measurement(name, Joint.HIP, side, "acetabulum", quantity, fluid.modality, acetabulum.method, date, evidence)
+        for name, quantity in found
+    ]
 
 
 def _with_fit_error(row: Measurement, femur: BoneFrame) -> Measurement:

@@ -13,13 +13,18 @@ from typing import Any
 
 from marrowmap.ingest.exam import Series
 from marrowmap.ingest.exam import Subject
-from marrowmap.report.figures import Picture
+from marrowmap.report.canvas import Picture
 from marrowmap.report.figures import draw_bone_fit
 from marrowmap.report.figures import draw_boundary
 from marrowmap.report.figures import draw_comparison
 from marrowmap.report.figures import draw_edema
 from marrowmap.report.figures import draw_regions
 from marrowmap.report.figures import draw_threshold_curve
+from marrowmap.report.head_figures import draw_head_map
+from marrowmap.report.head_slices import draw_head_slices
+from marrowmap.report.head_tables import head_rows_text
+from marrowmap.report.head_tables import outcome_rows
+from marrowmap.report.head_tables import read_head
 from marrowmap.report.result import AnalysisResult
 from marrowmap.report.result import JointReading
 from marrowmap.report.rows import order_findings
@@ -43,6 +48,12 @@ STATE_WORDS = {
 }
 # The patient's right comes first: it is on the left of every picture.
 SIDE_ORDER = (Side.RIGHT, Side.LEFT)
+
+
+NO_FORECAST = (
+    "Published series are literature about other people, whose heads had not collapsed when they came; they are not a "
+    "forecast for this one."
+)
 
 
 @dataclass(frozen=True)
@@ -294,7 +305,10 @@ def _measurements(result: AnalysisResult) -> Section | None:
     return Section("measurements", "Measurements", items=notes, tables=tuple(tables))
 
 
+_HEAD_PICTURES = ("head_map", "head_slices")
 _FIGURES: tuple[Callable[[AnalysisResult, JointReading], Picture | None], ...] = (
+    draw_head_map,
+    draw_head_slices,
     draw_bone_fit,
     draw_edema,
     draw_boundary,
@@ -322,25 +336,57 @@ def draw_pictures(
     return tuple(groups)
 
 
-def _plates(groups: Sequence[tuple[str, tuple[Picture, ...]]], texts: dict[str, dict[str, str]]) -> list[Section]:
-    sections, number = [Section("pictures", "Pictures")], 0
+def _heads(
+    result: AnalysisResult, groups: Sequence[tuple[str, tuple[Picture, ...]]], texts: dict[str, dict[str, str]]
+) -> list[Section]:
+    """Lay out what was seen under the joint surface of each femoral head: map and slices, measures, literature."""
+    readings = sorted((r for r in result.readings if r.head is not None), key=lambda r: SIDE_ORDER.index(r.side))
+    heads = [head for head in (read_head(result, reading) for reading in readings) if head is not None]
+    if not heads:
+        return []
+    sides = tuple(read.head.side.value.capitalize() for read in heads)
+    tables = [Table("Under the joint surface", ("Measure", *sides, "In the literature"), head_rows_text(heads))]
+    outcomes = outcome_rows(heads)
+    if outcomes:
+        columns = ("Study", "Group", "Collapsed (95 % interval)", "Here")
+        tables.append(Table("What became of such heads in published series", columns, outcomes))
+    obstacles = tuple(f"{r.head.side.value.capitalize()}: {r.head.obstacle}." for r in heads if r.head.obstacle)
+    note = (NO_FORECAST,) if outcomes else ()
+    pictures = [picture for _, group in groups for picture in group if picture.key in _HEAD_PICTURES]
+    plates = tuple(_plate(number, picture, texts) for number, picture in enumerate(pictures, start=1))
+    return [
+        Section("joint-surface", "Under the joint surface", plates=plates),
+        Section("joint-surface-measures", "In numbers", items=(*obstacles, *note), tables=tuple(tables), level=3),
+    ]
+
+
+def _plate(number: int, picture: Picture, texts: dict[str, dict[str, str]]) -> Plate:
+    text = texts[picture.key]
+    return Plate(number, text["title"], text["text"], text["good"], text["bad"], picture)
+
+
+def _plates(
+    groups: Sequence[tuple[str, tuple[Picture, ...]]], texts: dict[str, dict[str, str]], number: int
+) -> list[Section]:
+    """Lay out all other pictures; `number` is that of the last picture before them."""
+    sections = [Section("pictures", "Pictures")]
     for place, (title, pictures) in enumerate(groups, start=1):
-        plates = []
-        for picture in pictures:
-            number += 1
-            text = texts[picture.key]
-            plates.append(Plate(number, text["title"], text["text"], text["good"], text["bad"], picture))
-        sections.append(Section(f"pictures-{place}", title, plates=tuple(plates), level=3))
+        others = [picture for picture in pictures if picture.key not in _HEAD_PICTURES]
+        plates = tuple(_plate(number + n, picture, texts) for n, picture in enumerate(others, start=1))
+        number += len(plates)
+        if plates:
+            sections.append(Section(f"pictures-{place}", title, plates=plates, level=3))
     return sections if len(sections) > 1 else []
 
 
-def _methods(result: AnalysisResult, fixed: dict[str, Any], version: str) -> list[Section]:
+def _methods(result: AnalysisResult, fixed: dict[str, Any], version: str, heads: Sequence[Section]) -> list[Section]:
     edema = [r.edema for r in result.readings if r.edema is not None]
     has = {
         "bones": bool(result.frames),
         "edema": bool(edema),
         "boundary": any(r.boundary is not None for r in result.readings),
         "effusion": any(r.effusion is not None for r in result.readings),
+        "head": any(r.head is not None and not r.head.obstacle for r in result.readings),
     }
     k = f"{edema[0].k:g}" if edema else ""
     paragraphs = [
@@ -348,7 +394,9 @@ def _methods(result: AnalysisResult, fixed: dict[str, Any], version: str) -> lis
         for entry in fixed["methods"]
         if has.get(entry.get("needs", ""), True)
     ]
-    text = " ".join([*paragraphs, *(f.note for f in result.findings), *(SIGNS[f.sign] for f in result.findings)])
+    cells = [cell for section in heads for table in section.tables for row in table.rows for cell in row]
+    signs = [text for f in result.findings for text in (f.note, SIGNS[f.sign])]
+    text = " ".join([*paragraphs, *signs, *cells])
     cited = tuple(f"{entry['key']}: {entry['text']}" for entry in fixed["citations"] if entry["key"] in text)
     sections = [Section("methods", "Methods", paragraphs=tuple(paragraphs))]
     if cited:
@@ -381,6 +429,7 @@ def build_document(
         numeric=(1,),
     )
     measurements = _measurements(result)
+    heads = _heads(result, groups, fixed["pictures"])
     return Document(
         "Bone marrow edema of the hip",
         fixed["notice"],
@@ -391,10 +440,11 @@ def build_document(
             _technique(result),
             compared,
             *_findings(result),
+            *heads,
             *((measurements,) if measurements else ()),
-            *_plates(groups, fixed["pictures"]),
+            *_plates(groups, fixed["pictures"], sum(len(section.plates) for section in heads)),
             Section("limits", "Limits", items=(*fixed["limits"], *notes)),
-            *_methods(result, fixed, version),
+            *_methods(result, fixed, version, heads),
             *((Section("time", "Time spent", tables=(steps,)),) if result.steps else ()),
         ),
         version,

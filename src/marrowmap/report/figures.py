@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-import io
 import math
-from collections.abc import Iterator
 from collections.abc import Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from marrowmap.ingest.exam import Series
 from marrowmap.measure.boundary import LEAST_PLATEAU
+from marrowmap.report.canvas import CLOSED_COLOR
+from marrowmap.report.canvas import INK
+from marrowmap.report.canvas import PALE
+from marrowmap.report.canvas import RIM
+from marrowmap.report.canvas import Picture
+from marrowmap.report.canvas import dark_panels
+from marrowmap.report.canvas import draw_legend
+from marrowmap.report.canvas import place_words
+from marrowmap.report.canvas import plain_style
+from marrowmap.report.canvas import svg
+from marrowmap.report.canvas import webp
 from marrowmap.report.masks import REGION_NUMBERS
 from marrowmap.report.masks import join_regions
 from marrowmap.report.result import AnalysisResult
@@ -49,77 +52,11 @@ REGION_COLORS = {
     "femoral_shaft": "#999999",
     "acetabulum": "#E69F00",
 }
-CLOSED_COLOR = "#F0E442"
 PLANE_COLOR = "#FFFFFF"
 MEMBERSHIP_MAP = LinearSegmentedColormap.from_list("edema", ["#0b3b6b", "#0072B2", "#2fd3e6"])
 SIDE_COLORS = {Side.RIGHT: "#E69F00", Side.LEFT: "#0072B2"}
-INK = "#222222"
-DARK = "#0b0b0c"
-PALE = "#d8d8d8"
-
-# Marks must be read on fat as well as on air.
-_RIM = (withStroke(linewidth=2.0, foreground="black"),)
-
 SLICES_SHOWN = 6
 MARGIN_MM = 12.0
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One picture.
-
-    Parameters
-    ----------
-    key : str
-        Its reportlet in ``reportlets.toml``.
-    place : str
-        Joint, side and series in words, for title and file name.
-    suffix : str
-        ``webp`` or ``svg``.
-    data : bytes
-    alt : str
-        What it shows, for those who cannot see it.
-    """
-
-    key: str
-    place: str
-    suffix: str
-    data: bytes
-    alt: str
-
-
-@contextmanager
-def _plain_style() -> Iterator[None]:
-    """One style, and the same bytes every time, whatever the user's own settings."""
-    settings: dict[str, Any] = {
-        "font.family": "DejaVu Sans",
-        "font.size": 9,
-        "axes.edgecolor": "#777777",
-        "axes.linewidth": 0.8,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "svg.hashsalt": "marrowmap",
-        "svg.fonttype": "path",
-    }
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        for name, value in settings.items():
-            mpl.rcParams[name] = value  # type: ignore[index]  # the stubs list names one by one
-        yield
-
-
-def _webp(figure: Figure) -> bytes:
-    out = io.BytesIO()
-    FigureCanvasAgg(figure)
-    figure.savefig(out, format="webp", facecolor=figure.get_facecolor(), pil_kwargs={"quality": 82, "method": 4})
-    return out.getvalue()
-
-
-def _svg(figure: Figure) -> bytes:
-    out = io.BytesIO()
-    FigureCanvasSVG(figure)
-    figure.savefig(out, format="svg", metadata={"Date": None}, transparent=True)
-    return out.getvalue()
 
 
 def _femur(reading: JointReading) -> BoneFrame | None:
@@ -181,18 +118,6 @@ def _crop(reading: JointReading, view: SliceView) -> tuple[float, float, float, 
 _CORNERS = [(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]
 
 
-def _dark_panels(rows: int, columns: int, shape: float, footer: float = 0.0) -> tuple[Figure, Any]:
-    width = 2.25
-    figure = Figure(
-        figsize=(columns * width, rows * width * shape + footer), dpi=130, facecolor=DARK, layout="constrained"
-    )
-    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.01, hspace=0.01)  # type: ignore[union-attr, call-arg]
-    axes = figure.subplots(rows, columns, squeeze=False)
-    for ax in axes.flat:
-        ax.set_axis_off()
-    return figure, axes
-
-
 def _show(ax: Any, reading: JointReading, view: SliceView, k: int, window: tuple[float, float]) -> None:
     grid = reading.series.volume.grid
     crop = _crop(reading, view)
@@ -209,7 +134,7 @@ def _show(ax: Any, reading: JointReading, view: SliceView, k: int, window: tuple
     ax.set_xlim(left, right)
     ax.set_ylim(bottom, top)
     style: dict[str, Any] = {"color": "white", "transform": ax.transAxes, "va": "center", "fontsize": 9}
-    style["path_effects"] = _RIM
+    style["path_effects"] = RIM
     ax.text(0.02, 0.5, view.left_letter, ha="left", weight="bold", **style)
     ax.text(0.98, 0.5, view.right_letter, ha="right", weight="bold", **style)
     text = f"slice {k + 1} of {grid.shape[2]}"
@@ -274,24 +199,6 @@ def _tint() -> NDArray[np.float32]:
     return table
 
 
-def _place(result: AnalysisResult, reading: JointReading) -> str:
-    number = next(n for n, series in enumerate(result.exam.series, start=1) if series is reading.series)
-    return f"{reading.side.value} {reading.joint.value}, series {number} ({reading.series.sequence.value})"
-
-
-def _legend(figure: Figure, handles: Sequence[Any]) -> None:
-    figure.legend(
-        handles=list(handles),
-        loc="outside lower center",
-        ncols=min(len(handles), 5),
-        frameon=False,
-        labelcolor=PALE,
-        fontsize=7,
-        handlelength=1.6,
-        columnspacing=1.4,
-    )
-
-
 def _shape(reading: JointReading, view: SliceView) -> float:
     left, right, bottom, top = _crop(reading, view)
     return (bottom - top) / max(right - left, 1.0)
@@ -302,11 +209,11 @@ def draw_bone_fit(result: AnalysisResult, reading: JointReading) -> Picture | No
     slices = _slices(reading, SLICES_SHOWN)
     if not slices:
         return None
-    with _plain_style():
+    with plain_style():
         view = SliceView.radiological(reading.series.volume.grid)
         columns = min(3, len(slices))
         rows = -(-len(slices) // columns)
-        figure, axes = _dark_panels(rows, columns, _shape(reading, view), 0.55)
+        figure, axes = dark_panels(rows, columns, _shape(reading, view), 0.55)
         window, tint, regions = _window(result, reading.series), _tint(), join_regions(reading)
         assert regions is not None  # there are slices, so there are bones
         for ax, k in zip(axes.flat, slices, strict=False):
@@ -323,11 +230,13 @@ def draw_bone_fit(result: AnalysisResult, reading: JointReading) -> Picture | No
         ]
         handles.append(Line2D([], [], color=PLANE_COLOR, linestyle="dashed", label="intertrochanteric plane"))
         handles += [Patch(color=REGION_COLORS[name], alpha=0.6, label=name.replace("_", " ")) for name in present]
-        _legend(figure, handles)
+        draw_legend(figure, handles)
         known = [b.frame for b in reading.bones if math.isfinite(b.frame.fit_rms_mm)]
         errors = ", ".join(f"{frame.bone.replace('_', ' ')} {frame.fit_rms_mm:.1f} mm" for frame in known) or "unknown"
-        alt = f"{len(slices)} slices of the {_place(result, reading)} with fitted bone outlines; fit error {errors}."
-        return Picture("bone_fit", _place(result, reading), "webp", _webp(figure), alt)
+        alt = (
+            f"{len(slices)} slices of the {place_words(result, reading)} with fitted bone outlines; fit error {errors}."
+        )
+        return Picture("bone_fit", place_words(result, reading), "webp", webp(figure), alt)
 
 
 def draw_edema(result: AnalysisResult, reading: JointReading) -> Picture | None:
@@ -336,9 +245,9 @@ def draw_edema(result: AnalysisResult, reading: JointReading) -> Picture | None:
     if not slices or reading.edema is None:
         return None
     edema = reading.edema
-    with _plain_style():
+    with plain_style():
         view = SliceView.radiological(reading.series.volume.grid)
-        figure, axes = _dark_panels(2, len(slices), _shape(reading, view), 0.35)
+        figure, axes = dark_panels(2, len(slices), _shape(reading, view), 0.35)
         window = _window(result, reading.series)
         for column, k in enumerate(slices):
             for ax in axes[:, column]:
@@ -350,7 +259,7 @@ def draw_edema(result: AnalysisResult, reading: JointReading) -> Picture | None:
             colored[..., 3] = np.where(page > 0.05, 0.25 + 0.4 * np.clip(page, 0, 1), 0.0)
             axes[1, column].imshow(colored, extent=extent, interpolation="nearest")
             _draw_contour(axes[1, column], view, crop, view.picture(edema.closed.array, k), CLOSED_COLOR)
-        _legend(
+        draw_legend(
             figure,
             [
                 Patch(color=MEMBERSHIP_MAP(0.5), label="membership one half"),
@@ -359,10 +268,10 @@ def draw_edema(result: AnalysisResult, reading: JointReading) -> Picture | None:
             ],
         )
         alt = (
-            f"{len(slices)} slices of the {_place(result, reading)}, plain above, with edema overlay below; "
+            f"{len(slices)} slices of the {place_words(result, reading)}, plain above, with edema overlay below; "
             f"closed region {edema.closed.volume_ml:.1f} mL."
         )
-        return Picture("edema", _place(result, reading), "webp", _webp(figure), alt)
+        return Picture("edema", place_words(result, reading), "webp", webp(figure), alt)
 
 
 SHOWN_BEYOND_PLANE_MM = 80.0
@@ -373,7 +282,7 @@ def draw_boundary(result: AnalysisResult, reading: JointReading) -> Picture | No
     profile = reading.boundary
     if profile is None or profile.plateau < LEAST_PLATEAU or not np.isfinite(profile.membership).any():
         return None
-    with _plain_style():
+    with plain_style():
         figure = Figure(figsize=(6.6, 3.0), layout="constrained")
         ax = figure.subplots()
         ax.axvline(0, color=INK, linewidth=0.9, linestyle=(0, (5, 3)))
@@ -406,8 +315,8 @@ def draw_boundary(result: AnalysisResult, reading: JointReading) -> Picture | No
         ax.set_ylabel("share of edema signal")
         figure.legend(loc="outside right center", frameon=False, fontsize=7.5)
         edge = f"edge at {profile.position_mm}" if profile.position_mm else f"no edge measured: {profile.note}"
-        alt = f"Edema membership along the midline of the {_place(result, reading)}; {edge}."
-        return Picture("boundary", _place(result, reading), "svg", _svg(figure), alt)
+        alt = f"Edema membership along the midline of the {place_words(result, reading)}; {edge}."
+        return Picture("boundary", place_words(result, reading), "svg", svg(figure), alt)
 
 
 def draw_threshold_curve(result: AnalysisResult, reading: JointReading) -> Picture | None:
@@ -415,7 +324,7 @@ def draw_threshold_curve(result: AnalysisResult, reading: JointReading) -> Pictu
     edema = reading.edema
     if edema is None or len(edema.curve_k) < 2:
         return None
-    with _plain_style():
+    with plain_style():
         figure = Figure(figsize=(6.6, 2.7), layout="constrained")
         ax = figure.subplots()
         ax.plot(edema.curve_k, edema.curve_closed_ml, color="#0072B2", linewidth=1.8, label="closed region")
@@ -438,8 +347,9 @@ def draw_threshold_curve(result: AnalysisResult, reading: JointReading) -> Pictu
         ax.set_xlabel("threshold factor k (robust standard deviations above reference marrow)")
         ax.set_ylabel("volume, mL")
         ax.legend(loc="upper right", frameon=False, fontsize=8)
-        alt = f"Volume against threshold for the {_place(result, reading)}: closed {chosen:.1f} mL at k = {edema.k:g}."
-        return Picture("threshold", _place(result, reading), "svg", _svg(figure), alt)
+        place = place_words(result, reading)
+        alt = f"Volume against threshold for the {place}: closed {chosen:.1f} mL at k = {edema.k:g}."
+        return Picture("threshold", place, "svg", svg(figure), alt)
 
 
 def _bone_plane(reading: JointReading) -> tuple[NDArray[np.float64], Any]:
@@ -466,7 +376,7 @@ def draw_comparison(result: AnalysisResult, readings: Sequence[JointReading]) ->
     if len({r.side for r in pair}) < 2:
         return None
     pair = sorted(pair, key=lambda r: r.side is Side.LEFT)[:2]
-    with _plain_style():
+    with plain_style():
         pages, closed = [], []
         for reading in pair:
             points, extent = _bone_plane(reading)
@@ -475,18 +385,18 @@ def draw_comparison(result: AnalysisResult, readings: Sequence[JointReading]) ->
             mask = reading.edema.closed.array if reading.edema else np.zeros(reading.series.volume.grid.shape)
             closed.append(ndimage.map_coordinates(np.asarray(mask, np.float32), index, order=1, mode="grid-constant"))
         low, high = _window(result, pair[0].series)
-        figure, axes = _dark_panels(1, 2, 1.15)
+        figure, axes = dark_panels(1, 2, 1.15)
         figure.set_size_inches(6.4, 3.8)
         for ax, reading, page, edema in zip(axes.flat, pair, pages, closed, strict=True):
             ax.imshow(page, cmap="gray", vmin=low, vmax=high, extent=extent, interpolation="bilinear")
             if edema.max() > 0.5:
                 ax.contour(edema, levels=[0.5], colors=CLOSED_COLOR, linewidths=0.9, extent=extent, origin="upper")
-            style: dict[str, Any] = {"color": "white", "transform": ax.transAxes, "fontsize": 8, "path_effects": _RIM}
+            style: dict[str, Any] = {"color": "white", "transform": ax.transAxes, "fontsize": 8, "path_effects": RIM}
             ax.text(0.02, 0.97, reading.side.value.upper(), va="top", weight="bold", **style)
             ax.text(0.02, 0.02, "medial", **style)
             ax.text(0.98, 0.02, "lateral", ha="right", **style)
         alt = "Right and left hip in the same bone coordinates, lateral on the right of each picture."
-        return Picture("comparison", "both hips", "webp", _webp(figure), alt)
+        return Picture("comparison", "both hips", "webp", webp(figure), alt)
 
 
 def draw_regions(result: AnalysisResult) -> Picture | None:
@@ -495,7 +405,7 @@ def draw_regions(result: AnalysisResult) -> Picture | None:
     regions = [name for name in REGION_COLORS if any(m.region == name for m in rows)]
     if not regions:
         return None
-    with _plain_style():
+    with plain_style():
         figure = Figure(figsize=(6.6, 0.7 + 0.42 * len(regions)), layout="constrained")
         ax = figure.subplots()
         for side, offset in ((Side.RIGHT, -0.19), (Side.LEFT, 0.19)):
@@ -529,4 +439,4 @@ def draw_regions(result: AnalysisResult) -> Picture | None:
             fontsize=8,
         )
         text = "; ".join(f"{m.side.value if m.side else ''} {m.region.replace('_', ' ')} {m.quantity}" for m in rows)
-        return Picture("regions", "both sides", "svg", _svg(figure), f"Edema volume by region: {text}.")
+        return Picture("regions", "both sides", "svg", svg(figure), f"Edema volume by region: {text}.")

@@ -72,6 +72,14 @@ def join_regions(reading: JointReading) -> LabelMap | None:
     return LabelMap(grid, joined, {number: name for name, number in REGION_NUMBERS.items()})
 
 
+@lru_cache(maxsize=4)
+def segment_mask(reading: JointReading) -> Mask | None:
+    """Paint a reading's necrotic segment on its grid; None where there is none."""
+    if reading.head is None or reading.head.segment is None:
+        return None
+    return reading.head.segment_mask(reading.series.volume.grid)
+
+
 def _images_of(reading: JointReading) -> Iterator[tuple[str, Mask | LabelMap | Volume]]:
     """Yield the name and image of every mask of one joint."""
     for bone in reading.bones:
@@ -85,6 +93,9 @@ def _images_of(reading: JointReading) -> Iterator[tuple[str, Mask | LabelMap | V
         yield "edema-voxels", reading.edema.voxels
     if reading.effusion is not None:
         yield "effusion", reading.effusion
+    necrosis = segment_mask(reading)
+    if necrosis is not None:
+        yield "necrotic_segment", necrosis
 
 
 def write_masks(result: AnalysisResult, folder: Path) -> tuple[MaskFile, ...]:

@@ -21,6 +21,7 @@ from marrowmap.values import Side
 if TYPE_CHECKING:
     from marrowmap.measure.boundary import BoundaryProfile
     from marrowmap.measure.edema import EdemaResult
+    from marrowmap.measure.head import HeadMeasurement
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +69,8 @@ class JointReading:
         Joint fluid.
     note : str
         One line a radiologist understands.
+    head : HeadMeasurement, optional
+        What lies under the femoral head's joint surface, where this series is its T1.
 
     Raises
     ------
@@ -83,6 +86,7 @@ class JointReading:
     boundary: BoundaryProfile | None = None
     effusion: Mask | None = None
     note: str = ""
+    head: HeadMeasurement | None = None
 
     def __post_init__(self) -> None:
         grid = self.series.volume.grid

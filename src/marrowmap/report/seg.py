@@ -1,4 +1,4 @@
-"""Bone regions, edema and effusion as DICOM Segmentation, one object for each source series.
+"""Bone regions, edema, effusion and necrotic segment as DICOM Segmentation, one object for each source series.
 
 Binary, as the label map and fractional forms are not yet shown by common viewers. What is written is read back and
 compared voxel by voxel before it counts as written: a mask shown one slice off, or on the other side, would harm.
@@ -33,6 +33,7 @@ from marrowmap.image import Mask
 from marrowmap.ingest.exam import Exam
 from marrowmap.ingest.exam import Series
 from marrowmap.report.masks import join_regions
+from marrowmap.report.masks import segment_mask
 from marrowmap.report.masks import series_place
 from marrowmap.report.masks import series_stem
 from marrowmap.report.result import AnalysisResult
@@ -47,9 +48,11 @@ NAMESPACE = uuid.UUID("6d1c1c0e-8a1e-5a65-9a3c-2f0f4c1b7d10")
 BONE_COLOR = (241, 214, 145)
 EDEMA_COLOR = (140, 224, 228)
 FLUID_COLOR = (111, 184, 210)
-"""Recommended display colors, as dcmqi's for bone and edema."""
+NECROSIS_COLOR = (216, 191, 216)
+"""Recommended display colors, as dcmqi's for bone, edema and necrosis."""
 
 DEFORMABLE_MODELS = codes.Code("123111", "DCM", "Deformable Models")
+ARTIFICIAL_INTELLIGENCE = codes.Code("123110", "DCM", "Artificial Intelligence")
 HISTOGRAM_ANALYSIS = codes.Code("123105", "DCM", "Histogram Analysis")
 
 MANUFACTURER = "marrowmap project"
@@ -142,6 +145,22 @@ def segments_of(reading: JointReading) -> tuple[Segment, ...]:
                 reading.effusion,
                 "marrowmap effusion",
                 HISTOGRAM_ANALYSIS,
+            )
+        )
+    necrosis = segment_mask(reading)
+    if necrosis is not None:
+        segments.append(
+            Segment(
+                f"{side} necrotic segment",
+                codes.MORPHOLOGICALLY_ABNORMAL_STRUCTURE,
+                codes.NECROSIS,
+                REGIONS["femoral_head"],
+                codes.BONE_MARROW,
+                reading.side,
+                NECROSIS_COLOR,
+                necrosis,
+                "marrowmap head lines",
+                ARTIFICIAL_INTELLIGENCE,
             )
         )
     return tuple(segment for segment in segments if segment.mask.array.any())
@@ -292,7 +311,7 @@ def build_seg(exam: Exam, series: Series, segments: Sequence[Segment]) -> Segmen
                 software_versions=version,
                 device_serial_number="none",
                 content_label="MARROWMAP",
-                content_description="Bone regions and marrow edema. Research use only",
+                content_description="Bone regions, edema, necrosis. Research use only",
                 series_description="marrowmap segmentation (research use only)",
                 plane_positions=_frame_planes(series, sources[0]) if enhanced else None,
             )
@@ -379,7 +398,7 @@ def write_segs(result: AnalysisResult, folder: Path) -> tuple[str, ...]:
         If an object cannot be written or does not read back as it was meant.
     """
     written = []
-    measured = [reading for reading in result.readings if reading.edema is not None]
+    measured = [r for r in result.readings if r.edema is not None or segment_mask(r) is not None]
     # Bones alone are written where nothing was measured; beside a measured series they would only say it twice.
     readings = measured or result.readings
     for series in result.exam.series:

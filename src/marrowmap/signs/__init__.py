@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 from marrowmap.measure.hip import HipMeasurement
+from marrowmap.signs import acetabular_edema
+from marrowmap.signs import crescent
 from marrowmap.signs import diffuse_edema
+from marrowmap.signs import double_line
 from marrowmap.signs import effusion
+from marrowmap.signs import head_collapse
 from marrowmap.signs import intertrochanteric_demarcation
+from marrowmap.signs import medial_head_sparing
+from marrowmap.signs import subchondral_band
+from marrowmap.signs import subchondral_fracture_line
 from marrowmap.signs import trochanter_sparing
 from marrowmap.values import Finding
 
 REGISTRY = {
     module.NAME: module.assess
-    for module in (diffuse_edema, intertrochanteric_demarcation, trochanter_sparing, effusion)
+    for module in (
+        diffuse_edema,
+        intertrochanteric_demarcation,
+        trochanter_sparing,
+        medial_head_sparing,
+        acetabular_edema,
+        effusion,
+        subchondral_fracture_line,
+        subchondral_band,
+        double_line,
+        crescent,
+        head_collapse,
+    )
 }
 """Sign name to the function that judges it, in the order reports list them."""
 

@@ -40,6 +40,38 @@ QUANTITIES: dict[str, QuantityDefinition] = {
     "marrow_t1_ratio": QuantityDefinition("1", RATIO, "Mean T1 signal of edema over that of reference marrow"),
     "effusion_volume": QuantityDefinition("mL", VOLUME, "Joint fluid"),
     "bone_volume": QuantityDefinition("mL", VOLUME, "Bone with its cortex"),
+    "lesion_volume": QuantityDefinition("mL", VOLUME, "Necrotic segment, its band included"),
+    "lesion_fraction": QuantityDefinition(
+        "%", private("lesion_fraction", "Lesion fraction"), "Necrotic segment over the volume of the femoral head"
+    ),
+    "kerboul_angle": QuantityDefinition(
+        "deg",
+        private("kerboul_angle", "Modified Kerboul angle"),
+        "Sum of the necrotic arcs in the mid-coronal and mid-sagittal planes (Ha 2006)",
+    ),
+    "koo_index": QuantityDefinition(
+        "1",
+        private("koo_index", "Index of necrotic extent"),
+        "Both necrotic arcs over 180 degrees, multiplied, times 100",
+    ),
+    "band_depth_ratio": QuantityDefinition(
+        "1",
+        private("band_depth_ratio", "Band depth ratio"),
+        "Depth of the band below the joint surface over the head's diameter (Ikemura 2018)",
+    ),
+    "subchondral_line_length": QuantityDefinition(
+        "mm", private("subchondral_line_length", "Subchondral line length"), "Length of a fracture line, along it"
+    ),
+    "subchondral_line_thickness": QuantityDefinition(
+        "mm",
+        private("subchondral_line_thickness", "Subchondral line thickness"),
+        "Full thickness of a fracture line",
+    ),
+    "head_depression": QuantityDefinition(
+        "mm",
+        private("head_depression", "Depression of the femoral head"),
+        "How far the joint surface lies within the head's own round shape",
+    ),
 }
 
 

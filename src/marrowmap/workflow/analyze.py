@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from marrowmap.ingest import Series
 from marrowmap.ingest import read_exam
 from marrowmap.ingest.exam import Sequence as ImageSequence
 from marrowmap.measure.edema import DEFAULT_K
+from marrowmap.measure.head import head_rows
+from marrowmap.measure.head import measure_head
 from marrowmap.measure.hip import HipMeasurement
 from marrowmap.measure.hips import measure_hips
 from marrowmap.report.result import AnalysisResult
@@ -76,7 +79,7 @@ def analyze(
         )
     fluid = _fluid_series(group, frames)
     t1 = next((series for series in group if series.sequence is ImageSequence.T1), None)
-    with steps.step("measuring edema", 0.55, 0.95) as inner:
+    with steps.step("measuring edema", 0.55, 0.85) as inner:
         if fluid is None:
             reason = _why_no_edema(exam)
             warnings.append(reason)
@@ -86,6 +89,9 @@ def analyze(
             measurements: tuple[Measurement, ...] = ()
         else:
             hips, measurements = measure_hips(frames, fluid, t1, date=exam.date, k=k, progress=inner)
+    with steps.step("looking under the joint surface", 0.85, 0.95) as inner:
+        hips = _measure_heads(hips, frames, t1, fluid, exam.date, inner)
+        measurements += tuple(row for hip in hips if hip.head for row in head_rows(hip.head))
     with steps.step("judging signs", 0.95, 0.97):
         findings = tuple(finding for hip in hips for finding in assess_signs(hip))
     with steps.step("painting bones", 0.97, 1.0):
@@ -111,6 +117,25 @@ def analyze(
         },
         warnings=tuple(warnings),
     )
+
+
+def _measure_heads(
+    hips: tuple[HipMeasurement, ...],
+    frames: Sequence[BoneFrame],
+    t1: Series | None,
+    fluid: Series | None,
+    date: str,
+    progress: Progress,
+) -> tuple[HipMeasurement, ...]:
+    """Look under the joint surface of each hip's femoral head."""
+    femora = {frame.side: frame for frame in frames if frame.bone == "femur"}
+    done = []
+    for number, hip in enumerate(hips):
+        progress(f"{hip.side.value} femoral head", number / len(hips))
+        femur = femora.get(hip.side)
+        head = None if femur is None else measure_head(femur, t1, fluid, date=date)
+        done.append(replace(hip, head=head))
+    return tuple(done)
 
 
 def _name(series: Series) -> str:
@@ -171,8 +196,9 @@ def _why_no_edema(exam: Exam) -> str:
 def _readings(
     group: Sequence[Series], frames: Sequence[BoneFrame], hips: Sequence[HipMeasurement], fluid: Series | None
 ) -> list[JointReading]:
-    """Every trusted bone carried into the series edema was measured in and into one more (T1, CT) to look at."""
-    shown = [series for series in (fluid, *(s for s in group if s is not fluid)) if series is not None][:2]
+    """Every trusted bone carried into the series edema was measured in and into one more (T1, if any) to look at."""
+    others = sorted((s for s in group if s is not fluid), key=lambda s: s.sequence is not ImageSequence.T1)
+    shown = [series for series in (fluid, *others) if series is not None][:2]
     readings = []
     for series in shown:
         grid = series.volume.grid
@@ -196,6 +222,7 @@ def _readings(
                     boundary=measured.boundary if measured else None,
                     effusion=measured.effusion.mask if measured and measured.effusion else None,
                     note=measured.obstacle if measured else "",
+                    head=hip.head if hip is not None and hip.head is not None and hip.head.t1 is series else None,
                 )
             )
     return readings

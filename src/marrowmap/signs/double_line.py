@@ -1,0 +1,36 @@
+"""The double line: a bright line inside a dark band on fluid-sensitive images (45 of 56 in Mitchell 1987)."""
+
+from __future__ import annotations
+
+from marrowmap.measure.hip import HipMeasurement
+from marrowmap.signs.head_judgement import read
+from marrowmap.signs.head_judgement import unread
+from marrowmap.values import Finding
+from marrowmap.values import Quantity
+from marrowmap.values import State
+
+NAME = "double_line"
+
+SMALLEST_MM = 0.8
+"""Thickness of a bright line that would have been seen: on virtual hips granulation is 1 mm and more."""
+PRESENT_SHARE, ABSENT_SHARE = 0.55, 0.35
+"""Of the band's length along which a bright line must, or may at most, be seen; choices."""
+
+
+def assess(hip: HipMeasurement) -> Finding:
+    """Judge from the share of the band along which a bright inner line is seen."""
+    head = hip.head
+    if head is None or head.obstacle:
+        return unread(NAME, hip)
+    smallest = Quantity(SMALLEST_MM, "mm")
+    if head.segment is None:
+        return read(NAME, head, State.ABSENT, 0.95, smallest, "there is no band that could be double")
+    line = head.double_line
+    if line is None:
+        return unread(NAME, hip, "too little of the band lies deep enough to tell a bright line from cartilage")
+    note = f"a bright line runs inside {100 * line.share:.0f} % of the band"
+    if line.share >= PRESENT_SHARE:
+        return read(NAME, head, State.PRESENT, 0.5 + line.share / 2, smallest, note)
+    if line.share <= ABSENT_SHARE:
+        return read(NAME, head, State.ABSENT, 1 - line.share, smallest, note)
+    return read(NAME, head, State.UNDETERMINED, 0.5, smallest, note)

@@ -1,0 +1,41 @@
+"""Collapse: the head's joint surface has sunk below its own round shape; 2 mm part ARCO 3A from 3B (Yoon 2020)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from marrowmap.measure.hip import HipMeasurement
+from marrowmap.signs.head_judgement import read
+from marrowmap.signs.head_judgement import unread
+from marrowmap.signs.judgement import sureness
+from marrowmap.values import Finding
+from marrowmap.values import Quantity
+from marrowmap.values import State
+
+NAME = "head_collapse"
+
+PRESENT_MM, ABSENT_MM = 1.5, 0.9
+"""What well heads of virtual patients (tuning seeds) hardly reach, and most collapsed ones exceed."""
+SMALLEST_MM = 2.0
+"""Depression that is found for sure."""
+ERROR_MM = 0.4
+
+
+def assess(hip: HipMeasurement) -> Finding:
+    """Judge from the greatest depression of the joint surface."""
+    head = hip.head
+    if head is None or head.obstacle:
+        return unread(NAME, hip)
+    if head.surface is None or not np.isfinite(head.surface.noise_mm):
+        return unread(NAME, hip, "too little of the joint surface is seen to say where it would lie")
+    depth = max(0.0, head.surface.depression_mm)
+    smallest = Quantity(SMALLEST_MM, "mm")
+    note = f"the joint surface lies {depth:.1f} mm within the head's own shape"
+    quantity = Quantity(depth, "mm")
+    if depth >= PRESENT_MM:
+        certainty = sureness(quantity, (PRESENT_MM + ABSENT_MM) / 2, ERROR_MM)
+        return read(NAME, head, State.PRESENT, certainty, smallest, note)
+    if depth <= ABSENT_MM:
+        certainty = sureness(quantity, (PRESENT_MM + ABSENT_MM) / 2, ERROR_MM)
+        return read(NAME, head, State.ABSENT, certainty, smallest, note)
+    return read(NAME, head, State.UNDETERMINED, 0.5, smallest, f"{note}: too close to call")

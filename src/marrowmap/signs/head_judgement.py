@@ -1,0 +1,26 @@
+"""What the signs under the joint surface share: they are read in T1 and fluid-sensitive images together."""
+
+from __future__ import annotations
+
+from marrowmap.measure.head import HeadMeasurement
+from marrowmap.measure.hip import HipMeasurement
+from marrowmap.values import Finding
+from marrowmap.values import Joint
+from marrowmap.values import Quantity
+from marrowmap.values import State
+
+
+def unread(sign: str, hip: HipMeasurement, reason: str = "") -> Finding:
+    """Return the finding that says why nothing can be said about a head."""
+    head = hip.head
+    said = reason or (head.obstacle if head else "") or hip.obstacle or "the femoral head was not read"
+    evidence = head.evidence if head else hip.evidence
+    return Finding(sign, Joint.HIP, hip.side, State.NOT_ASSESSABLE, None, None, "MR", hip.date, evidence, said)
+
+
+def read(
+    sign: str, head: HeadMeasurement, state: State, certainty: float, smallest: Quantity | None, note: str
+) -> Finding:
+    """Return the finding of a sign that could be looked at in a head."""
+    sure = min(max(certainty, 0.0), 1.0)
+    return Finding(sign, Joint.HIP, head.side, state, sure, smallest, "MR", head.date, head.evidence, note)

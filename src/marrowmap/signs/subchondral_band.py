@@ -1,0 +1,46 @@
+"""A band that walls off part of the femoral head: the border of a necrotic segment.
+
+A band is concave toward the joint surface or serpentine and reaches that surface on both sides; a fracture line is
+parallel or convex to it and ends below it (Ikemura 2010; a concave fracture is on record, Skeletal Radiol 2010;39:185).
+"""
+
+from __future__ import annotations
+
+from marrowmap.measure.hip import HipMeasurement
+from marrowmap.measure.necrosis_extent import steinberg_class
+from marrowmap.signs.head_judgement import read
+from marrowmap.signs.head_judgement import unread
+from marrowmap.values import Finding
+from marrowmap.values import Quantity
+from marrowmap.values import State
+
+NAME = "subchondral_band"
+
+SMALLEST_PERCENT = 4.0
+"""Share of the head that a segment must take to be found for sure, on virtual hips of the tuning seeds."""
+RATIO_CUTOFF, DEEPEST_CUTOFF = 0.22, 0.38
+"""Band-depth ratios, mid-coronal and maximal, above which a band speaks for osteonecrosis (Ikemura 2018)."""
+SHALLOW_RATIO = 0.14
+"""A band that nowhere lies deeper could as well be a fracture line."""
+
+
+def assess(hip: HipMeasurement) -> Finding:
+    """Judge from the segment that was found."""
+    head = hip.head
+    if head is None or head.obstacle:
+        return unread(NAME, hip)
+    smallest = Quantity(SMALLEST_PERCENT, "%")
+    if head.segment is None:
+        return read(NAME, head, State.ABSENT, 0.95, smallest, "no part of the head is walled off by a band")
+    ratio = "not cut" if head.band_ratio is None else f"{head.band_ratio:.2f}"
+    deepest = head.deepest_ratio or 0.0
+    note = (
+        f"a band walls off {head.fraction_percent:.0f} % of the head (Steinberg extent "
+        f"{steinberg_class(head.fraction_percent)}), closed to the joint surface; depth over head diameter {ratio} "
+        f"mid-coronal (cut-off {RATIO_CUTOFF}), {deepest:.2f} at most (cut-off {DEEPEST_CUTOFF})"
+    )
+    if head.fraction_percent < SMALLEST_PERCENT:
+        return read(NAME, head, State.UNDETERMINED, 0.5, smallest, f"{note}: too small to be sure")
+    if deepest < SHALLOW_RATIO:
+        return read(NAME, head, State.UNDETERMINED, 0.5, smallest, f"{note}: so shallow that it may be a fracture line")
+    return read(NAME, head, State.PRESENT, 0.9 + 0.09 * min(1.0, head.fraction_percent / 30), smallest, note)
