@@ -73,6 +73,12 @@ def test_a_cone_turned_forward_keeps_its_sagittal_arc_and_loses_coronal():
     assert coronal == pytest.approx(left, abs=3)
 
 
+@pytest.mark.parametrize("height_mm", [8.0, 16.0])
+def test_arcs_are_those_of_the_joint_surface(height_mm):
+    arc = 2 * np.degrees(np.arccos((RADIUS_MM - height_mm) / RADIUS_MM))
+    assert extent.necrotic_arcs_deg(cap(height_mm)) == pytest.approx((arc, arc), abs=5)
+
+
 def test_240_degrees_are_exactly_a_quarter():
     assert extent.cone_fraction(240.0) == pytest.approx(0.25, abs=1e-12)
     assert extent.cone_fraction(0.0) == 0.0
