@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from marrowmap.anatomy.bone_frame import BoneFrame
 from marrowmap.image import Volume
 from marrowmap.image.grid import read_only
+from marrowmap.measure.head_map import require_frame
 from marrowmap.measure.head_map import sample_at
 
 STEP_MM = 0.5
@@ -58,7 +59,15 @@ class HeadImages:
 
     @classmethod
     def of(cls, femur: BoneFrame, t1: Volume, fluid: Volume) -> HeadImages | None:
-        """Measure both levels; None where the images do not show the head."""
+        """Measure both levels; None where the images do not show the head.
+
+        Raises
+        ------
+        GeometryError
+            If bone and images have different frames of reference.
+        """
+        require_frame(femur, t1.grid)
+        require_frame(femur, fluid.grid)
         radius = femur.head_radius_mm
         axis = np.arange(-1.25 * radius, 1.6 * radius, LATTICE_MM)
         lattice = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)

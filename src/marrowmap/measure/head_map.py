@@ -11,6 +11,8 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from marrowmap.anatomy.bone_frame import BoneFrame
+from marrowmap.errors import GeometryError
+from marrowmap.image import Grid
 from marrowmap.image import Volume
 
 PIXELS = 96
@@ -95,7 +97,13 @@ class HeadMap:
         -------
         array of float32, shape (PIXELS, PIXELS, k)
             Not a number outside the image and where the map does not show the surface.
+
+        Raises
+        ------
+        GeometryError
+            If bone and image have different frames of reference.
         """
+        require_frame(self.femur, volume.grid)
         points = self.points(depth_mm)
         result = sample_at(volume, points)
         result[~self.shown] = np.nan
@@ -119,8 +127,8 @@ class HeadMap:
         local = self.femur.to_bone(points)
         away = np.linalg.norm(local, axis=-1)
         index = place_direction(local / np.maximum(away, 1e-9)[..., None], self.up, self.lateral)
-        surface = ndimage.map_coordinates(self.radius_mm, np.moveaxis(index, -1, 0), order=1, mode="nearest")
-        return index, surface - away
+        surface = ndimage.map_coordinates(self.radius_mm, index.reshape(-1, 2).T, order=1, mode="nearest")
+        return index, surface.reshape(away.shape) - away
 
 
 def _reach() -> float:
@@ -145,6 +153,12 @@ def upright(femur: BoneFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]
     up[2] = 0.0
     up /= np.linalg.norm(up)
     return up, np.array([up[1], -up[0], 0.0])
+
+
+def require_frame(femur: BoneFrame, grid: Grid) -> None:
+    """Raise GeometryError unless bone and image share a frame of reference."""
+    if femur.frame_of_reference_uid != grid.frame_of_reference_uid:
+        raise GeometryError("the femur and the image have different frames of reference: register them first")
 
 
 def sample_at(volume: Volume, points: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -55,7 +55,8 @@ def cone_fraction(kerboul_deg: float) -> float:
 
 def steinberg_class(fraction_percent: float) -> str:
     """Return A, B or C: under 15, 15 to 30, over 30 % of the head."""
-    return next(name for name, limit in STEINBERG if fraction_percent <= limit or name == "C")
+    (small, least), (middle, most), (large, _) = STEINBERG
+    return small if fraction_percent < least else middle if fraction_percent <= most else large
 
 
 def kerboul_grade(angle_deg: float) -> int:

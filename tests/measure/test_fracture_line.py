@@ -1,0 +1,74 @@
+"""A fracture line under the joint surface, on painted heads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from marrowmap.image import Grid
+from marrowmap.measure.fracture_line import SEEN_EVIDENCE
+from marrowmap.measure.fracture_line import SHARPEST_BLUR_MM
+from marrowmap.measure.fracture_line import SMALLEST_LENGTH_MM
+from marrowmap.measure.fracture_line import SURE_EVIDENCE
+from marrowmap.measure.fracture_line import FractureSheet
+from marrowmap.measure.fracture_line import blur_across_surface_mm
+from marrowmap.measure.fracture_line import find_sheets
+from marrowmap.measure.fracture_line import smallest_length_mm
+from marrowmap.measure.head_lines import load_line_model
+from marrowmap.measure.head_map import upright
+from tests.measure.ball import ball_femur
+from tests.measure.conftest import LINE_DEPTH_MM
+from tests.measure.conftest import LINE_LENGTH_MM
+from tests.measure.conftest import LINE_THICKNESS_MM
+
+
+@pytest.fixture(scope="module")
+def sheet(broken_head, measured) -> FractureSheet:
+    return measured(broken_head).sheets[0]
+
+
+def test_a_line_is_found_with_its_length_depth_and_thickness(sheet):
+    assert sheet.evidence > SURE_EVIDENCE
+    assert sheet.length_mm == pytest.approx(LINE_LENGTH_MM, abs=5)
+    assert sheet.longest_mm == pytest.approx(LINE_LENGTH_MM, abs=5)
+    assert sheet.longest_mm >= sheet.length_mm
+    assert sheet.depth_middle_mm == pytest.approx(LINE_DEPTH_MM, abs=1)
+    assert sheet.thickness_mm == pytest.approx(LINE_THICKNESS_MM, abs=0.8)
+
+
+def test_it_lies_where_it_was_drawn_and_runs_parallel(sheet, broken_head):
+    middle = sheet.points.mean(axis=0)
+    cosine = middle @ np.array(broken_head.lesion.fracture_line.toward) / np.linalg.norm(middle)
+    assert np.degrees(np.arccos(cosine)) < 6
+    assert abs(sheet.bow_mm) < 1.0
+    assert len(sheet.points) == len(sheet.depth_mm) == len(sheet.chance)
+    radius = broken_head.hip.radius
+    assert radius - np.linalg.norm(sheet.points, axis=1) == pytest.approx(sheet.depth_mm)
+
+
+def test_the_mirrored_head_has_the_same_line(sheet, broken_head):
+    there = find_sheets(broken_head.mirrored().images, load_line_model("fracture"))[0]
+    for name in ("evidence", "length_mm", "longest_mm", "thickness_mm", "depth_middle_mm", "bow_mm"):
+        assert getattr(there, name) == pytest.approx(getattr(sheet, name), rel=0.05, abs=0.1), name
+
+
+def test_a_well_head_has_no_line(well_head):
+    sheets = find_sheets(well_head.images, load_line_model("fracture"))
+    assert [sheet for sheet in sheets if sheet.evidence >= SEEN_EVIDENCE] == []
+
+
+def test_blur_is_what_a_voxel_measures_along_the_shaft():
+    femur = ball_femur()
+    up, _ = upright(femur)
+    toward = femur.axes @ up
+    across = np.linalg.svd(toward[None])[2][1:]
+    affine = np.eye(4)
+    affine[:3, :3] = np.stack([0.6 * across[0], 0.6 * across[1], 4.0 * toward], axis=1)
+    assert blur_across_surface_mm(femur, Grid((5, 5, 5), affine, "1.9")) == pytest.approx(4.0)
+    affine[:3, :3] = np.stack([0.6 * toward, 0.6 * across[1], 4.0 * across[0]], axis=1)
+    assert blur_across_surface_mm(femur, Grid((5, 5, 5), affine, "1.9")) == pytest.approx(0.6)
+
+
+def test_slices_along_the_surface_have_no_smallest_length():
+    assert smallest_length_mm(SHARPEST_BLUR_MM) == SMALLEST_LENGTH_MM
+    assert smallest_length_mm(SHARPEST_BLUR_MM + 0.1) is None
