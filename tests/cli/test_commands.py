@@ -20,6 +20,7 @@ from marrowmap.image import Mask
 from marrowmap.image import Volume
 from marrowmap.image.nifti import write_nifti
 from marrowmap.phantom import KINDS
+from marrowmap.signs import REGISTRY
 from marrowmap.terms.quantities import QUANTITIES
 from marrowmap.terms.regions import REGIONS
 from tests.cli.command_line import PROGRAM
@@ -129,10 +130,11 @@ def test_findings_have_the_contracts_columns_and_the_edema_is_found(analyzed):
     found = rows(out / "findings.json")
     assert all(list(row) == FINDING for row in found)
     states = {row["sign"]: row["state"] for row in found}
-    assert set(states) == {"diffuse_edema", "intertrochanteric_demarcation", "trochanter_sparing", "effusion"}
+    assert set(states) == set(REGISTRY)
     assert set(states.values()) <= STATES
     assert states["diffuse_edema"] == "present"
     assert states["trochanter_sparing"] == "present"
+    assert states["subchondral_band"] == "absent"
 
 
 def test_the_volume_is_near_the_truth(analyzed, patient):

@@ -222,7 +222,8 @@ def head_rows(head: HeadMeasurement) -> list[Measurement]:
 
     def add(region: str, name: str, value: float, unit: str, error: float, note: str = "") -> None:
         low = max(0.0, value - 1.96 * error)
-        quantity = Quantity(value, unit, low, value + 1.96 * error)
+        high = value + 1.96 * error
+        quantity = Quantity(value, unit, low, min(high, 100.0) if unit == "%" else high)
         method = f"{METHOD}; {note}" if note else METHOD
         rows.append(Measurement(name, Joint.HIP, head.side, region, quantity, "MR", method, head.date, evidence))
 
@@ -240,7 +241,16 @@ def head_rows(head: HeadMeasurement) -> list[Measurement]:
         along = "longest extent in a coronal plane of the bone, along the line"
         add("subchondral", "subchondral_line_length", seen[0].length_mm, "mm", 1.5, along)
         darkness = "what its darkness in T1 adds up to"
-        add("subchondral", "subchondral_line_thickness", seen[0].thickness_mm, "mm", 0.5, darkness)
+        add(
+            "subchondral",
+            "subchondral_line_thickness",
+            seen[0].thickness_mm,
+            "mm",
+            0.3 + 0.25 * seen[0].thickness_mm,
+            darkness,
+        )
     if head.surface is not None and np.isfinite(head.surface.noise_mm):
-        add("femoral_head", "head_depression", max(0.0, head.surface.depression_mm), "mm", head.surface.noise_mm)
+        # Averaging over a disc lowers what is deep; the error is that found on virtual hips.
+        depth = max(0.0, head.surface.depression_mm)
+        add("femoral_head", "head_depression", depth, "mm", 0.4 + 0.25 * depth)
     return rows
