@@ -15,7 +15,9 @@ def unread(sign: str, hip: HipMeasurement, reason: str = "") -> Finding:
     head = hip.head
     told = (head.obstacle if head else "", hip.obstacle)
     # Why there is nothing to look at comes before what would have been looked for.
-    said = next(filter(None, (reason, *(told if head and head.fluid else reversed(told)))), "the head was not read")
+    said = next(
+        filter(None, (reason, *(told if head and head.fluid else reversed(told)))), "the femoral head was not read"
+    )
     evidence = head.evidence if head else hip.evidence
     return Finding(sign, Joint.HIP, hip.side, State.NOT_ASSESSABLE, None, None, "MR", hip.date, evidence, said)
 
