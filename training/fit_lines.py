@@ -21,7 +21,7 @@ from torch.nn import functional
 
 TARGETS = ("band", "fracture", "surface")
 HIDDEN = (48, 24)
-EPOCHS = 24
+EPOCHS = 30
 BATCH = 128
 LEARNING_RATE = 2e-3
 

@@ -1,6 +1,6 @@
 """Draw femoral heads of virtual patients to train the networks that read lines through them.
 
-    python training/heads.py build/training/heads --count 160 --first 5000
+    python training/heads.py build/training/heads --count 130 --first 5000
 
 One hip each: T1 and a fluid-sensitive image of 100 mm around the head, in random resolution, slice direction, noise and
 field, and what the hip has. Seeds 5000 and up are for training alone: no figure is reported on them.
@@ -108,7 +108,7 @@ def main() -> None:
     """Draw heads into a folder, leaving out those that are there."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--count", type=int, default=160)
+    parser.add_argument("--count", type=int, default=130)
     parser.add_argument("--first", type=int, default=5000)
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
