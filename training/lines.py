@@ -24,6 +24,7 @@ from marrowmap.measure.head_lines import possible_steps
 from marrowmap.measure.head_map import surface_radius
 from marrowmap.measure.head_map import upright
 from marrowmap.measure.necrosis import first_look
+from marrowmap.measure.ray_surface import RAYS
 from marrowmap.measure.ray_surface import spread_rays
 from marrowmap.phantom.collapse import depression_of
 from marrowmap.phantom.collapse import sink
@@ -53,7 +54,7 @@ def _frame(drawn: dict[str, Any], rng: np.random.Generator) -> Any:
 def _looks(target: str, femur: Any, lesion: Any, rng: np.random.Generator) -> list[tuple[Any, Any, bool]]:
     """Origins and directions of lines, and whether they lead outward."""
     radius = femur.head_radius_mm
-    even = spread_rays(2600).directions
+    even = spread_rays(RAYS).directions
     up, _ = upright(femur)
     if target != "band":
         return [(np.zeros(3), even[even[:, 0] < 0.6], True)]

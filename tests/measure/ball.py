@@ -8,8 +8,8 @@ import numpy as np
 
 from marrowmap.anatomy.bone_frame import BoneFrame
 from marrowmap.measure.head_lines import leave_head
-from marrowmap.measure.necrosis import RAYS
 from marrowmap.measure.necrosis import NecroticSegment
+from marrowmap.measure.ray_surface import RAYS
 from marrowmap.measure.ray_surface import spread_rays
 from marrowmap.values import Joint
 from marrowmap.values import Side

@@ -64,9 +64,7 @@ class PaintedHead:
 
     @property
     def images(self) -> HeadImages:
-        images = HeadImages.of(self.femur, self.t1.volume, self.fluid.volume)
-        assert images is not None
-        return images
+        return HeadImages.of(self.femur, self.t1.volume, self.fluid.volume)
 
     def measure(self) -> HeadMeasurement:
         return measure_head(self.femur, self.t1, self.fluid, date="2026-01-05")

@@ -17,7 +17,6 @@ from tests.measure.conftest import PaintedHead
 def over_the_segment(head: PaintedHead) -> np.ndarray:
     """Directions under which the segment lies."""
     necrosis = head.lesion.necrosis
-    assert necrosis is not None
     directions = spread_rays(1500).directions
     return directions[directions @ np.array(necrosis.toward) > np.cos(np.radians(necrosis.half_angle_deg))]
 

@@ -18,7 +18,6 @@ from tests.measure.conftest import PaintedHead
 def true_line(head: PaintedHead) -> DoubleLine | None:
     """Measured along the border that was drawn."""
     necrosis = head.lesion.necrosis
-    assert necrosis is not None
     origin = np.array(necrosis.toward) * head.hip.radius * (1 - necrosis.depth_radii / 2)
     segment = segment_of(head.femur, origin, lambda p: segment_distance(necrosis, head.hip.radius, p) < 0, 0.2)
     return measure_double_line(head.images, segment)
@@ -26,14 +25,12 @@ def true_line(head: PaintedHead) -> DoubleLine | None:
 
 def test_granulation_is_a_bright_line(dead_head):
     line = true_line(dead_head)
-    assert line is not None
     assert line.share > 0.8
     assert line.contrast > 2 * BRIGHTER
 
 
 def test_sclerosis_alone_is_none(sunken_head):
     line = true_line(sunken_head)
-    assert line is not None
     assert line.share < 0.2
     assert line.contrast < BRIGHTER
 

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from marrowmap.anatomy.regions import HEAD_ENDS_AT_RADII
 from marrowmap.errors import GeometryError
 from marrowmap.image import Grid
 from marrowmap.image import Volume
 from marrowmap.measure.head_map import MOST_DEG
-from marrowmap.measure.head_map import NECK_RADII
 from marrowmap.measure.head_map import PIXELS
 from marrowmap.measure.head_map import WEIGHT_BEARING_DEG
 from marrowmap.measure.head_map import sample_at
@@ -105,7 +105,7 @@ def test_the_weight_bearing_sector_is_a_cap_around_the_middle():
 
 def test_the_neck_is_not_shown():
     along = MAP.directions[..., 0] * MAP.radius_mm
-    assert along[MAP.shown].max() < NECK_RADII * RADIUS_MM
+    assert along[MAP.shown].max() < HEAD_ENDS_AT_RADII * RADIUS_MM
     assert 0.4 < MAP.shown.mean() < 0.8
     assert not MAP.shown[0, 0]
 

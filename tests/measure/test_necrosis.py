@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from marrowmap.anatomy.regions import HEAD_ENDS_AT_RADII
 from marrowmap.measure.head_lines import leave_head
 from marrowmap.measure.head_lines import load_line_model
-from marrowmap.measure.head_map import NECK_RADII
 from marrowmap.measure.necrosis import find_segment
 from marrowmap.measure.necrosis import first_look
 from marrowmap.measure.necrosis import head_lattice
@@ -111,6 +111,6 @@ def test_the_first_look_sees_the_whole_joint_surface_from_below():
 def test_the_lattice_fills_the_head_up_to_its_neck(side):
     lattice = head_lattice(ball_femur(side))
     assert np.linalg.norm(lattice, axis=1).max() < RADIUS_MM
-    assert lattice[:, 0].max() < NECK_RADII * RADIUS_MM
+    assert lattice[:, 0].max() < HEAD_ENDS_AT_RADII * RADIUS_MM
     ball_mm3 = 4 / 3 * np.pi * RADIUS_MM**3
     assert len(lattice) == pytest.approx(0.905 * ball_mm3, rel=0.01)

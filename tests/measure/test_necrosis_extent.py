@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from marrowmap.anatomy.regions import HEAD_ENDS_AT_RADII
 from marrowmap.measure import necrosis_extent as extent
-from marrowmap.measure.head_map import NECK_RADII
 from marrowmap.measure.head_map import upright
 from marrowmap.measure.necrosis import NecroticSegment
 from marrowmap.values import Side
@@ -55,7 +55,7 @@ def test_a_cone_has_four_half_angles_and_its_share_of_the_ball(half_angle_deg):
 
 def test_the_head_ends_at_its_neck():
     _, whole = extent.lesion_volume_ml(cone(45.0))
-    neck = (2 + NECK_RADII) * (1 - NECK_RADII) ** 2 / 4
+    neck = (2 + HEAD_ENDS_AT_RADII) * (1 - HEAD_ENDS_AT_RADII) ** 2 / 4
     assert whole == pytest.approx((1 - neck) * BALL_ML, rel=0.01)
 
 

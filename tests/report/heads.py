@@ -15,8 +15,8 @@ from marrowmap.measure.fracture_line import FractureSheet
 from marrowmap.measure.head import HeadMeasurement
 from marrowmap.measure.head_lines import leave_head
 from marrowmap.measure.head_map import upright
-from marrowmap.measure.necrosis import RAYS
 from marrowmap.measure.necrosis import NecroticSegment
+from marrowmap.measure.ray_surface import RAYS
 from marrowmap.measure.ray_surface import spread_rays
 from marrowmap.report import AnalysisResult
 from marrowmap.report import JointReading

@@ -8,6 +8,7 @@ from functools import lru_cache
 from importlib.resources import files
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -16,6 +17,30 @@ from marrowmap.image.grid import read_only
 
 SAMPLES = 25
 """Points on a line, the middle one on the surface."""
+
+Layers = tuple[tuple[NDArray[np.float32], NDArray[np.float32]], ...]
+"""Weight (n, m) and bias (m,) of each layer of a small network."""
+
+
+def load_layers(stored: NpzFile) -> Layers:
+    """Take ``weight0``, ``bias0``, ``weight1`` … out of an opened file."""
+    count = sum(key.startswith("weight") for key in stored.files)
+    return tuple(
+        (
+            np.asarray(read_only(stored[f"weight{n}"].astype(np.float32)), np.float32),
+            np.asarray(read_only(stored[f"bias{n}"].astype(np.float32)), np.float32),
+        )
+        for n in range(count)
+    )
+
+
+def run_layers(layers: Layers, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Pass values (..., n) through a network, rectified linear units between its layers; return (..., m)."""
+    for number, (weight, bias) in enumerate(layers):
+        values = values @ weight + bias
+        if number < len(layers) - 1:
+            values = np.maximum(values, 0)
+    return values
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,15 +56,11 @@ class EdgeModel:
     """
 
     step_mm: float
-    layers: tuple[tuple[NDArray[np.float32], NDArray[np.float32]], ...]
+    layers: Layers
 
     def log_likelihood(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return log probability at each point of each profile, shape (n, SAMPLES)."""
-        values = features
-        for number, (weight, bias) in enumerate(self.layers):
-            values = values @ weight + bias
-            if number < len(self.layers) - 1:
-                values = np.maximum(values, 0)
+        values = run_layers(self.layers, features)
         values = values - values.max(axis=1, keepdims=True)
         result: NDArray[np.float32] = values - np.log(np.exp(values).sum(axis=1, keepdims=True))
         return result
@@ -52,15 +73,7 @@ def load_edge_model(kind: str, stage: str) -> EdgeModel:
         (files("marrowmap.anatomy") / "data" / f"edges_{kind}_{stage}.npz").open("rb") as stream,
         np.load(stream, allow_pickle=False) as stored,
     ):
-        count = sum(key.startswith("weight") for key in stored.files)
-        layers = tuple(
-            (
-                np.asarray(read_only(stored[f"weight{n}"].astype(np.float32)), np.float32),
-                np.asarray(read_only(stored[f"bias{n}"].astype(np.float32)), np.float32),
-            )
-            for n in range(count)
-        )
-        return EdgeModel(float(stored["step_mm"]), layers)
+        return EdgeModel(float(stored["step_mm"]), load_layers(stored))
 
 
 def scale_signal(volume: Volume) -> NDArray[np.float32]:

@@ -14,8 +14,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from numpy.typing import NDArray
 
-MODE_COUNT = 26
-
 
 @dataclass(frozen=True, eq=False)
 class BoneShape:

@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from marrowmap.anatomy.regions import HEAD_ENDS_AT_RADII
 from marrowmap.anatomy.shape_model import axes
 from marrowmap.anatomy.shape_model import head_sphere
 from marrowmap.anatomy.shape_model import load_shape_model
 from marrowmap.measure.head_lines import HeadImages
 from marrowmap.measure.head_lines import LineModel
-from marrowmap.measure.head_map import NECK_RADII
 from marrowmap.measure.head_map import radius_along
 from marrowmap.measure.head_map import upright
 from marrowmap.measure.head_trace import trace
-from marrowmap.measure.necrosis import RAYS
+from marrowmap.measure.ray_surface import RAYS
 from marrowmap.measure.ray_surface import spread_rays
 
 SURE_MM = 0.3
@@ -27,7 +27,7 @@ SHAPES = 26
 INDEPENDENT = 1000.0
 """How many independent places the traced surface is worth: neighbors err alike."""
 ROUNDS = 8
-LATERAL = 0.8 * NECK_RADII
+LATERAL = 0.8 * HEAD_ENDS_AT_RADII
 """Rays that lead further toward the neck are left out."""
 DISC_DEG = 12.0
 """A depression is averaged this far around each place: about 5 mm."""

@@ -8,15 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marrowmap.anatomy.bone_frame import BoneFrame
+from marrowmap.anatomy.regions import HEAD_ENDS_AT_RADII
 from marrowmap.image import Grid
 from marrowmap.measure.head_lines import HeadImages
 from marrowmap.measure.head_lines import LineModel
-from marrowmap.measure.head_map import NECK_RADII
 from marrowmap.measure.head_map import sample_at
 from marrowmap.measure.head_map import upright
 from marrowmap.measure.head_trace import Trace
 from marrowmap.measure.head_trace import trace
-from marrowmap.measure.necrosis import RAYS
+from marrowmap.measure.ray_surface import RAY_SPACING
+from marrowmap.measure.ray_surface import RAYS
 from marrowmap.measure.ray_surface import group_rays
 from marrowmap.measure.ray_surface import spread_rays
 
@@ -32,7 +33,8 @@ SEEN_EVIDENCE, SURE_EVIDENCE = 4.0, 16.0
 """A sheet with at least this much evidence is seen, and seen for sure (tuning seeds)."""
 SHARPEST_BLUR_MM = 2.0
 SMALLEST_LENGTH_MM = 14.0
-"""Length of a line at least 1 mm thick that is found for sure where the joint surface is blurred less than this."""
+"""Length of a line at least 1 mm thick that was always found on the training heads where the joint surface is blurred
+less than this; benchmarks/femoral_heads.py says how far it holds."""
 BESIDE_MM = (2.5, 5.0)
 """Marrow this far below a line is what it is darker than."""
 
@@ -100,7 +102,7 @@ def trace_line(images: HeadImages, model: LineModel) -> Trace:
     even = spread_rays(RAYS)
     up, _ = upright(images.femur)
     loaded = even.directions @ up > np.cos(np.radians(WIDEST_DEG))
-    rays = even.within(loaded & (even.directions[:, 0] < NECK_RADII))
+    rays = even.within(loaded & (even.directions[:, 0] < HEAD_ENDS_AT_RADII))
     return trace("fracture", images, model, np.zeros(3), rays, outward=True, none_cost=NONE_COST)
 
 
@@ -117,7 +119,7 @@ def _measure(images: HeadImages, traced: Trace, group: NDArray[np.int64]) -> Fra
     directions = traced.rays.directions[group]
     points = traced.points(traced.distance_mm)[group]
     depth = traced.leave_mm[group] - traced.distance_mm[group]
-    spacing = float(np.sqrt(4 * np.pi / RAYS)) * float(np.median(traced.distance_mm[group]))
+    spacing = RAY_SPACING * float(np.median(traced.distance_mm[group]))
     middle = int(np.argmin(np.linalg.norm(directions - directions.mean(axis=0), axis=1)))
     length = max(_coronal_length(points, points[middle, 2] + shift) for shift in (-SLAB_MM, 0.0, SLAB_MM))
     longest = _longest(points)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from marrowmap.anatomy import bone_mask
 from marrowmap.anatomy.bone_frame import BoneFrame
+from marrowmap.anatomy.regions import HEAD_ENDS_AT_RADII
 from marrowmap.image import Grid
 from marrowmap.image import Mask
 from marrowmap.image.crop import box_around
@@ -25,7 +26,6 @@ from marrowmap.measure.fracture_line import blur_across_surface_mm
 from marrowmap.measure.fracture_line import find_sheets
 from marrowmap.measure.head_lines import HeadImages
 from marrowmap.measure.head_lines import load_line_model
-from marrowmap.measure.head_map import NECK_RADII
 from marrowmap.measure.necrosis import NecroticSegment
 from marrowmap.measure.necrosis import find_segment
 from marrowmap.measure.necrosis import head_lattice
@@ -111,7 +111,7 @@ class HeadMeasurement:
         if self.segment is not None:
             places = np.argwhere(bone.array)
             local = self.femur.to_bone(grid.to_world(places))
-            head = local[:, 0] < NECK_RADII * self.femur.head_radius_mm
+            head = local[:, 0] < HEAD_ENDS_AT_RADII * self.femur.head_radius_mm
             kept = places[head][self.segment.contains(local[head])]
             inside[tuple(kept.T)] = True
         return Mask(grid, inside)

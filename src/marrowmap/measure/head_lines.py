@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marrowmap.anatomy.bone_frame import BoneFrame
+from marrowmap.anatomy.profiles import Layers
+from marrowmap.anatomy.profiles import load_layers
+from marrowmap.anatomy.profiles import run_layers
 from marrowmap.image import Volume
-from marrowmap.image.grid import read_only
 from marrowmap.measure.head_map import require_frame
 from marrowmap.measure.head_map import sample_at
 
@@ -166,7 +168,7 @@ class LineModel:
         Logit of there being no such surface on the line at all.
     """
 
-    layers: tuple[tuple[NDArray[np.float32], NDArray[np.float32]], ...]
+    layers: Layers
     none: float
 
     def cost(
@@ -192,11 +194,7 @@ class LineModel:
         lines = described[:, ::-1] if outward else described
         padded = np.pad(lines, ((0, 0), (HALF_WINDOW, HALF_WINDOW), (0, 0)), mode="edge")
         windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * HALF_WINDOW + 1, axis=1)
-        values = windows.reshape(*windows.shape[:2], -1)
-        for number, (weight, bias) in enumerate(self.layers):
-            values = values @ weight + bias
-            if number < len(self.layers) - 1:
-                values = np.maximum(values, 0)
+        values = run_layers(self.layers, windows.reshape(*windows.shape[:2], -1))
         logits = values[..., 0][:, ::-1] if outward else values[..., 0]
         logits = np.where(possible, logits, -np.inf)
         top = np.maximum(logits.max(axis=1), self.none)
@@ -211,12 +209,4 @@ def load_line_model(name: str) -> LineModel:
         (files("marrowmap.measure") / "data" / f"{name}_lines.npz").open("rb") as stream,
         np.load(stream, allow_pickle=False) as stored,
     ):
-        count = sum(key.startswith("weight") for key in stored.files)
-        layers = tuple(
-            (
-                np.asarray(read_only(stored[f"weight{n}"].astype(np.float32)), np.float32),
-                np.asarray(read_only(stored[f"bias{n}"].astype(np.float32)), np.float32),
-            )
-            for n in range(count)
-        )
-        return LineModel(layers, float(stored["none"]))
+        return LineModel(load_layers(stored), float(stored["none"]))

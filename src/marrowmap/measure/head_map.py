@@ -11,6 +11,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from marrowmap.anatomy.bone_frame import BoneFrame
+from marrowmap.anatomy.regions import HEAD_ENDS_AT_RADII
 from marrowmap.errors import GeometryError
 from marrowmap.image import Grid
 from marrowmap.image import Volume
@@ -18,8 +19,6 @@ from marrowmap.image import Volume
 PIXELS = 96
 MOST_DEG = 125.0
 """How far the map reaches from its middle: to the neck laterally, to the ligament's pit medially."""
-NECK_RADII = 0.62
-"""The head ends here along the neck axis (contract.md: where the neck leaves the sphere)."""
 WEIGHT_BEARING_DEG = 45.0
 """The weight-bearing sector is what lies within this angle of the map's middle.
 
@@ -192,7 +191,7 @@ def unroll(femur: BoneFrame) -> HeadMap:
     anterior = np.array([0.0, 0.0, 1.0])
     directions = (x * sine)[..., None] * lateral + (y * sine)[..., None] * anterior + np.cos(angle)[..., None] * up
     radius = surface_radius(femur, directions)
-    shown = within & (directions[..., 0] * radius < NECK_RADII * femur.head_radius_mm)
+    shown = within & (directions[..., 0] * radius < HEAD_ENDS_AT_RADII * femur.head_radius_mm)
     return HeadMap(femur, directions, shown, radius, up, lateral)
 
 

@@ -15,20 +15,20 @@ from scipy.interpolate import RBFInterpolator
 from scipy.spatial import cKDTree
 
 from marrowmap.anatomy.bone_frame import BoneFrame
+from marrowmap.anatomy.regions import HEAD_ENDS_AT_RADII
 from marrowmap.measure.head_lines import HeadImages
 from marrowmap.measure.head_lines import LineModel
 from marrowmap.measure.head_lines import leave_head
-from marrowmap.measure.head_map import NECK_RADII
 from marrowmap.measure.head_map import surface_radius
 from marrowmap.measure.head_map import upright
 from marrowmap.measure.head_trace import Trace
 from marrowmap.measure.head_trace import trace
+from marrowmap.measure.ray_surface import RAYS
 from marrowmap.measure.ray_surface import Rays
 from marrowmap.measure.ray_surface import group_rays
 from marrowmap.measure.ray_surface import interpolate_rays
 from marrowmap.measure.ray_surface import spread_rays
 
-RAYS = 2600
 BELOW_RADII = 0.6
 """The first look starts this far below the head center, away from the joint surface that bears weight."""
 WIDEST_DEG = 118.0
@@ -128,7 +128,7 @@ def find_segment(images: HeadImages, model: LineModel) -> NecroticSegment | None
     first = trace("band", images, model, origin, rays, outward=False, none_cost=FIRST_NONE_COST)
     # What leaves through the neck crosses no joint surface.
     exits = first.points(first.leave_mm)
-    groups = group_rays(first.found & (exits[:, 0] < NECK_RADII * radius), rays.edges)
+    groups = group_rays(first.found & (exits[:, 0] < HEAD_ENDS_AT_RADII * radius), rays.edges)
     if not groups:
         return None
     crossed = np.zeros(len(exits), bool)
@@ -161,7 +161,7 @@ def head_lattice(femur: BoneFrame, spacing_mm: float = LATTICE_MM) -> NDArray[np
     axis = np.arange(-reach, reach, spacing_mm)
     points = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
     away = np.linalg.norm(points, axis=1)
-    points = points[(away < reach) & (away > 1e-6) & (points[:, 0] < NECK_RADII * femur.head_radius_mm)]
+    points = points[(away < reach) & (away > 1e-6) & (points[:, 0] < HEAD_ENDS_AT_RADII * femur.head_radius_mm)]
     away = np.linalg.norm(points, axis=1)
     return np.asarray(points[away < surface_radius(femur, points / away[:, None])], np.float64)
 

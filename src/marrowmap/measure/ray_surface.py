@@ -14,6 +14,10 @@ from scipy.spatial import cKDTree
 
 from marrowmap.image.grid import read_only
 
+RAYS = 2600
+"""Over the whole sphere."""
+RAY_SPACING = float(np.sqrt(4 * np.pi / RAYS))
+"""Of neighboring rays, radians."""
 ROUNDS = 15
 DAMPING = 0.3
 

@@ -22,8 +22,8 @@ from marrowmap.measure.head_map import HeadMap
 from marrowmap.measure.head_map import place_direction
 from marrowmap.measure.head_map import unroll
 from marrowmap.measure.head_map import upright
-from marrowmap.measure.necrosis import RAYS
 from marrowmap.measure.necrosis import NecroticSegment
+from marrowmap.measure.ray_surface import RAY_SPACING
 from marrowmap.report.result import AnalysisResult
 from marrowmap.report.result import JointReading
 from marrowmap.values import State
@@ -33,8 +33,6 @@ DEPTHS_MM = (3.0, 6.0, 10.0)
 STEP_MM = 0.5
 UNDER_MM = DEPTHS_MM[0]
 """A segment lies under a place of the joint surface if it holds the point this deep below it."""
-RAY_SPACING = float(np.sqrt(4 * np.pi / RAYS))
-"""Angle between neighboring rays, radians."""
 
 
 @dataclass(frozen=True, eq=False)

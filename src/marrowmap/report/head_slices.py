@@ -9,11 +9,11 @@ import numpy as np
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from marrowmap.anatomy.regions import HEAD_ENDS_AT_RADII
 from marrowmap.ingest.exam import Series
 from marrowmap.measure.collapse import HeadSurface
 from marrowmap.measure.fracture_line import FractureSheet
 from marrowmap.measure.head import HeadMeasurement
-from marrowmap.measure.head_map import NECK_RADII
 from marrowmap.measure.head_map import surface_radius
 from marrowmap.measure.necrosis import NecroticSegment
 from marrowmap.measure.necrosis import head_lattice
@@ -156,7 +156,7 @@ def segment_in_slice(segment: NecroticSegment, view: SliceView, k: int) -> NDArr
     i, j = np.meshgrid(np.arange(grid.shape[0]), np.arange(grid.shape[1]), indexing="ij")
     local = femur.to_bone(grid.to_world(np.stack([i, j, np.full_like(i, k)], axis=-1)))
     away = np.linalg.norm(local, axis=-1)
-    near = (away < 1.35 * femur.head_radius_mm) & (local[..., 0] < NECK_RADII * femur.head_radius_mm)
+    near = (away < 1.35 * femur.head_radius_mm) & (local[..., 0] < HEAD_ENDS_AT_RADII * femur.head_radius_mm)
     inside = np.zeros(near.shape, bool)
     points = local[near]
     length = np.maximum(away[near], 1e-6)

@@ -56,7 +56,6 @@ ARTIFICIAL_INTELLIGENCE = codes.Code("123110", "DCM", "Artificial Intelligence")
 HISTOGRAM_ANALYSIS = codes.Code("123105", "DCM", "Histogram Analysis")
 
 MANUFACTURER = "marrowmap project"
-POSITION_TOLERANCE_MM = 0.01
 
 
 @dataclass(frozen=True, eq=False)

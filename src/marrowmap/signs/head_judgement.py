@@ -13,11 +13,11 @@ from marrowmap.values import State
 def unread(sign: str, hip: HipMeasurement, reason: str = "") -> Finding:
     """Return the finding that says why nothing can be said about a head."""
     head = hip.head
-    told = (head.obstacle if head else "", hip.obstacle)
-    # Why there is nothing to look at comes before what would have been looked for.
-    said = next(
-        filter(None, (reason, *(told if head and head.fluid else reversed(told)))), "the femoral head was not read"
-    )
+    told = head.obstacle if head else ""
+    if head is None or head.fluid is None:
+        # Why there is nothing to look at comes before what would have been looked for.
+        told = hip.obstacle or told
+    said = reason or told or hip.obstacle or "the femoral head was not read"
     evidence = head.evidence if head else hip.evidence
     return Finding(sign, Joint.HIP, hip.side, State.NOT_ASSESSABLE, None, None, "MR", hip.date, evidence, said)
 
