@@ -71,10 +71,15 @@ def plan_scan(kind: str, seed: int, side: Side) -> Acquisition:
     )
 
 
+def side_of(seed: int) -> Side:
+    """Return the side of a seed's hip."""
+    return Side.LEFT if np.random.default_rng([seed, 711]).random() < 0.5 else Side.RIGHT
+
+
 def measure(seed: int, keep: Path) -> dict[str, Any]:
     """Make, analyze and compare one exam."""
     kind = KINDS[seed % len(KINDS)]
-    side = Side.LEFT if np.random.default_rng([seed, 711]).random() < 0.5 else Side.RIGHT
+    side = side_of(seed)
     patient = keep / f"{seed:04d}_{kind}"
     if not patient.exists():
         write_virtual_exam(kind, patient, seed=seed, side=side, acquisition=plan_scan(kind, seed, side))

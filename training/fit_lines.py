@@ -4,8 +4,8 @@
     python training/lines.py build/training/heads build/training/lines
     python training/fit_lines.py build/training/lines band src/marrowmap/measure/data/band_lines.npz
 
-and the same for ``fracture`` and ``surface``: some minutes each on one core, too short to need checkpoints. Every fifth
-head is held out and only judged.
+and the same for ``surface`` (``--epochs 14``): some minutes each on one core, too short to need checkpoints. Every
+fifth head is held out and only judged.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-TARGETS = ("band", "fracture", "surface")
+TARGETS = ("band", "surface")
 HIDDEN = (48, 24)
 EPOCHS = 30
 BATCH = 128

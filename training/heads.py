@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import argparse
 import pickle
+from dataclasses import dataclass
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from marrowmap.image import Grid
 from marrowmap.phantom.collapse import sample_necrotic_collapse
 from marrowmap.phantom.exam import draw_exam
 from marrowmap.phantom.fracture import sample_fracture_line
@@ -23,6 +26,7 @@ from marrowmap.phantom.hip import bone_layers
 from marrowmap.phantom.layers import make_grid
 from marrowmap.phantom.lesion import WELL
 from marrowmap.phantom.lesion import Lesion
+from marrowmap.phantom.mr import Acquisition
 from marrowmap.phantom.mr import Contrast
 from marrowmap.phantom.mr import Orientation
 from marrowmap.phantom.mr import degrade
@@ -32,6 +36,7 @@ from marrowmap.phantom.mr import through_slices
 from marrowmap.phantom.onfh import INTERIORS
 from marrowmap.phantom.onfh import sample_onfh
 from marrowmap.phantom.person import Hip
+from marrowmap.phantom.person import Person
 from marrowmap.phantom.scene import FINE_MM
 from marrowmap.phantom.soft_tissue import body_layers
 from marrowmap.phantom.soft_tissue import lay_out
@@ -65,21 +70,38 @@ def sample_lesion(hip: Hip, rng: np.random.Generator) -> Lesion:
     return replace(lesion, fracture_line=line)
 
 
-def draw_head(seed: int) -> dict[str, Any]:
-    """Draw one head: images, the true bone and what it has."""
-    rng = np.random.default_rng([seed, 900])
+@dataclass(frozen=True, eq=False)
+class PlannedHead:
+    """One hip of a virtual person and how its head is scanned."""
+
+    seed: int
+    person: Person
+    side: Side
+    scan: Acquisition
+
+    @property
+    def hip(self) -> Hip:
+        """The drawn hip."""
+        return self.person.hips[self.side]
+
+
+def plan_head(seed: int, rng: np.random.Generator) -> PlannedHead:
+    """Draw a hip and random resolution, slice direction, noise and contrasts."""
     side = Side.LEFT if rng.random() < 0.5 else Side.RIGHT
     person, _, scan = draw_exam("red_marrow" if rng.random() < 0.15 else "normal", seed, side)
-    hip = person.hips[side]
-    lesion = sample_lesion(hip, rng)
+    return PlannedHead(seed, person, side, scan)
+
+
+def random_scan(head: PlannedHead, rng: np.random.Generator) -> Acquisition:
+    """Draw resolution, slice direction, noise and contrasts."""
     thickness, gap = float(rng.uniform(2.5, 4.2)), float(rng.choice([0.0, 0.3, 0.4]))
     fluid = Contrast.STIR if rng.random() < 0.6 else Contrast.PD_FAT_SATURATED
-    shift = rng.normal(0, 2, 3) + np.array([-10.0 * side.sign, -8, 14])
-    scan = replace(
-        scan,
+    shift = rng.normal(0, 2, 3) + np.array([-10.0 * head.side.sign, -8, 14])
+    return replace(
+        head.scan,
         contrasts=(Contrast.T1, fluid),
         orientation=Orientation.CORONAL if rng.random() < 0.7 else Orientation.AXIAL,
-        sides=(side,),
+        sides=(head.side,),
         pixel_mm=float(rng.uniform(0.5, 0.75)),
         fov_mm=100.0,
         thickness_mm=thickness,
@@ -89,19 +111,42 @@ def draw_head(seed: int) -> dict[str, Any]:
         noise=float(rng.uniform(0.4, 1.8)),
         shift_mm=(float(shift[0]), float(shift[1]), float(shift[2])),
     )
+
+
+def paint_head(head: PlannedHead, lesion: Lesion, scan: Acquisition) -> tuple[Grid, list[NDArray[np.float32]]]:
+    """Return the slices' grid and noise-free images of one head, one for each contrast."""
+    seed, person, side = head.seed, head.person, head.side
     streams = [np.random.default_rng([seed, n]) for n in range(3)]
     reach = REACH_MM if side is Side.LEFT else REACH_MM[::-1] * (-1, 1, 1)
-    source = make_grid(reach.min(axis=0) + hip.center, reach.max(axis=0) + hip.center, FINE_MM)
+    source = make_grid(reach.min(axis=0) + head.hip.center, reach.max(axis=0) + head.hip.center, FINE_MM)
     layers = body_layers(person, lay_out(person, streams[0]), source, streams[1]) + vessel_layers(person, source)
     layers += bone_layers(person, {side: lesion, side.opposite: WELL}, source, streams[2], sides=(side,)).layers
     target = slice_grid(scan, person)
     images = []
-    for number, contrast in enumerate(scan.contrasts):
+    for contrast in scan.contrasts:
         image = np.zeros(target.shape, np.float32)
-        through_slices(paint(layers, source.shape, contrast, scan.field_t), source, target, thickness, image)
-        noisy = degrade(image, target, scan, contrast, np.random.default_rng([seed, 200 + number]))
-        images.append(noisy.astype(np.float32))
-    return {"seed": seed, "hip": hip, "lesion": lesion, "affine": target.affine, "t1": images[0], "fluid": images[1]}
+        through_slices(paint(layers, source.shape, contrast, scan.field_t), source, target, scan.thickness_mm, image)
+        images.append(image)
+    return target, images
+
+
+def add_noise(images: list[NDArray[np.float32]], grid: Grid, scan: Acquisition, seed: int) -> list[NDArray[np.float32]]:
+    """Return noisy, shaded images."""
+    return [
+        degrade(image, grid, scan, contrast, np.random.default_rng([seed, 200 + number])).astype(np.float32)
+        for number, (image, contrast) in enumerate(zip(images, scan.contrasts, strict=True))
+    ]
+
+
+def draw_head(seed: int) -> dict[str, Any]:
+    """Draw one head: images, the true bone and what it has."""
+    rng = np.random.default_rng([seed, 900])
+    head = plan_head(seed, rng)
+    lesion = sample_lesion(head.hip, rng)
+    scan = random_scan(head, rng)
+    grid, images = paint_head(head, lesion, scan)
+    t1, fluid = add_noise(images, grid, scan, seed)
+    return {"seed": seed, "hip": head.hip, "lesion": lesion, "affine": grid.affine, "t1": t1, "fluid": fluid}
 
 
 def main() -> None:

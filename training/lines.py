@@ -2,8 +2,8 @@
 
     python training/lines.py build/training/heads build/training/lines
 
-What the images show along each line, and at which step it meets a necrotic band's outer border (``band.npz``), the
-middle of a fracture line (``fracture.npz``), the bone's surface (``surface.npz``). Needs marrowmap only.
+What the images show along each line, and at which step it meets a necrotic band's outer border (``band.npz``) or the
+bone's surface (``surface.npz``). Needs marrowmap only.
 """
 
 from __future__ import annotations
@@ -28,11 +28,10 @@ from marrowmap.measure.ray_surface import RAYS
 from marrowmap.measure.ray_surface import spread_rays
 from marrowmap.phantom.collapse import depression_of
 from marrowmap.phantom.collapse import sink
-from marrowmap.phantom.fracture import line_share
 from marrowmap.phantom.onfh import segment_distance
 from marrowmap.values import Joint
 
-TARGETS = ("band", "fracture", "surface")
+TARGETS = ("band", "surface")
 LINES = 260
 """Of each look at a head."""
 STEPS = 100
@@ -42,12 +41,13 @@ CENTER_ERROR_MM, RADIUS_ERROR_MM = 0.35, 0.25
 """Frames are never exact."""
 
 
-def _frame(drawn: dict[str, Any], rng: np.random.Generator) -> Any:
-
+def uncertain_frame(drawn: dict[str, Any], rng: np.random.Generator) -> BoneFrame:
+    """Return a drawn head's frame with errors like those of a fitted one."""
     hip = drawn["hip"]
     center = hip.center + rng.normal(0, CENTER_ERROR_MM, 3)
     radius = hip.radius + rng.normal(0, RADIUS_ERROR_MM)
-    shape = (hip.femur, hip.femur_faces, 0.5, True, "drawn")
+    vertices = center + (hip.femur - hip.center) * (radius / hip.radius)
+    shape = (vertices, hip.femur_faces, 0.5, True, "drawn")
     return BoneFrame("femur", Joint.HIP, hip.side, "1", "1", center, radius, hip.axes, dict(hip.landmarks), *shape)
 
 
@@ -73,29 +73,24 @@ def _looks(target: str, femur: Any, lesion: Any, rng: np.random.Generator) -> li
 
 def _truth(target: str, hip: Any, lesion: Any, local: Any, outward: bool) -> Any:
     """Return the step at which each line (n, STEPS, 3) meets what is looked for, -1 where it does not."""
-    none = np.full(local.shape[0], -1.0)
-    away = np.linalg.norm(local, axis=-1)
-    directions = local / np.maximum(away, 1e-6)[..., None]
-    depression = depression_of(lesion, hip.radius)
-    sunken = 0.0 if depression is None else sink(depression, hip.radius, local.astype(np.float32))
-    surface = surface_radius(_true_frame(hip), directions)
-    if target == "band":
-        if lesion.necrosis is None:
-            return none
-        return _crossing(segment_distance(lesion.necrosis, hip.radius, local), inward=not outward)
     if target == "surface":
-        return _crossing(away + sunken - surface, inward=False)
-    if lesion.fracture_line is None:
-        return none
-    depth = (surface - sunken - away).astype(np.float32)
-    share = line_share(lesion.fracture_line, hip.radius, depth, local.astype(np.float32), 0.5)
-    total = share.sum(axis=1)
-    middle = (share * np.arange(share.shape[1])).sum(axis=1) / np.maximum(total, 1e-6)
-    return np.where(share.max(axis=1) > 0.25, middle, -1.0)
+        return _crossing(-true_depth(true_frame(hip), lesion, local), inward=False)
+    if lesion.necrosis is None:
+        return np.full(local.shape[0], -1.0)
+    return _crossing(segment_distance(lesion.necrosis, hip.radius, local), inward=not outward)
 
 
-def _true_frame(hip: Any) -> Any:
+def true_depth(femur: BoneFrame, lesion: Any, local: Any) -> Any:
+    """Return how deep points (..., 3), bone coordinates, lie below the true surface, sunken or not."""
+    away = np.linalg.norm(local, axis=-1)
+    surface = surface_radius(femur, local / np.maximum(away, 1e-6)[..., None])
+    depression = depression_of(lesion, femur.head_radius_mm)
+    sunken = 0.0 if depression is None else sink(depression, femur.head_radius_mm, local.astype(np.float32))
+    return (surface - sunken - away).astype(np.float32)
 
+
+def true_frame(hip: Any) -> BoneFrame:
+    """Return the frame of a drawn hip without any error."""
     shape = (hip.femur, hip.femur_faces, 0.0, True, "drawn")
     marks = dict(hip.landmarks)
     return BoneFrame("femur", Joint.HIP, hip.side, "1", "1", hip.center, hip.radius, hip.axes, marks, *shape)
@@ -117,16 +112,14 @@ def sample_head(path: Path, target: str) -> list[tuple[Any, ...]]:
     drawn = pickle.loads(path.read_bytes())  # made by heads.py on this machine
     rng = np.random.default_rng([drawn["seed"], 901 + TARGETS.index(target)])
     hip, lesion = drawn["hip"], drawn["lesion"]
-    femur = _frame(drawn, rng)
+    femur = uncertain_frame(drawn, rng)
     grid = Grid(drawn["t1"].shape, drawn["affine"], "1")
     images = HeadImages.of(femur, Volume(grid, drawn["t1"]), Volume(grid, drawn["fluid"]))
     if images is None:
         return []
     result = []
     for origin, directions, outward in _looks(target, femur, lesion, rng):
-        chosen = directions[rng.permutation(len(directions))]
-        if target != "fracture":
-            chosen = chosen[:LINES]
+        chosen = directions[rng.permutation(len(directions))[:LINES]]
         local = origin + chosen[:, None, :] * (np.arange(STEPS) * STEP_MM)[:, None]
         true_local = (femur.to_world(local) - hip.center) @ hip.axes
         step = _truth(target, hip, lesion, true_local, outward)
@@ -135,9 +128,7 @@ def sample_head(path: Path, target: str) -> list[tuple[Any, ...]]:
         possible, _ = possible_steps(target, femur, origin, chosen, STEPS)
         nearest = np.clip(np.rint(step).astype(int), 0, STEPS - 1)
         step = np.where((step >= 0) & possible[np.arange(len(step)), nearest], step, -1.0)
-        # A fracture line meets few of all lines: all of these are kept, and as many others as of the other targets.
-        share = SHARE_WITHOUT * LINES / len(chosen)
-        kept = (step >= 0) | (rng.random(len(step)) < share)
+        kept = (step >= 0) | (rng.random(len(step)) < SHARE_WITHOUT)
         shown = images.describe(origin, chosen[kept], STEPS).astype(np.float16)
         ways = np.full(int(kept.sum()), outward)
         result.append((shown, step[kept].astype(np.float32), possible[kept], ways))

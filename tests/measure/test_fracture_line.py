@@ -7,14 +7,12 @@ import pytest
 
 from marrowmap.image import Grid
 from marrowmap.measure.fracture_line import SEEN_EVIDENCE
-from marrowmap.measure.fracture_line import SHARPEST_BLUR_MM
-from marrowmap.measure.fracture_line import SMALLEST_LENGTH_MM
+from marrowmap.measure.fracture_line import LONGEST_MM
 from marrowmap.measure.fracture_line import SURE_EVIDENCE
 from marrowmap.measure.fracture_line import FractureSheet
 from marrowmap.measure.fracture_line import blur_across_surface_mm
 from marrowmap.measure.fracture_line import find_sheets
 from marrowmap.measure.fracture_line import smallest_length_mm
-from marrowmap.measure.head_lines import load_line_model
 from marrowmap.measure.head_map import upright
 from tests.measure.ball import ball_femur
 from tests.measure.conftest import LINE_DEPTH_MM
@@ -47,13 +45,13 @@ def test_it_lies_where_it_was_drawn_and_runs_parallel(sheet, broken_head):
 
 
 def test_the_mirrored_head_has_the_same_line(sheet, broken_head):
-    there = find_sheets(broken_head.mirrored().images, load_line_model("fracture"))[0]
+    there = find_sheets(broken_head.mirrored().images)[0]
     for name in ("evidence", "length_mm", "longest_mm", "thickness_mm", "depth_middle_mm", "bow_mm"):
         assert getattr(there, name) == pytest.approx(getattr(sheet, name), rel=0.05, abs=0.1), name
 
 
 def test_a_well_head_has_no_line(well_head):
-    sheets = find_sheets(well_head.images, load_line_model("fracture"))
+    sheets = find_sheets(well_head.images)
     assert [sheet for sheet in sheets if sheet.evidence >= SEEN_EVIDENCE] == []
 
 
@@ -69,6 +67,12 @@ def test_blur_is_what_a_voxel_measures_along_the_shaft():
     assert blur_across_surface_mm(femur, Grid((5, 5, 5), affine, "1.9")) == pytest.approx(0.6)
 
 
-def test_slices_along_the_surface_have_no_smallest_length():
-    assert smallest_length_mm(SHARPEST_BLUR_MM) == SMALLEST_LENGTH_MM
-    assert smallest_length_mm(SHARPEST_BLUR_MM + 0.1) is None
+def test_the_smallest_length_grows_with_noise_and_blur_until_nothing_is_sure():
+    sharp = smallest_length_mm(0.7, 60.0)
+    assert sharp is not None
+    assert 4 < sharp < LONGEST_MM
+    noisy, blurred = smallest_length_mm(0.7, 30.0), smallest_length_mm(2.0, 60.0)
+    assert noisy is None or noisy > sharp
+    assert blurred is None or blurred > sharp
+    assert smallest_length_mm(0.7, 0.5) is None
+    assert smallest_length_mm(0.7, 0.0) is None

@@ -10,7 +10,6 @@ from marrowmap.image import Grid
 from marrowmap.image import Volume
 from marrowmap.measure.head_lines import BAND_NEAREST_MM
 from marrowmap.measure.head_lines import BRIGHTEST
-from marrowmap.measure.head_lines import FRACTURE_DEPTHS_MM
 from marrowmap.measure.head_lines import HALF_WINDOW
 from marrowmap.measure.head_lines import STEP_MM
 from marrowmap.measure.head_lines import SURFACE_REACH_MM
@@ -24,7 +23,7 @@ from tests.measure.ball import FRAME
 from tests.measure.ball import RADIUS_MM
 from tests.measure.ball import ball_femur
 
-TARGETS = ("band", "fracture", "surface")
+TARGETS = ("band", "surface")
 BALL = ball_femur()
 X = np.array([[1.0, 0.0, 0.0]])
 
@@ -114,15 +113,6 @@ def test_a_band_lies_below_the_plate_and_past_it_nothing_can_be_said():
     at = np.arange(80) * STEP_MM
     assert (beyond[0] == (at >= RADIUS_MM - BAND_NEAREST_MM)).all()
     assert (possible[0] == ((at >= 1.0) & ~beyond[0])).all()
-
-
-def test_a_fracture_line_lies_close_under_the_surface():
-    possible, beyond = possible_steps("fracture", BALL, np.zeros(3), X, 80)
-    depth = RADIUS_MM - np.flatnonzero(possible[0]) * STEP_MM
-    nearest, deepest = FRACTURE_DEPTHS_MM
-    assert nearest <= depth.min() < nearest + STEP_MM
-    assert deepest - STEP_MM < depth.max() <= deepest
-    assert not (possible & beyond).any()
 
 
 def test_the_surface_lies_around_the_sphere_and_always_somewhere():

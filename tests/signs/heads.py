@@ -30,13 +30,13 @@ def ball_segment() -> NecroticSegment:
 
 
 def sheet(
-    *, evidence: float = 40.0, length_mm: float = 10.0, thickness_mm: float = 1.5, bow_mm: float = 0.0
+    *, evidence: float = 0.95, length_mm: float = 10.0, thickness_mm: float = 1.5, bow_mm: float = 0.0
 ) -> FractureSheet:
     """A dark line 3 mm under the top of the head."""
     count = 50
     direction = np.array([-0.5, 0.866, 0.0])
     points = np.tile((RADIUS_MM - 3.0) * direction, (count, 1))
-    depth, chance = np.full(count, 3.0), np.full(count, evidence / count)
+    depth, chance = np.full(count, 3.0), np.full(count, evidence)
     return FractureSheet(BALL, points, depth, chance, length_mm, length_mm, thickness_mm, bow_mm)
 
 

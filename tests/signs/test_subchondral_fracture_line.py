@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from marrowmap.measure.fracture_line import SEEN_EVIDENCE
-from marrowmap.measure.fracture_line import SMALLEST_LENGTH_MM
 from marrowmap.measure.fracture_line import SURE_EVIDENCE
+from marrowmap.measure.fracture_line import smallest_length_mm
 from marrowmap.signs.subchondral_fracture_line import assess
 from marrowmap.values import Quantity
 from marrowmap.values import State
@@ -28,7 +28,7 @@ def test_how_much_shows_a_line_decides(evidence, state):
     finding = assess(hip_with(sheets=(sheet(evidence=evidence),)))
     assert finding.state is state
     assert ("weakly seen" in finding.note) == (state is State.UNDETERMINED)
-    assert finding.smallest_detectable == Quantity(SMALLEST_LENGTH_MM, "mm")
+    assert finding.smallest_detectable == Quantity(smallest_length_mm(0.7, 60.0), "mm")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_line_seen_in_blurred_slices_is_seen_but_no_size_is_sure():
 
 
 def test_the_line_with_most_evidence_is_described():
-    finding = assess(hip_with(sheets=(sheet(evidence=40, length_mm=9.0), sheet(evidence=20, length_mm=11.0))))
+    finding = assess(hip_with(sheets=(sheet(evidence=0.95, length_mm=9.0), sheet(evidence=0.8, length_mm=11.0))))
     assert "9 mm long" in finding.note
 
 

@@ -6,35 +6,37 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from marrowmap.anatomy.bone_frame import BoneFrame
-from marrowmap.anatomy.regions import HEAD_ENDS_AT_RADII
 from marrowmap.image import Grid
 from marrowmap.measure.head_lines import HeadImages
-from marrowmap.measure.head_lines import LineModel
 from marrowmap.measure.head_map import sample_at
 from marrowmap.measure.head_map import upright
-from marrowmap.measure.head_trace import Trace
-from marrowmap.measure.head_trace import trace
-from marrowmap.measure.ray_surface import RAY_SPACING
-from marrowmap.measure.ray_surface import RAYS
-from marrowmap.measure.ray_surface import group_rays
-from marrowmap.measure.ray_surface import spread_rays
+from marrowmap.measure.line_network import DEPTHS_MM
+from marrowmap.measure.line_network import Dome
+from marrowmap.measure.line_network import line_chance
+from marrowmap.measure.line_network import unroll_dome
 
+SEEN_EVIDENCE, SURE_EVIDENCE = 0.3, 0.6
+"""A sheet with at least this much evidence is seen, and seen for sure (benchmarks/line_detection.py, tuning seeds)."""
+DETECTION = (0.0, 1.0, 1.0, 1.0, 0.0)
+"""Logit of seeing a line for sure: constant, per log length, log thickness, log SNR of marrow, and mm of blur
+(benchmarks/line_detection.py, tuning seeds)."""
+SURELY = 0.95
+THICKNESS_MM = 1.0
+"""The smallest length that is stated is that of a line this thick."""
+LONGEST_MM = 25.0
+"""Of the lines that the curve was fitted to: where more is needed, nothing can be said."""
 SLAB_MM = 2.5
 """Half the thickness of the coronal slab in which a line's length is measured."""
-WIDEST_DEG = 85.0
-"""Lines are looked for this far around the direction up the shaft."""
+LEAST_CHANCE, EDGE_CHANCE = 0.25, 0.5
+"""A sheet holds together where its chance is at least the first; it ends where it falls below the second."""
+LEAST_PIXELS = 4
+AROUND_MM = 1.5
+"""A sheet's depth is averaged this far around where it is likeliest."""
 PROFILE_MM = 5.0
 """How far above and below its middle a line's darkness is summed."""
-NONE_COST = 2.0
-"""Against finding nothing on a ray: what is too much has little evidence."""
-SEEN_EVIDENCE, SURE_EVIDENCE = 4.0, 16.0
-"""A sheet with at least this much evidence is seen, and seen for sure (tuning seeds)."""
-SHARPEST_BLUR_MM = 2.0
-SMALLEST_LENGTH_MM = 14.0
-"""Length of a line at least 1 mm thick that was always found on the training heads where the joint surface is blurred
-less than this; benchmarks/femoral_heads.py says how far it holds."""
 BESIDE_MM = (2.5, 5.0)
 """Marrow this far below a line is what it is darker than."""
 
@@ -47,11 +49,11 @@ class FractureSheet:
     ----------
     femur : BoneFrame
     points : array, shape (n, 3)
-        Its middle along each ray from the head center that meets it, bone coordinates, mm.
+        Its middle along each line from the head center that meets it, bone coordinates, mm.
     depth_mm : array, shape (n,)
-        Below the head's sphere.
+        Below the bone's fitted surface.
     chance : array, shape (n,)
-        Probability that the images give it at that place.
+        Probability that the images give it there.
     length_mm : float
         Longest extent in a coronal plane of the bone, along the line.
     longest_mm : float
@@ -78,13 +80,26 @@ class FractureSheet:
 
     @property
     def evidence(self) -> float:
-        """Sum of the chances: about how many independent rays (1.6 mm apart at the surface) show it."""
-        return float(self.chance.sum())
+        """How surely it is seen: mean chance of the likeliest :data:`LEAST_PIXELS` points, 0 to 1."""
+        return float(np.sort(self.chance)[-LEAST_PIXELS:].mean())
 
 
-def smallest_length_mm(blur_mm: float) -> float | None:
-    """Return the length of the shortest line that is found for sure; None where slices blur the joint surface."""
-    return SMALLEST_LENGTH_MM if blur_mm <= SHARPEST_BLUR_MM else None
+def smallest_length_mm(blur_mm: float, snr: float) -> float | None:
+    """Return the length at which 95 of 100 lines 1 mm thick are seen for sure; None where none is long enough.
+
+    Parameters
+    ----------
+    blur_mm : float
+        How far a voxel reaches across the joint surface; see :func:`blur_across_surface_mm`.
+    snr : float
+        T1 signal of fatty marrow over noise.
+    """
+    if snr <= 0:
+        return None
+    constant, per_length, per_thickness, per_snr, per_blur = DETECTION
+    rest = constant + per_thickness * np.log(THICKNESS_MM) + per_snr * np.log(snr) + per_blur * blur_mm
+    length = float(np.exp((np.log(SURELY / (1 - SURELY)) - rest) / per_length))
+    return length if length <= LONGEST_MM else None
 
 
 def blur_across_surface_mm(femur: BoneFrame, grid: Grid) -> float:
@@ -94,59 +109,65 @@ def blur_across_surface_mm(femur: BoneFrame, grid: Grid) -> float:
     return float(np.sqrt(((along * grid.spacing) ** 2).sum()))
 
 
-def trace_line(images: HeadImages, model: LineModel) -> Trace:
-    """Trace dark sheets along all rays from the head center to the joint surface that can bear weight.
+def find_sheets(images: HeadImages) -> list[FractureSheet]:
+    """Find dark sheets under the joint surface that bears weight, the one with most evidence first.
 
-    Under the head, at ligament and neck, cortex folds inward and looks like a line.
+    Raises
+    ------
+    ModelError
+        If the installation lacks the network.
     """
-    even = spread_rays(RAYS)
-    up, _ = upright(images.femur)
-    loaded = even.directions @ up > np.cos(np.radians(WIDEST_DEG))
-    rays = even.within(loaded & (even.directions[:, 0] < HEAD_ENDS_AT_RADII))
-    return trace("fracture", images, model, np.zeros(3), rays, outward=True, none_cost=NONE_COST)
-
-
-def find_sheets(images: HeadImages, model: LineModel) -> list[FractureSheet]:
-    """Find dark sheets under the joint surface, the one with most evidence first."""
-    traced = trace_line(images, model)
-    sheets = [_measure(images, traced, group) for group in group_rays(traced.found, traced.rays.edges)]
+    dome = unroll_dome(images.femur)
+    chance = line_chance(dome, images)
+    pieces, count = ndimage.label(chance > LEAST_CHANCE, np.ones((3, 3, 3)))
+    boxes = ndimage.find_objects(pieces)
+    sheets = [_measure(images, dome, np.where(pieces == n + 1, chance, 0.0), boxes[n]) for n in range(count)]
     return sorted((sheet for sheet in sheets if sheet is not None), key=lambda sheet: -sheet.evidence)
 
 
-def _measure(images: HeadImages, traced: Trace, group: NDArray[np.int64]) -> FractureSheet | None:
-    if len(group) < 3:
+def _measure(
+    images: HeadImages, dome: Dome, chance: NDArray[np.floating], box: tuple[slice, ...]
+) -> FractureSheet | None:
+    part = chance[box[:2]]
+    top = part.max(axis=2)
+    met = top > LEAST_CHANCE
+    if met.sum() < LEAST_PIXELS:
         return None
-    directions = traced.rays.directions[group]
-    points = traced.points(traced.distance_mm)[group]
-    depth = traced.leave_mm[group] - traced.distance_mm[group]
-    spacing = RAY_SPACING * float(np.median(traced.distance_mm[group]))
-    middle = int(np.argmin(np.linalg.norm(directions - directions.mean(axis=0), axis=1)))
-    length = max(_coronal_length(points, points[middle, 2] + shift) for shift in (-SLAB_MM, 0.0, SLAB_MM))
-    longest = _longest(points)
-    away = np.linalg.norm(points - points[middle], axis=1)
-    far = away > 0.6 * away.max()
-    near = away < 0.4 * away.max()
-    bow = float(np.median(depth[far]) - np.median(depth[near])) if far.any() and near.any() else 0.0
+    near = np.abs(DEPTHS_MM - DEPTHS_MM[part.argmax(axis=2)][..., None]) <= AROUND_MM
+    weight = (part * near)[met]
+    depth = (weight * DEPTHS_MM).sum(axis=1) / weight.sum(axis=1)
+    directions, radius, sure = dome.directions[box[:2]][met], dome.radius_mm[box[:2]][met], top[met]
+    away = radius - depth
+    points = directions * away[:, None]
+    pixel_mm = dome.pixel_rad * images.femur.head_radius_mm
+    solid = sure >= min(EDGE_CHANCE, 0.9 * float(sure.max()))
+    edge = points[solid]
+    middle = int(np.argmin(np.linalg.norm(edge - edge.mean(axis=0), axis=1)))
+    length = max(_coronal_length(edge, edge[middle, 2] + shift) for shift in (-SLAB_MM, 0.0, SLAB_MM))
+    apart = np.linalg.norm(edge - edge[middle], axis=1)
+    far, close = apart >= 0.6 * apart.max(), apart <= 0.4 * apart.max()
+    bow = float(np.median(depth[solid][far]) - np.median(depth[solid][close]))
     return FractureSheet(
         images.femur,
         points,
         depth,
-        traced.chance[group],
-        length + spacing / 2,
-        max(longest, length) + spacing / 2,
-        _thickness(images, directions, traced.distance_mm[group]),
+        np.asarray(sure, np.float64),
+        length + pixel_mm,
+        max(_longest(edge), length) + pixel_mm,
+        _thickness(images, directions[solid], away[solid]),
         bow,
     )
 
 
 def _coronal_length(points: NDArray[np.float64], anterior_mm: float) -> float:
     """Longest way along the points of one coronal slab, from medial to lateral."""
-    slab = points[np.abs(points[:, 2] - anterior_mm) < SLAB_MM]
+    slab = points[np.abs(points[:, 2] - anterior_mm) < SLAB_MM][:, :2]
     if len(slab) < 2:
         return 0.0
-    radius = float(np.median(np.linalg.norm(slab[:, :2], axis=1)))
-    angle = np.unwrap(np.sort(np.arctan2(slab[:, 0], slab[:, 1])))
-    return float(angle[-1] - angle[0]) * radius
+    toward = slab.mean(axis=0) / np.linalg.norm(slab.mean(axis=0))
+    # Against the slab's own middle no angle comes near half a turn.
+    angle = np.arctan2(slab @ np.array([-toward[1], toward[0]]), slab @ toward)
+    return float(np.ptp(angle) * np.median(np.linalg.norm(slab, axis=1)))
 
 
 def _longest(points: NDArray[np.float64]) -> float:

@@ -152,9 +152,7 @@ def measure_head(femur: BoneFrame, t1: Series | None, fluid: Series | None, *, d
     if images is None:
         return without("head and neck hold no signal")
     segment = find_segment(images, load_line_model("band"))
-    sheets = tuple(
-        sheet for sheet in find_sheets(images, load_line_model("fracture")) if not _is_border(sheet, segment)
-    )
+    sheets = tuple(sheet for sheet in find_sheets(images) if not _is_border(sheet, segment))
     surface = trace_surface(images, load_line_model("surface"), _suspected(segment, sheets))
     measured = HeadMeasurement(
         femur.side,

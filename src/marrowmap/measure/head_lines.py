@@ -1,8 +1,7 @@
 """What lies along lines through a femoral head, and where on such a line a surface may be.
 
-Three small networks read T1 and fluid-sensitive signal and the depth below the joint surface around each point of a
-line: one looks for a necrotic band's outer border, one for the middle of a fracture line, one for the bone's surface.
-They were trained on drawn hips (``training/lines.py``). The answer is one cost for each point: the surface is found for
+Two small networks read T1 and fluid-sensitive signal and the depth below the joint surface around each point of a line:
+one looks for a necrotic band's outer border, one for the bone's surface. They were trained on drawn hips (``training/lines.py``). The answer is one cost for each point: the surface is found for
 all lines together by :func:`~marrowmap.measure.ray_surface.find_surface`.
 """
 
@@ -33,7 +32,6 @@ BRIGHTEST = 1.5
 DEEPEST_MM, OUTERMOST_MM = 12.0, -6.0
 BAND_NEAREST_MM = 1.5
 """No band is looked for closer than this to the head's sphere: there is the subchondral plate."""
-FRACTURE_DEPTHS_MM = (0.8, 12.0)
 SURFACE_REACH_MM = (-9.0, 5.0)
 """The bone's surface is looked for this far from the head's sphere, + is outward."""
 
@@ -132,7 +130,7 @@ def possible_steps(
     Parameters
     ----------
     target : str
-        ``band``, ``fracture`` or ``surface``.
+        ``band`` or ``surface``.
     femur : BoneFrame
     origin : array, shape (3,)
         Bone coordinates, mm.
@@ -148,10 +146,6 @@ def possible_steps(
     if target == "band":
         beyond = at >= leave - BAND_NEAREST_MM
         return (at >= 1.0) & ~beyond, beyond
-    if target == "fracture":
-        nearest, deepest = FRACTURE_DEPTHS_MM
-        beyond = at > leave - nearest
-        return (at >= leave - deepest) & ~beyond, beyond
     low, high = SURFACE_REACH_MM
     return (at >= leave + low) & (at <= leave + high), np.zeros((len(directions), steps), bool)
 
@@ -204,7 +198,7 @@ class LineModel:
 
 @lru_cache(maxsize=4)
 def load_line_model(name: str) -> LineModel:
-    """Load the network that looks for ``band``, ``fracture`` or ``surface``."""
+    """Load the network that looks for ``band`` or ``surface``."""
     with (
         (files("marrowmap.measure") / "data" / f"{name}_lines.npz").open("rb") as stream,
         np.load(stream, allow_pickle=False) as stored,

@@ -182,17 +182,42 @@ def unroll(femur: BoneFrame) -> HeadMap:
     if femur.bone != "femur" or "neck_shaft_corner" not in femur.landmarks:
         raise ValueError("only the femoral head of a hip can be unrolled")
     up, lateral = upright(femur)
-    axis = np.linspace(-_reach(), _reach(), PIXELS)
+    directions, within = spread_directions(up, lateral, PIXELS, MOST_DEG)
+    radius = surface_radius(femur, directions)
+    shown = within & (directions[..., 0] * radius < HEAD_ENDS_AT_RADII * femur.head_radius_mm)
+    return HeadMap(femur, directions, shown, radius, up, lateral)
+
+
+def spread_directions(
+    up: NDArray[np.float64], lateral: NDArray[np.float64], pixels: int, most_deg: float
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Lay directions around `up` out on a square (Lambert's azimuthal equal-area projection).
+
+    Parameters
+    ----------
+    up, lateral : arrays, shape (3,)
+        Unit vectors in bone coordinates, perpendicular to each other and to the anterior axis: the square's middle and
+        its first axis. The second is the bone's anterior one.
+    pixels : int
+    most_deg : float
+        From the middle to the middle of an edge.
+
+    Returns
+    -------
+    directions : array, shape (pixels, pixels, 3)
+        Unit vectors in bone coordinates.
+    within : array of bool, shape (pixels, pixels)
+        Which of them lie within `most_deg` of the middle.
+    """
+    reach = 2 * np.sin(np.radians(most_deg) / 2)
+    axis = np.linspace(-reach, reach, pixels)
     x, y = np.meshgrid(axis, axis, indexing="ij")
     r = np.hypot(x, y)
-    within = r <= _reach()
     angle = 2 * np.arcsin(np.clip(r / 2, 0, 1))
     sine = np.where(r > 0, np.sin(angle) / np.maximum(r, 1e-9), 1.0)
     anterior = np.array([0.0, 0.0, 1.0])
     directions = (x * sine)[..., None] * lateral + (y * sine)[..., None] * anterior + np.cos(angle)[..., None] * up
-    radius = surface_radius(femur, directions)
-    shown = within & (directions[..., 0] * radius < HEAD_ENDS_AT_RADII * femur.head_radius_mm)
-    return HeadMap(femur, directions, shown, radius, up, lateral)
+    return np.asarray(directions, np.float64), np.asarray(r <= reach)
 
 
 def surface_radius(femur: BoneFrame, directions: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""One surface traced along all rays through a femoral head: a band's border, a fracture line, the bone's surface."""
+"""One surface traced along all rays through a femoral head: a band's border, the bone's surface."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def trace(
     Parameters
     ----------
     target : str
-        ``band``, ``fracture`` or ``surface``.
+        ``band`` or ``surface``.
     images : HeadImages
     model : LineModel
         For that target.

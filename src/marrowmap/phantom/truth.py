@@ -335,7 +335,7 @@ def finding_rows(
         "trochanter_sparing": edema and share("greater_trochanter") < 0.25,
         "effusion": sums.fluid > EFFUSION_FROM_ML,
         "medial_head_sparing": edema and head("rest") > 0.5 and head("medial") < 0.25,
-        "subchondral_fracture_line": line is not None and line.filling == "bone",
+        "subchondral_fracture_line": line is not None,
         "acetabular_edema": edema
         and (lesion.acetabular_edema or any(blob.bone == "hip_bone" for blob in lesion.blobs)),
         "subchondral_band": lesion.necrosis is not None,

@@ -26,7 +26,7 @@ def assess(hip: HipMeasurement) -> Finding:
     head = hip.head
     if head is None or head.obstacle:
         return unread(NAME, hip)
-    length = smallest_length_mm(head.blur_mm)
+    length = smallest_length_mm(head.blur_mm, head.snr)
     smallest = None if length is None else Quantity(length, "mm")
     seen = [sheet for sheet in head.sheets if sheet.evidence >= SEEN_EVIDENCE]
     if not seen:
