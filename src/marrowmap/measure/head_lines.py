@@ -1,8 +1,9 @@
 """What lies along lines through a femoral head, and where on such a line a surface may be.
 
 Two small networks read T1 and fluid-sensitive signal and the depth below the joint surface around each point of a line:
-one looks for a necrotic band's outer border, one for the bone's surface. They were trained on drawn hips (``training/lines.py``). The answer is one cost for each point: the surface is found for
-all lines together by :func:`~marrowmap.measure.ray_surface.find_surface`.
+one looks for a necrotic band's outer border, one for the bone's surface. They were trained on drawn hips
+(``training/lines.py``). The answer is one cost for each point: the surface is found for all lines together by
+:func:`~marrowmap.measure.ray_surface.find_surface`.
 """
 
 from __future__ import annotations
