@@ -2,8 +2,9 @@
 
     .venv/bin/python benchmarks/head_time.py --seeds 101:109
 
-Exams of one hip as in ``femoral_heads.py`` (kept in ``--keep``): sick heads, which take longest, are among them. Each is analyzed as a user would have it; what is timed is looking under the joint surface and drawing the map. Run it
-on a quiet machine.
+Exams of one hip as in ``femoral_heads.py`` (kept in ``--keep``): sick heads, which take longest, are among them. Each
+is analyzed as a user would have it; what is timed is looking under the joint surface and drawing the map. Run it on a
+quiet machine.
 """
 
 from __future__ import annotations
@@ -51,9 +52,8 @@ def main() -> None:
     print("| one head, seconds | median | most |\n|---|---|---|")
     for name, seconds in (("measured", measured), ("map drawn", drawn), ("both", both)):
         print(f"| {name} | {np.median(seconds):.1f} | {np.max(seconds):.1f} |")
-    print(
-        f"\nTarget {MOST_SECONDS:.0f} s a head: {'met' if both.max() <= MOST_SECONDS else 'NOT met'}, {len(both)} heads."
-    )
+    met = "met" if both.max() <= MOST_SECONDS else "NOT met"
+    print(f"\nTarget {MOST_SECONDS:.0f} s a head: {met}, {len(both)} heads.")
     print(f"Load of the machine before: {load:.1f}.")
 
 

@@ -13,6 +13,7 @@ from marrowmap.measure.fracture_line import FractureSheet
 from marrowmap.measure.fracture_line import blur_across_surface_mm
 from marrowmap.measure.fracture_line import find_sheets
 from marrowmap.measure.fracture_line import smallest_length_mm
+from marrowmap.measure.head_map import surface_radius
 from marrowmap.measure.head_map import upright
 from tests.measure.ball import ball_femur
 from tests.measure.conftest import LINE_DEPTH_MM
@@ -40,8 +41,9 @@ def test_it_lies_where_it_was_drawn_and_runs_parallel(sheet, broken_head):
     assert np.degrees(np.arccos(cosine)) < 6
     assert abs(sheet.bow_mm) < 1.0
     assert len(sheet.points) == len(sheet.depth_mm) == len(sheet.chance)
-    radius = broken_head.hip.radius
-    assert radius - np.linalg.norm(sheet.points, axis=1) == pytest.approx(sheet.depth_mm)
+    away = np.linalg.norm(sheet.points, axis=1)
+    surface = surface_radius(broken_head.femur, sheet.points / away[:, None])
+    assert surface - away == pytest.approx(sheet.depth_mm, abs=0.05)
 
 
 def test_the_mirrored_head_has_the_same_line(sheet, broken_head):

@@ -18,8 +18,9 @@ from marrowmap.measure.line_network import Dome
 from marrowmap.measure.line_network import line_chance
 from marrowmap.measure.line_network import unroll_dome
 
-SEEN_EVIDENCE, SURE_EVIDENCE = 0.3, 0.6
-"""A sheet with at least this much evidence is seen, and seen for sure (benchmarks/line_detection.py, tuning seeds)."""
+HINT_EVIDENCE, SEEN_EVIDENCE, SURE_EVIDENCE = 0.05, 0.3, 0.8
+"""With less evidence than this there is no line; a line may be there; it is drawn and measured; it is seen for sure
+(benchmarks/line_detection.py, tuning seeds)."""
 DETECTION = (0.0, 1.0, 1.0, 1.0, 0.0)
 """Logit of seeing a line for sure: constant, per log length, log thickness, log SNR of marrow, and mm of blur
 (benchmarks/line_detection.py, tuning seeds)."""
@@ -30,15 +31,20 @@ LONGEST_MM = 25.0
 """Of the lines that the curve was fitted to: where more is needed, nothing can be said."""
 SLAB_MM = 2.5
 """Half the thickness of the coronal slab in which a line's length is measured."""
-LEAST_CHANCE, EDGE_CHANCE = 0.25, 0.5
-"""A sheet holds together where its chance is at least the first; it ends where it falls below the second."""
 LEAST_PIXELS = 4
+EDGE = 0.7
+"""A sheet ends where its chance falls below this share of its greatest."""
+NEAREST_MM = 0.5
+"""What lies closer to the joint surface is the bone's own plate, or not bone."""
 AROUND_MM = 1.5
 """A sheet's depth is averaged this far around where it is likeliest."""
 PROFILE_MM = 5.0
 """How far above and below its middle a line's darkness is summed."""
 BESIDE_MM = (2.5, 5.0)
 """Marrow this far below a line is what it is darker than."""
+DARKNESS = (0.35, 0.25)
+"""How much darker than that marrow a line is, as a share of it: constant, and per share of fatty marrow's signal that
+it has (benchmarks/line_detection.py, tuning seeds)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +125,7 @@ def find_sheets(images: HeadImages) -> list[FractureSheet]:
     """
     dome = unroll_dome(images.femur)
     chance = line_chance(dome, images)
-    pieces, count = ndimage.label(chance > LEAST_CHANCE, np.ones((3, 3, 3)))
+    pieces, count = ndimage.label(chance > HINT_EVIDENCE, np.ones((3, 3, 3)))
     boxes = ndimage.find_objects(pieces)
     sheets = [_measure(images, dome, np.where(pieces == n + 1, chance, 0.0), boxes[n]) for n in range(count)]
     return sorted((sheet for sheet in sheets if sheet is not None), key=lambda sheet: -sheet.evidence)
@@ -130,31 +136,31 @@ def _measure(
 ) -> FractureSheet | None:
     part = chance[box[:2]]
     top = part.max(axis=2)
-    met = top > LEAST_CHANCE
-    if met.sum() < LEAST_PIXELS:
+    if (top > HINT_EVIDENCE).sum() < LEAST_PIXELS:
         return None
+    met = top >= min(EDGE * float(top.max()), np.sort(top, axis=None)[-LEAST_PIXELS])
     near = np.abs(DEPTHS_MM - DEPTHS_MM[part.argmax(axis=2)][..., None]) <= AROUND_MM
     weight = (part * near)[met]
     depth = (weight * DEPTHS_MM).sum(axis=1) / weight.sum(axis=1)
+    if np.median(depth) < NEAREST_MM:
+        return None
     directions, radius, sure = dome.directions[box[:2]][met], dome.radius_mm[box[:2]][met], top[met]
     away = radius - depth
     points = directions * away[:, None]
     pixel_mm = dome.pixel_rad * images.femur.head_radius_mm
-    solid = sure >= min(EDGE_CHANCE, 0.9 * float(sure.max()))
-    edge = points[solid]
-    middle = int(np.argmin(np.linalg.norm(edge - edge.mean(axis=0), axis=1)))
-    length = max(_coronal_length(edge, edge[middle, 2] + shift) for shift in (-SLAB_MM, 0.0, SLAB_MM))
-    apart = np.linalg.norm(edge - edge[middle], axis=1)
+    middle = int(np.argmin(np.linalg.norm(points - points.mean(axis=0), axis=1)))
+    length = max(_coronal_length(points, points[middle, 2] + shift) for shift in (-SLAB_MM, 0.0, SLAB_MM))
+    apart = np.linalg.norm(points - points[middle], axis=1)
     far, close = apart >= 0.6 * apart.max(), apart <= 0.4 * apart.max()
-    bow = float(np.median(depth[solid][far]) - np.median(depth[solid][close]))
+    bow = float(np.median(depth[far]) - np.median(depth[close]))
     return FractureSheet(
         images.femur,
         points,
         depth,
         np.asarray(sure, np.float64),
         length + pixel_mm,
-        max(_longest(edge), length) + pixel_mm,
-        _thickness(images, directions[solid], away[solid]),
+        max(_longest(points), length) + pixel_mm,
+        _thickness(images, directions, away),
         bow,
     )
 
@@ -178,15 +184,16 @@ def _longest(points: NDArray[np.float64]) -> float:
 
 
 def _thickness(images: HeadImages, directions: NDArray[np.float64], distance_mm: NDArray[np.float64]) -> float:
-    """Sum the T1 darkness through the sheet against the marrow below it, averaged over its rays."""
+    """Sum the T1 darkness through the sheet against the marrow below it, and divide by how dark a line is."""
     at = np.arange(-BESIDE_MM[1], PROFILE_MM, 0.25)
     local = directions[:, None, :] * (distance_mm[:, None] + at)[..., None]
     signal = sample_at(images.t1, images.femur.to_world(local))
     below = (at > -BESIDE_MM[1]) & (at < -BESIDE_MM[0])
     level = np.nanmedian(signal[:, below], axis=1, keepdims=True)
     mean = np.nanmean(signal / level, axis=0)
+    darkness = DARKNESS[0] + DARKNESS[1] * float(np.nanmedian(level)) / images.marrow_level
     # Upward the sum ends where the signal is highest between the line and the joint's own dark plate.
     upward = (at >= 0) & (at < 2.5)
     top = at[upward][int(np.argmax(mean[upward]))]
     within = (at >= -BESIDE_MM[0]) & (at <= top)
-    return float(np.clip(1 - mean[within], 0, 1).sum() * 0.25)
+    return float(np.clip(1 - mean[within], 0, 1).sum() * 0.25 / darkness)

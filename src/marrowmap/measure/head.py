@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from marrowmap.anatomy import bone_mask
 from marrowmap.anatomy.bone_frame import BoneFrame
@@ -41,7 +42,10 @@ COARSEST_SLICES_MM = 5.0
 METHOD = "head lines/1: T1 and fluid-sensitive image along rays through the head"
 PLANES = "planes through head center and shaft direction, along and across the plane of neck and shaft axes"
 BESIDE_BAND_MM = 4.0
-"""A sheet of which most lies this close to a band's border is that border."""
+"""A sheet of which most lies this close to a band's border is that border, if it makes up only part of it."""
+ALL_AROUND, WITHIN_MM = 0.75, 3.0
+"""A segment of whose border this share lies so close to one sheet is the thickness of that sheet: nothing is walled off
+between a fracture line's two faces (benchmarks/line_detection.py, tuning seeds)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,8 +155,11 @@ def measure_head(femur: BoneFrame, t1: Series | None, fluid: Series | None, *, d
     images = HeadImages.of(femur, t1.volume, fluid.volume)
     if images is None:
         return without("head and neck hold no signal")
+    found = find_sheets(images)
     segment = find_segment(images, load_line_model("band"))
-    sheets = tuple(sheet for sheet in find_sheets(images) if not _is_border(sheet, segment))
+    if any(_is_all(sheet, segment) for sheet in found):
+        segment = None
+    sheets = tuple(sheet for sheet in found if not _is_border(sheet, segment))
     surface = trace_surface(images, load_line_model("surface"), _suspected(segment, sheets))
     measured = HeadMeasurement(
         femur.side,
@@ -193,11 +200,19 @@ def _suspected(segment: NecroticSegment | None, sheets: tuple[FractureSheet, ...
     return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), np.float64)
 
 
+def _is_all(sheet: FractureSheet, segment: NecroticSegment | None) -> bool:
+    """Say whether a segment is nothing but a line that is seen on both its faces."""
+    if segment is None or not segment.bordered.any() or sheet.evidence < SEEN_EVIDENCE:
+        return False
+    gap = cKDTree(sheet.points).query(segment.border)[0]
+    return bool(np.mean(gap < WITHIN_MM) >= ALL_AROUND)
+
+
 def _is_border(sheet: FractureSheet, segment: NecroticSegment | None) -> bool:
     """Say whether a dark sheet is part of a band."""
     if segment is None or not segment.bordered.any():
         return False
-    gap = np.linalg.norm(sheet.points[:, None, :] - segment.border[None, ::3, :], axis=-1).min(axis=1)
+    gap = cKDTree(segment.border).query(sheet.points)[0]
     return bool(np.median(gap) < BESIDE_BAND_MM)
 
 

@@ -156,7 +156,7 @@ def band_depth_mm(head_map: HeadMap, segment: NecroticSegment) -> NDArray[np.flo
 
 
 def line_depth_mm(head_map: HeadMap, lines: Sequence[FractureSheet]) -> NDArray[np.float64]:
-    """Return how deep below the head's sphere fracture lines lie; not a number where none was seen."""
+    """Return how deep below the joint surface fracture lines lie; not a number where none was seen."""
     points = np.concatenate([line.points for line in lines])
     depths = np.concatenate([line.depth_mm for line in lines])
     away = np.linalg.norm(points, axis=1)

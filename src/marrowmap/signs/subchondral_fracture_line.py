@@ -1,11 +1,13 @@
 """A fracture line: a thin dark sheet under the joint surface, parallel or convex to it.
 
 It is no sign of osteonecrosis: half of transient osteoporosis shows one (Klontzas 2015; 88 % in Gulati 2024). One that
-is thicker than 4 mm or longer than 12.5 mm is flagged (Vande Berg 1999, hip; both from memory in facts.md).
+is thicker than 4 mm or longer than 12.5 mm (hip; Vande Berg 1999, from memory), 14 mm (knee; Malghem 2023), is flagged.
+They measured the dark area in fluid-sensitive images; here it is the line in T1.
 """
 
 from __future__ import annotations
 
+from marrowmap.measure.fracture_line import HINT_EVIDENCE
 from marrowmap.measure.fracture_line import SEEN_EVIDENCE
 from marrowmap.measure.fracture_line import SURE_EVIDENCE
 from marrowmap.measure.fracture_line import smallest_length_mm
@@ -13,12 +15,14 @@ from marrowmap.measure.hip import HipMeasurement
 from marrowmap.signs.head_judgement import read
 from marrowmap.signs.head_judgement import unread
 from marrowmap.values import Finding
+from marrowmap.values import Joint
 from marrowmap.values import Quantity
 from marrowmap.values import State
 
 NAME = "subchondral_fracture_line"
 
-THICK_MM, LONG_MM = 4.0, 12.5
+THICK_MM = 4.0
+LONG_MM = {Joint.HIP: 12.5, Joint.KNEE: 14.0}
 
 
 def assess(hip: HipMeasurement) -> Finding:
@@ -28,14 +32,17 @@ def assess(hip: HipMeasurement) -> Finding:
         return unread(NAME, hip)
     length = smallest_length_mm(head.blur_mm, head.snr)
     smallest = None if length is None else Quantity(length, "mm")
-    seen = [sheet for sheet in head.sheets if sheet.evidence >= SEEN_EVIDENCE]
-    if not seen:
+    sheet = next((sheet for sheet in head.sheets if sheet.evidence >= HINT_EVIDENCE), None)
+    if sheet is None:
         if smallest is None:
             blurred = f"these slices blur the joint surface over {head.blur_mm:.1f} mm: a line there may not show"
             return unread(NAME, hip, blurred)
         return read(NAME, head, State.ABSENT, 0.9, smallest, "no dark line runs under the joint surface")
-    sheet = seen[0]
-    flags = [f"longer than {LONG_MM} mm"] if sheet.length_mm > LONG_MM else []
+    if sheet.evidence < SEEN_EVIDENCE:
+        faint = "something faint under the joint surface, too weak to measure, may be a line"
+        return read(NAME, head, State.UNDETERMINED, 0.5, smallest, faint)
+    long = LONG_MM[head.femur.joint]
+    flags = [f"longer than {long:g} mm"] if sheet.length_mm > long else []
     flags += [f"thicker than {THICK_MM:.0f} mm"] if sheet.thickness_mm > THICK_MM else []
     shape = "convex" if sheet.bow_mm > 0.5 else "concave" if sheet.bow_mm < -1.5 else "parallel"
     note = (
