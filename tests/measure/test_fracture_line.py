@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from marrowmap.image import Grid
-from marrowmap.measure.fracture_line import LONGEST_MM
+from marrowmap.measure.fracture_line import LENGTHS_MM
 from marrowmap.measure.fracture_line import SEEN_EVIDENCE
 from marrowmap.measure.fracture_line import SURE_EVIDENCE
 from marrowmap.measure.fracture_line import FractureSheet
@@ -72,7 +72,7 @@ def test_blur_is_what_a_voxel_measures_along_the_shaft():
 def test_the_smallest_length_grows_with_noise_and_blur_until_nothing_is_sure():
     sharp = smallest_length_mm(0.7, 60.0)
     assert sharp is not None
-    assert 4 < sharp < LONGEST_MM
+    assert LENGTHS_MM[0] <= sharp < LENGTHS_MM[1]
     noisy, blurred = smallest_length_mm(0.7, 30.0), smallest_length_mm(2.0, 60.0)
     assert noisy is None or noisy > sharp
     assert blurred is None or blurred > sharp

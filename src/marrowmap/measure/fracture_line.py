@@ -21,14 +21,14 @@ from marrowmap.measure.line_network import unroll_dome
 HINT_EVIDENCE, SEEN_EVIDENCE, SURE_EVIDENCE = 0.05, 0.3, 0.8
 """With less evidence than this there is no line; a line may be there; it is drawn and measured; it is seen for sure
 (benchmarks/line_detection.py, tuning seeds)."""
-DETECTION = (0.0, 1.0, 1.0, 1.0, 0.0)
-"""Logit of seeing a line for sure: constant, per log length, log thickness, log SNR of marrow, and mm of blur
+DETECTION = (-14.34, 10.15, -2.34)
+"""Logit of seeing a line 1 mm thick for sure: constant, per log length in mm, per mm of blur
 (benchmarks/line_detection.py, tuning seeds)."""
 SURELY = 0.95
-THICKNESS_MM = 1.0
-"""The smallest length that is stated is that of a line this thick."""
-LONGEST_MM = 25.0
-"""Of the lines that the curve was fitted to: where more is needed, nothing can be said."""
+LENGTHS_MM = (4.0, 25.0)
+"""Of the lines that the curve was fitted to: no shorter length is stated, and where a longer one is needed, none."""
+LEAST_SNR = 20.0
+"""Of fatty marrow in T1, in the images that the curve was fitted to, where noise hardly mattered."""
 SLAB_MM = 2.5
 """Half the thickness of the coronal slab in which a line's length is measured."""
 LEAST_PIXELS = 4
@@ -100,12 +100,12 @@ def smallest_length_mm(blur_mm: float, snr: float) -> float | None:
     snr : float
         T1 signal of fatty marrow over noise.
     """
-    if snr <= 0:
+    if snr < LEAST_SNR:
         return None
-    constant, per_length, per_thickness, per_snr, per_blur = DETECTION
-    rest = constant + per_thickness * np.log(THICKNESS_MM) + per_snr * np.log(snr) + per_blur * blur_mm
-    length = float(np.exp((np.log(SURELY / (1 - SURELY)) - rest) / per_length))
-    return length if length <= LONGEST_MM else None
+    constant, per_length, per_blur = DETECTION
+    length = float(np.exp((np.log(SURELY / (1 - SURELY)) - constant - per_blur * blur_mm) / per_length))
+    shortest, longest = LENGTHS_MM
+    return max(length, shortest) if length <= longest else None
 
 
 def blur_across_surface_mm(femur: BoneFrame, grid: Grid) -> float:
