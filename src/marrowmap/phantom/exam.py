@@ -270,8 +270,8 @@ def _write(
         findings += finding_rows(scene, side, sums, grid, date, evidence)
         for name, share in truth_on_slices(scene, grid, acquisition.thickness_mm, side).items():
             _write_share(masks / f"{name}_{side.value}.nii.gz", share, grid)
-    if "mr" not in modalities:
-        for row in (*measurements, *findings):
+    for row in (*measurements, *findings):
+        if "mr" not in modalities or ("ct" in modalities and row.get("sign") == "crescent"):
             row["modality"] = "CT"
     truth = {
         "schema": "marrowmap/1",

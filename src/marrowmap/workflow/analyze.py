@@ -16,6 +16,8 @@ from marrowmap.ingest import Exam
 from marrowmap.ingest import Series
 from marrowmap.ingest import read_exam
 from marrowmap.ingest.exam import Sequence as ImageSequence
+from marrowmap.measure.ct_head import ct_head_rows
+from marrowmap.measure.ct_head import measure_ct_head
 from marrowmap.measure.edema import DEFAULT_K
 from marrowmap.measure.head import head_rows
 from marrowmap.measure.head import measure_head
@@ -92,7 +94,10 @@ def analyze(
     with steps.step("looking under the joint surface", 0.85, 0.95) as inner:
         hips = _measure_heads(hips, frames, t1, fluid, exam.date, inner)
         measurements += tuple(row for hip in hips if hip.head for row in head_rows(hip.head))
-    with steps.step("judging signs", 0.95, 0.97):
+    with steps.step("looking at CT", 0.95, 0.96) as inner:
+        hips = _measure_ct_heads(hips, exam, group, frames, inner)
+        measurements += tuple(row for hip in hips if hip.ct_head for row in ct_head_rows(hip.ct_head))
+    with steps.step("judging signs", 0.96, 0.97):
         findings = tuple(finding for hip in hips for finding in assess_signs(hip))
     with steps.step("painting bones", 0.97, 1.0):
         readings = tuple(_readings(group, frames, hips, fluid))
@@ -135,6 +140,31 @@ def _measure_heads(
         femur = femora.get(hip.side)
         head = None if femur is None else measure_head(femur, t1, fluid, date=date)
         done.append(replace(hip, head=head))
+    return tuple(done)
+
+
+def _measure_ct_heads(
+    hips: tuple[HipMeasurement, ...],
+    exam: Exam,
+    group: Sequence[Series],
+    frames: Sequence[BoneFrame],
+    progress: Progress,
+) -> tuple[HipMeasurement, ...]:
+    """Look at each femoral head in CT: one that shares the bones' coordinates, else one with bones of its own."""
+    every = [series for series in exam.series if series.sequence is ImageSequence.CT]
+    shared = [series for series in every if series in group]
+    if not every:
+        return hips
+    series, found = (shared, frames) if shared else (every, locate_bones(every[:1], progress=progress))
+    ct = min(series, key=lambda one: float(one.volume.grid.spacing.max()))
+    if not shared:
+        ct = every[0]
+    femora = {frame.side: frame for frame in found if frame.bone == "femur"}
+    done = []
+    for number, hip in enumerate(hips):
+        progress(f"{hip.side.value} femoral head", number / len(hips))
+        femur = femora.get(hip.side)
+        done.append(hip if femur is None else replace(hip, ct_head=measure_ct_head(femur, ct, date=exam.date)))
     return tuple(done)
 
 
@@ -200,6 +230,7 @@ def _readings(
     others = sorted((s for s in group if s is not fluid), key=lambda s: s.sequence is not ImageSequence.T1)
     shown = [series for series in (fluid, *others) if series is not None][:2]
     readings = []
+    beside = next((series for series in shown if series.sequence is ImageSequence.T1), shown[0])
     for series in shown:
         grid = series.volume.grid
         for side in _sides(frames):
@@ -223,6 +254,7 @@ def _readings(
                     effusion=measured.effusion.mask if measured and measured.effusion else None,
                     note=measured.obstacle if measured else "",
                     head=hip.head if hip is not None and hip.head is not None and hip.head.t1 is series else None,
+                    ct_head=hip.ct_head if hip is not None and series is beside else None,
                 )
             )
     return readings
