@@ -24,8 +24,8 @@ SHALLOWEST_MM, DEEPEST_MM = 1.25, 6.0
 """Of its middle, below the edge of the bone."""
 COMPARED_MM = (2.5, 5.5)
 """It is compared with what lies this much deeper."""
-TAIL_MM = 3.0
-"""The plate, as the scanner blurs it, brightens nothing deeper than this."""
+TAIL_MM, FADE_MM = 4.5, 1.5
+"""The plate, as scanner and kernel show it, changes nothing deeper than this."""
 MARROW_MM = (4.0, 10.0)
 """Depths whose median is the usual density of this head's marrow."""
 NULL_MM = (9.0, 13.0)
@@ -36,7 +36,7 @@ SMOOTH_PIXELS = 1.6
 LEAST_PIXELS = 8
 TOUCHING_MM = 0.75
 """Neighboring places whose depths differ by more do not belong together."""
-LEAST_LENGTH_MM, LEAST_AREA_MM2, LEAST_BREADTH_MM = 8.0, 60.0, 3.0
+LEAST_LENGTH_MM, LEAST_AREA_MM2, LEAST_BREADTH_MM = 9.0, 90.0, 3.0
 DOUBT_LENGTH_MM, DOUBT_AREA_MM2 = 7.0, 40.0
 MORE_THAN_CHANCE = 1.15
 WIDER, BLUR_MM = 1.0, 1.7
@@ -189,13 +189,13 @@ def _darker(density: NDArray[np.float64], depth: NDArray[np.float64], marrow: fl
 
 
 def _plate_tail(density: NDArray[np.float64], depth: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return by how much the plate usually brightens each depth, shape (k,): the median of all of the head's surface.
+    """Return by how much the plate usually changes each depth, shape (k,): the median of all of the head's surface.
 
     A cleft hardly changes it, as it takes less than half of that surface.
     """
     deeper = np.nanmedian(density[:, (depth >= TAIL_MM) & (depth <= MARROW_MM[1])], axis=1)
     usual = np.nanmedian(density - deeper[:, None], axis=0)
-    return np.asarray(np.where(depth < TAIL_MM, np.maximum(usual, 0.0), 0.0), np.float64)
+    return np.asarray(usual * np.clip((TAIL_MM - depth) / FADE_MM, 0, 1), np.float64)
 
 
 def _pieces(found: NDArray[np.bool_], depth: NDArray[np.float64]) -> list[NDArray[np.bool_]]:
@@ -224,6 +224,9 @@ def _describe(
     place: NDArray[np.bool_],
 ) -> Cleft:
     """Measure one sheet: where it is darkest on each ray, how far it is half as dark, and how far it reaches."""
+    strongest = np.take_along_axis(darker, best[..., None], axis=-1)[..., 0]
+    # Its outline lies where it is half as dark as within.
+    place = place & (strongest >= 0.5 * np.percentile(strongest[place], 75))
     row, at = np.arange(int(place.sum())), best[place]
     dark, darkest, lowest = darker[place], darker[place][row, at], density[place][row, at]
     # The stretch around the darkest point that is at least half as dark, by what is lighter above and below.

@@ -24,6 +24,8 @@ DISC_DEG = 10.0
 """The narrowest place is the least mean over a disc of this half angle, about 4 mm: a choice."""
 LEAST_SHARE = 0.3
 """Share of the weight-bearing sector that a socket must face."""
+LEAST_CONTRAST_HU = 250.0
+"""By which a socket's plate stands out from what fills the joint."""
 SMOOTH_PIXELS = 0.8
 ROUNDS = 12
 LOWEST = np.array([-1.0, 0.3, 0.0, 0.4])
@@ -72,6 +74,8 @@ def measure_joint_space(edge: HeadMap, ct: Volume) -> JointSpace | str:
     beyond = out >= 0.5
     bone = float(np.percentile(profiles[whole][:, beyond].max(axis=1), 75))
     gap = float(np.percentile(profiles[whole][:, (out >= 0.5) & (out < 3)].min(axis=1), 25))
+    if bone - gap < LEAST_CONTRAST_HU:
+        return "no socket faces the weight-bearing sector"
     reached = beyond & (profiles >= (gap + bone) / 2)
     first = out[reached.argmax(axis=1)]
     faced = whole & reached.any(axis=1) & (first <= WIDEST_MM)
@@ -109,7 +113,9 @@ def _fit_gap(
     Four numbers a ray: where the head's edge lies, its plate's thickness, the gap's width, the socket's plate.
     """
     count = len(profiles)
-    found = np.column_stack([np.zeros(count), np.full(count, START_PLATES_MM[0]), first, np.full(count, START_PLATES_MM[1])])
+    found = np.column_stack(
+        [np.zeros(count), np.full(count, START_PLATES_MM[0]), first, np.full(count, START_PLATES_MM[1])]
+    )
     found = np.clip(found, LOWEST, HIGHEST)
     behind = profiles[:, out <= -2.4].mean(axis=1)
     beyond = np.array([row[(out > at + 3) & (out < at + 5)].mean() for row, at in zip(profiles, first, strict=True)])

@@ -44,7 +44,13 @@ class HeadScan:
 
 
 def scan_head(
-    person: Person, side: Side, lesion: Lesion, scan: CtScan, seed: int, frame_of_reference_uid: str, voxel_mm: float = FINE_MM
+    person: Person,
+    side: Side,
+    lesion: Lesion,
+    scan: CtScan,
+    seed: int,
+    frame_of_reference_uid: str,
+    voxel_mm: float = FINE_MM,
 ) -> HeadScan:
     """Scan one head.
 

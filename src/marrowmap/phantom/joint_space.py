@@ -40,9 +40,7 @@ def joint_space(hip: Hip, truth: HipTruth) -> JointSpace | None:
     around, across = np.pi * (1 + np.sqrt(5)) * number, np.sqrt(1 - high**2)
     front = np.array((0.0, 0.0, 1.0))
     ways = (
-        high[:, None] * up
-        + (across * np.cos(around))[:, None] * lateral
-        + (across * np.sin(around))[:, None] * front
+        high[:, None] * up + (across * np.cos(around))[:, None] * lateral + (across * np.sin(around))[:, None] * front
     )
     away = np.arange(0.5 * hip.radius, 1.35 * hip.radius + WIDEST_MM, STEP_MM)
     points = hip.center + (ways[:, None, :] * away[:, None]) @ hip.axes.T

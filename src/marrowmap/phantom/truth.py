@@ -214,9 +214,7 @@ def measurement_rows(
     hip = scene.person.hips[side]
     rows: list[dict[str, Any]] = []
 
-    def row(
-        region: str, quantity: str, value: float | None, unit: str, note: str = "", modality: str = "MR"
-    ) -> None:
+    def row(region: str, quantity: str, value: float | None, unit: str, note: str = "", modality: str = "MR") -> None:
         rows.append(
             {
                 "date": date,

@@ -21,6 +21,7 @@ from marrowmap.report.figures import draw_edema
 from marrowmap.report.figures import draw_regions
 from marrowmap.report.figures import draw_threshold_curve
 from marrowmap.report.head_figures import draw_head_map
+from marrowmap.report.head_layers import draw_head_layers
 from marrowmap.report.head_slices import draw_head_slices
 from marrowmap.report.head_tables import head_rows_text
 from marrowmap.report.head_tables import outcome_rows
@@ -305,9 +306,10 @@ def _measurements(result: AnalysisResult) -> Section | None:
     return Section("measurements", "Measurements", items=notes, tables=tuple(tables))
 
 
-_HEAD_PICTURES = ("head_map", "head_slices")
+_HEAD_PICTURES = ("head_map", "head_layers", "head_slices")
 _FIGURES: tuple[Callable[[AnalysisResult, JointReading], Picture | None], ...] = (
     draw_head_map,
+    draw_head_layers,
     draw_head_slices,
     draw_bone_fit,
     draw_edema,
@@ -386,6 +388,7 @@ def _methods(result: AnalysisResult, fixed: dict[str, Any], version: str, heads:
         "edema": bool(edema),
         "boundary": any(r.boundary is not None for r in result.readings),
         "effusion": any(r.effusion is not None for r in result.readings),
+        "ct_head": any(r.ct_head is not None and r.ct_head.edge is not None for r in result.readings),
         "head": any(r.head is not None and not r.head.obstacle for r in result.readings),
     }
     k = f"{edema[0].k:g}" if edema else ""

@@ -13,7 +13,7 @@ from marrowmap.values import State
 
 NAME = "crescent"
 
-SURE = 2.0
+SURE = 3.5
 """A cleft this many times as thick as one that just reaches the limit of darkness is found for sure: virtual hips of the
 tuning seeds."""
 COARSEST_MM = 1.5
@@ -51,7 +51,7 @@ def _judge(head: CtHead, search: CleftSearch) -> Finding:
     if doubtful is not None:
         note = f"a dark streak of {doubtful.longest_mm:.0f} mm under the joint surface: too small to tell from texture"
         return _finding(head, State.UNDETERMINED, 0.5, smallest, note)
-    note = f"no lucent cleft; one of 12 mm length or more would show from {least:.1f} mm thickness"
+    note = f"no lucent cleft; one of 15 mm length or more would show from {least:.1f} mm thickness"
     return _finding(head, State.ABSENT, 0.95, smallest, note)
 
 
