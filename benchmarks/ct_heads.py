@@ -2,10 +2,10 @@
 
     .venv/bin/python benchmarks/ct_heads.py --seeds 101:125 --people 2
 
-Virtual heads only, each alone with its socket in muscle, 0.6 mm pixels, 1 mm slices, noise 10 to 25 HU. Seeds 101 to 200
-are for reporting; limits were set on seeds 1 to 40. The bone's frame is the true one with an error like a fit's: moved by
-0.35 mm (standard deviation along each axis) and 0.8 % too large or too small. The second part draws clefts of given
-length and thickness, filled with fluid, into necrotic segments.
+Virtual heads only, each alone with its socket in muscle, 0.6 mm pixels, 1 mm slices, noise 10 to 25 HU. Seeds 101 to
+200 are for reporting; limits were set on seeds 1 to 40. The bone's frame is the true one with an error like a fit's:
+moved by 0.35 mm (standard deviation along each axis) and 0.8 % too large or too small. The second part draws clefts of
+given length and thickness, filled with fluid, into necrotic segments.
 
 ``subchondral_line_*`` of truth are those of the model; joint space is measured on the model's own bones.
 """
@@ -132,9 +132,8 @@ def off(values: list[float]) -> str:
 
 def print_tables(heads: list[dict[str, Any]], curve: list[dict[str, Any]]) -> None:
     """Print what was found."""
-    print(
-        "| crescent in CT, virtual heads | present | undetermined | absent | not assessable | n |\n|---|---|---|---|---|---|"
-    )
+    print("| crescent in CT, virtual heads | present | undetermined | absent | not assessable | n |")
+    print("|---|---|---|---|---|---|")
     groups = (
         ("open cleft in dead bone", [r for r in heads if r["true"]]),
         ("fracture with impacted bone", [r for r in heads if r["impacted"]]),

@@ -1,4 +1,4 @@
-"""What a CT shows of one femoral head: the edge of its bone, a crescent under it, the joint space, or why it does not."""
+"""What a CT shows of one femoral head: the edge of its bone, a crescent under it, the joint space, or why not."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ from marrowmap.measure.ray_surface import find_surface
 
 STEP_MM = 0.25
 INWARD_MM, OUTWARD_MM = 7.0, 1.25
-"""The edge is looked for this far within and beyond the fitted surface: a collapsed one lies within it, and in a worn joint
-the socket begins half a millimeter beyond it. So osteophytes are not followed."""
+"""The edge is looked for this far within and beyond the fitted surface: a collapsed one lies within it, and in a worn
+joint the socket begins half a millimeter beyond it. So osteophytes are not followed."""
 EDGE_COST, SLOPE_COST, MOST_COST = 10.0, 1.5, 20.0
 AWAY_COST = 0.5
 """For each mm from the fitted surface, so that the socket's far side is not taken for the head's."""

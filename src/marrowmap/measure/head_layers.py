@@ -53,7 +53,7 @@ def sample_layers(head_map: HeadMap, series: Sequence[Series]) -> tuple[HeadLaye
         if grid.frame_of_reference_uid != femur.frame_of_reference_uid or box is None:
             continue
         signal = head_map.sample(box.crop(one.volume), depth)
-        whole = np.isfinite(signal).all(axis=-1)
+        whole = np.asarray(np.isfinite(signal).all(axis=-1))
         if whole[head_map.shown].mean() < LEAST_SEEN:
             continue
         mean, least = (np.where(whole, values, np.nan) for values in (signal.mean(axis=-1), signal.min(axis=-1)))

@@ -1,8 +1,8 @@
 """Width of the hip's joint space in CT: from bone to bone along rays from the head center.
 
-Both plates of bone are thinner than a CT resolves, and a worn joint is, too: where density is half of bone's says little
-there. So a model of what the scanner makes of two plates with a gap between them is fitted to each ray, as for thin
-cortices (Treece, Med Image Anal 2010; 14:276-290) and joint space maps (Turmezei, Sci Rep 2018; 8:9280).
+Both plates of bone are thinner than a CT resolves, and a worn joint is, too: where density is half of bone's says
+little there. So a model of what the scanner makes of two plates with a gap between them is fitted to each ray, as for
+thin cortices (Treece, Med Image Anal 2010; 14:276-290) and joint space maps (Turmezei, Sci Rep 2018; 8:9280).
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def measure_joint_space(edge: HeadMap, ct: Volume) -> JointSpace | str:
     sector = edge.weight_bearing
     out = np.arange(-3.0, WIDEST_MM + 5.0, STEP_MM)
     profiles = smooth_map(edge.sample(ct, -out), SMOOTH_PIXELS)[sector].astype(np.float64)
-    whole = np.isfinite(profiles).all(axis=1)
+    whole = np.asarray(np.isfinite(profiles).all(axis=1))
     if whole.mean() < LEAST_SHARE:
         return "the hip socket lies outside the images"
     profiles = np.where(whole[:, None], profiles, 0.0)

@@ -61,9 +61,9 @@ def draw_head_layers(result: AnalysisResult, reading: JointReading) -> Picture |
     side = 1.65
     count = max(len(panels), 3)
     with plain_style():
-        figure = Figure(figsize=(count * side + 0.5, side + 0.62), dpi=130, facecolor=DARK)
+        figure = Figure(figsize=(count * side + 0.5, side + 0.7), dpi=130, facecolor=DARK)
         axes = np.atleast_1d(figure.subplots(1, count))
-        figure.subplots_adjust(0.02, 0.05, 1 - 0.6 / (count * side + 0.5), 0.72, 0.12, 0.0)
+        figure.subplots_adjust(0.02, 0.05, 1 - 0.6 / (count * side + 0.5), 0.70, 0.2, 0.0)
         for ax in axes[len(panels) :]:
             ax.set_axis_off()
         for ax, panel in zip(axes, panels, strict=False):
@@ -137,7 +137,6 @@ def _draw(figure: Figure, ax: Any, panel: _Panel) -> None:
     cleft = panel.ct.search.crescent if panel.ct is not None and panel.ct.search is not None else None
     if cleft is not None:
         draw_outline(ax, panel.chart, cleft.place, colors=CRESCENT_COLOR, linewidths=1.4)
-        ax.text(
-            0.5, -0.03, "crescent", transform=ax.transAxes, ha="center", va="top", fontsize=6.5, color=CRESCENT_COLOR
-        )
-    ax.set_title(panel.title, color=PALE, fontsize=7, pad=8)
+        words = {"fontsize": 6.5, "color": CRESCENT_COLOR, "ha": "left", "va": "bottom"}
+        ax.text(0.0, -0.04, "crescent", transform=ax.transAxes, **words)
+    ax.set_title(panel.title, color=PALE, fontsize=7, pad=10)

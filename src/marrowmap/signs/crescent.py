@@ -14,8 +14,8 @@ from marrowmap.values import State
 NAME = "crescent"
 
 SURE = 3.5
-"""A cleft this many times as thick as one that just reaches the limit of darkness is found for sure: virtual hips of the
-tuning seeds."""
+"""A cleft this many times as thick as one that just reaches the limit of darkness is found: virtual heads of the tuning
+seeds."""
 COARSEST_MM = 1.5
 """Where only thicker clefts would show, none seen says nothing: a choice, most crescents are 1 to 2 mm thick."""
 
