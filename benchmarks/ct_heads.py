@@ -130,6 +130,11 @@ def off(values: list[float]) -> str:
     return f"{middle:+.2f} ({low:+.2f} to {high:+.2f}; n={len(values)})"
 
 
+def spread(values: list[float]) -> str:
+    """Return median and 5th to 95th percentile of what has no sign."""
+    return off(values).replace("+", "")
+
+
 def print_tables(heads: list[dict[str, Any]], curve: list[dict[str, Any]]) -> None:
     """Print what was found."""
     print("| crescent in CT, virtual heads | present | undetermined | absent | not assessable | n |")
@@ -148,7 +153,7 @@ def print_tables(heads: list[dict[str, Any]], curve: list[dict[str, Any]]) -> No
     print(f"Thickness off, mm: {off([r['found_thickness'] - r['thickness'] for r in hit])}.")
     told = [r["smallest"] for r in heads + curve if r["smallest"]]
     if told:
-        print(f"Stated smallest thickness, mm: {off(told)}.")
+        print(f"Stated smallest thickness, mm: {spread(told)}.")
     for kinds, name in (
         (("osteoarthritis",), "worn joints"),
         (tuple(k for k in KINDS if k != "osteoarthritis"), "others"),
@@ -157,7 +162,7 @@ def print_tables(heads: list[dict[str, Any]], curve: list[dict[str, Any]]) -> No
         for place, what in enumerate(("mean", "narrowest disc")):
             errors = [r["found_space"][place] - r["space"][place] for r in rows]
             print(f"Joint space off, {what}, {name}, mm: {off(errors)}.")
-    print(f"Seconds a head: {off([r['seconds'] for r in heads])}.")
+    print(f"Seconds a head: {spread([r['seconds'] for r in heads])}.")
     for r in heads + curve:
         if r["problem"]:
             print(f"  {r['seed']} {r['kind']}: {r['problem']}")

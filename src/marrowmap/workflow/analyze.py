@@ -11,6 +11,7 @@ import numpy as np
 from marrowmap.anatomy import region_labels
 from marrowmap.anatomy.bone_frame import BoneFrame
 from marrowmap.errors import InputError
+from marrowmap.errors import MarrowmapError
 from marrowmap.image.voxelize import voxelize
 from marrowmap.ingest import Exam
 from marrowmap.ingest import Series
@@ -95,7 +96,8 @@ def analyze(
         hips = _measure_heads(hips, frames, t1, fluid, exam.date, inner)
         measurements += tuple(row for hip in hips if hip.head for row in head_rows(hip.head))
     with steps.step("looking at CT", 0.95, 0.96) as inner:
-        hips = _measure_ct_heads(hips, exam, group, frames, inner)
+        hips, unread = _measure_ct_heads(hips, exam, group, frames, inner)
+        warnings += unread
         measurements += tuple(row for hip in hips if hip.ct_head for row in ct_head_rows(hip.ct_head))
     with steps.step("judging signs", 0.96, 0.97):
         findings = tuple(finding for hip in hips for finding in assess_signs(hip))
@@ -149,23 +151,29 @@ def _measure_ct_heads(
     group: Sequence[Series],
     frames: Sequence[BoneFrame],
     progress: Progress,
-) -> tuple[HipMeasurement, ...]:
-    """Look at each femoral head in CT: one that shares the bones' coordinates, else one with bones of its own."""
+) -> tuple[tuple[HipMeasurement, ...], list[str]]:
+    """Look at each femoral head in CT: one that shares the bones' coordinates, else one with bones of its own.
+
+    Returns the hips, and a warning for each that the CT does not show.
+    """
     every = [series for series in exam.series if series.sequence is ImageSequence.CT]
-    shared = [series for series in every if series in group]
     if not every:
-        return hips
-    series, found = (shared, frames) if shared else (every, locate_bones(every[:1], progress=progress))
-    ct = min(series, key=lambda one: float(one.volume.grid.spacing.max()))
-    if not shared:
-        ct = every[0]
+        return hips, []
+    shared = [series for series in every if series in group]
+    ct = min(shared or every, key=lambda one: float(one.volume.grid.spacing.max()))
+    try:
+        found = frames if shared else locate_bones([ct], progress=progress)
+    except MarrowmapError as error:
+        return hips, [f"{_name(ct)}: {error}: it was not read"]
     femora = {frame.side: frame for frame in found if frame.bone == "femur"}
-    done = []
+    done, warnings = [], []
     for number, hip in enumerate(hips):
         progress(f"{hip.side.value} femoral head", number / len(hips))
         femur = femora.get(hip.side)
+        if femur is None:
+            warnings.append(f"{_name(ct)}: the {hip.side.value} femur was not found in it: CT was not read there")
         done.append(hip if femur is None else replace(hip, ct_head=measure_ct_head(femur, ct, date=exam.date)))
-    return tuple(done)
+    return tuple(done), warnings
 
 
 def _name(series: Series) -> str:
@@ -193,7 +201,9 @@ def _one_frame_of_reference(exam: Exam) -> tuple[list[Series], list[str]]:
     chosen = max(groups.values(), key=worth)
     left_out = [series for group in groups.values() if group is not chosen for series in group]
     warnings = [
-        f"{_name(series)} lies in another frame of reference and was not used: registration comes later"
+        f"{_name(series)} lies in another frame of reference: its bones were fitted on their own"
+        if series.sequence is ImageSequence.CT
+        else f"{_name(series)} lies in another frame of reference and was not used: registration comes later"
         for series in left_out
     ]
     return chosen, warnings
