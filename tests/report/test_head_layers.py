@@ -14,6 +14,7 @@ from marrowmap.measure.ct_head import CtHead
 from marrowmap.measure.head_map import unroll
 from marrowmap.measure.joint_space import JointSpace
 from marrowmap.report import AnalysisResult
+from marrowmap.report.document import build_document
 from marrowmap.report.head_layers import draw_head_layers
 from marrowmap.values import Side
 
@@ -53,3 +54,14 @@ def test_nothing_is_drawn_where_the_large_map_holds_every_series(heads: Analysis
     known = tuple(s for s in heads.exam.series if s in (reading.head.t1, reading.head.fluid))
     less = dataclasses.replace(heads, exam=dataclasses.replace(heads.exam, series=known), readings=())
     assert draw_head_layers(less, reading) is None
+
+
+def test_the_picture_has_its_place_in_the_report_with_ct_alone(heads: AnalysisResult) -> None:
+    result, reading = with_further(heads)
+    alone = dataclasses.replace(result, readings=(dataclasses.replace(reading, head=None),))
+    picture = draw_head_layers(alone, alone.readings[0])
+    assert picture is not None
+    assert "COR T2" not in picture.alt
+    document = build_document(alone, [("Left hip", (picture,))])
+    (section,) = [section for section in document.sections if section.key == "joint-surface"]
+    assert [plate.picture for plate in section.plates] == [picture]

@@ -344,8 +344,10 @@ def _heads(
     """Lay out what was seen under the joint surface of each femoral head: map and slices, measures, literature."""
     readings = sorted((r for r in result.readings if r.head is not None), key=lambda r: SIDE_ORDER.index(r.side))
     heads = [head for head in (read_head(result, reading) for reading in readings) if head is not None]
+    pictures = [picture for _, group in groups for picture in group if picture.key in _HEAD_PICTURES]
+    plates = tuple(_plate(number, picture, texts) for number, picture in enumerate(pictures, start=1))
     if not heads:
-        return []
+        return [Section("joint-surface", "Under the joint surface", plates=plates)] if plates else []
     sides = tuple(read.head.side.value.capitalize() for read in heads)
     tables = [Table("Under the joint surface", ("Measure", *sides, "In the literature"), head_rows_text(heads))]
     outcomes = outcome_rows(heads)
@@ -354,8 +356,6 @@ def _heads(
         tables.append(Table("What became of such heads in published series", columns, outcomes))
     obstacles = tuple(f"{r.head.side.value.capitalize()}: {r.head.obstacle}." for r in heads if r.head.obstacle)
     note = (NO_FORECAST,) if outcomes else ()
-    pictures = [picture for _, group in groups for picture in group if picture.key in _HEAD_PICTURES]
-    plates = tuple(_plate(number, picture, texts) for number, picture in enumerate(pictures, start=1))
     return [
         Section("joint-surface", "Under the joint surface", plates=plates),
         Section("joint-surface-measures", "In numbers", items=(*obstacles, *note), tables=tuple(tables), level=3),
