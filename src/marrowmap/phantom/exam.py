@@ -271,7 +271,8 @@ def _write(
         for name, share in truth_on_slices(scene, grid, acquisition.thickness_mm, side).items():
             _write_share(masks / f"{name}_{side.value}.nii.gz", share, grid)
     for row in (*measurements, *findings):
-        if "mr" not in modalities or ("ct" in modalities and row.get("sign") == "crescent"):
+        in_ct = row.get("sign") == "crescent" or row.get("quantity") == "joint_space_width"
+        if "mr" not in modalities or ("ct" in modalities and in_ct):
             row["modality"] = "CT"
     truth = {
         "schema": "marrowmap/1",

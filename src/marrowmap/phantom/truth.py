@@ -214,7 +214,7 @@ def measurement_rows(
     hip = scene.person.hips[side]
     rows: list[dict[str, Any]] = []
 
-    def row(region: str, quantity: str, value: float | None, unit: str, note: str = "", modality: str = "MR") -> None:
+    def row(region: str, quantity: str, value: float | None, unit: str, note: str = "") -> None:
         rows.append(
             {
                 "date": date,
@@ -226,7 +226,7 @@ def measurement_rows(
                 "unit": unit,
                 "low": None,
                 "high": None,
-                "modality": modality,
+                "modality": "MR",
                 "method": METHOD + (f"; {note}" if note else ""),
                 "evidence": evidence,
             }
@@ -255,9 +255,9 @@ def measurement_rows(
     space = joint_space(hip, fine.truths[side]) if fine is not None else None
     if space is not None:
         between = "from bone to bone along rays from the head center, within 45 degrees of the direction up the shaft"
-        row("weight_bearing", "joint_space_width", round(space.mean_mm, 3), "mm", f"mean; {between}", "CT")
+        row("weight_bearing", "joint_space_width", round(space.mean_mm, 3), "mm", f"mean; {between}")
         narrowest = f"narrowest disc of 10 degrees; {between}"
-        row("hip_joint", "joint_space_width", round(space.least_mm, 3), "mm", narrowest, "CT")
+        row("hip_joint", "joint_space_width", round(space.least_mm, 3), "mm", narrowest)
     return rows
 
 
