@@ -11,6 +11,7 @@ from marrowmap.image import LabelMap
 from marrowmap.ingest.exam import Series
 from marrowmap.measure.acetabulum import AcetabularEdema
 from marrowmap.measure.boundary import BoundaryProfile
+from marrowmap.measure.ct_head import CtHead
 from marrowmap.measure.edema import EdemaResult
 from marrowmap.measure.effusion import Effusion
 from marrowmap.measure.head import HeadMeasurement
@@ -54,6 +55,8 @@ class HipMeasurement:
         Why the acetabulum could not be measured; empty otherwise.
     head : HeadMeasurement or None
         What lies under the head's joint surface; None where there is no bone to look in.
+    ct_head : CtHead or None
+        What a CT shows of the head; None where there is none.
     """
 
     side: Side
@@ -73,6 +76,7 @@ class HipMeasurement:
     acetabulum: AcetabularEdema | None = None
     acetabulum_obstacle: str = ""
     head: HeadMeasurement | None = None
+    ct_head: CtHead | None = None
 
     @property
     def modality(self) -> str:

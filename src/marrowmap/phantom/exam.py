@@ -270,8 +270,9 @@ def _write(
         findings += finding_rows(scene, side, sums, grid, date, evidence)
         for name, share in truth_on_slices(scene, grid, acquisition.thickness_mm, side).items():
             _write_share(masks / f"{name}_{side.value}.nii.gz", share, grid)
-    if "mr" not in modalities:
-        for row in (*measurements, *findings):
+    for row in (*measurements, *findings):
+        in_ct = row.get("sign") == "crescent" or row.get("quantity") == "joint_space_width"
+        if "mr" not in modalities or ("ct" in modalities and in_ct):
             row["modality"] = "CT"
     truth = {
         "schema": "marrowmap/1",

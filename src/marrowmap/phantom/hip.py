@@ -48,6 +48,8 @@ JOINT_GAP_MM = 2.6
 ROOF_GROWTH_MM = np.float32(4.0)
 SOFT_TISSUE_MM = 9.0
 """How far a mass may stand out of the bone."""
+OPEN_CLEFTS = {"fluid": "joint_fluid", "gas": "air"}
+"""What fills an open fracture, by its tissue: then it is lucent in CT; impacted bone is dense there."""
 LINE_DARKNESS = 0.85
 """Share of the marrow space that a fracture line takes; the rest is marrow between its fragments."""
 
@@ -71,6 +73,8 @@ class HipTruth:
         without one.
     line : array
         Share that is a fracture line; 0 without one.
+    socket : array
+        Share that is hip bone; 0 where none is near.
     """
 
     grid: Grid
@@ -81,6 +85,7 @@ class HipTruth:
     lesion: Array
     band: Array
     line: Array
+    socket: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,9 +160,9 @@ def _marrow_layers(
     dead: list[Layer] = []
     if line is not None:
         space = space * (1 - np.float32(LINE_DARKNESS) * line)
-        if filling == "fluid":
+        if filling in OPEN_CLEFTS:
             cleft = (np.float32(LINE_DARKNESS) * marrow * line).astype(np.float32)
-            dead.append(Layer("joint_fluid", box, cleft, "cortical_bone"))
+            dead.append(Layer(OPEN_CLEFTS[filling], box, cleft, "cortical_bone"))
     water = np.minimum(edema * np.float32(amount), 1)
     if segment is not None:
         dead += [
@@ -287,6 +292,7 @@ def _paint_femur_joint(
         replaced,
         nothing if segment is None else whole * (segment.whole - segment.core),
         nothing if line is None else marrow * line,
+        nothing,
     )
     return around, bones, truth
 
@@ -395,7 +401,7 @@ def _hip_layers(
             pelvis_layers, box, pelvis, part, 1.2 + roof, red_share, edema, 0.8 * lesion.amount, rng, masses
         )
         if femur_found is not None:
-            scene.truths[hip.side] = _without_pelvis(
+            scene.truths[hip.side] = _beside_pelvis(
                 scene.truths[hip.side], femur_found[0], box, pelvis, float(grid.spacing[0])
             )
     # The socket's cartilage comes first, so that the film of fluid lies on it.
@@ -421,14 +427,15 @@ def _overlap(femur: tuple[Box, Array], box: Box, shape: tuple[int, ...]) -> Arra
     return result
 
 
-def _without_pelvis(truth: HipTruth, femur_box: Box, box: Box, pelvis: Array, voxel: float) -> HipTruth:
-    """Take away the fluid that the hip bone was painted over."""
+def _beside_pelvis(truth: HipTruth, femur_box: Box, box: Box, pelvis: Array, voxel: float) -> HipTruth:
+    """Add the hip bone to the truth and take away the fluid that it was painted over."""
     shared = _shared(femur_box, box)
     if shared is None:
         return truth
-    fluid = np.array(truth.fluid)
-    fluid[shared[0]] *= 1 - occupancy(pelvis[shared[1]], voxel)
-    return replace(truth, fluid=fluid)
+    fluid, socket = np.array(truth.fluid), np.zeros(truth.fluid.shape, np.float32)
+    socket[shared[0]] = occupancy(pelvis[shared[1]], voxel)
+    fluid[shared[0]] *= 1 - socket[shared[0]]
+    return replace(truth, fluid=fluid, socket=socket)
 
 
 def metal_layers(hip: Hip, grid: Grid, strength: float) -> list[Layer]:

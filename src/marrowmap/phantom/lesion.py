@@ -87,7 +87,8 @@ class FractureLine:
         How much deeper its ends lie than its middle: 0 runs parallel to the joint surface, more is convex toward it. It
         never turns up to the surface.
     filling : str
-        ``bone`` (impacted trabeculae, dark in every sequence) or ``fluid`` (an open cleft).
+        ``bone`` (impacted trabeculae, dark in every MR sequence and dense in CT), ``fluid`` or ``gas`` (an open cleft,
+        lucent in CT). Gas is never drawn by chance: clefts with fluid are the harder ones to see.
     waves : tuple of Wave
         What makes it irregular.
     depression_mm : float

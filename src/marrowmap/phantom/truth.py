@@ -11,6 +11,7 @@ from marrowmap.image import Grid
 from marrowmap.phantom.collapse import depression_of
 from marrowmap.phantom.fracture import line_extents_mm
 from marrowmap.phantom.hip import HipTruth
+from marrowmap.phantom.joint_space import joint_space
 from marrowmap.phantom.layers import Array
 from marrowmap.phantom.layers import points_of
 from marrowmap.phantom.lesion import Lesion
@@ -251,6 +252,12 @@ def measurement_rows(
         return rows
     for entry in _head_values(scene, side, sums):
         row(*entry)
+    space = joint_space(hip, fine.truths[side]) if fine is not None else None
+    if space is not None:
+        between = "from bone to bone along rays from the head center, within 45 degrees of the direction up the shaft"
+        row("weight_bearing", "joint_space_width", round(space.mean_mm, 3), "mm", f"mean; {between}")
+        narrowest = f"narrowest disc of 10 degrees; {between}"
+        row("hip_joint", "joint_space_width", round(space.least_mm, 3), "mm", narrowest)
     return rows
 
 
@@ -280,7 +287,7 @@ def _head_values(scene: Scene, side: Side, sums: HipSums) -> list[tuple[str, str
     line = lesion.fracture_line
     if line is not None:
         of = "crescent in a necrotic segment" if necrosis is not None else "fracture line"
-        of += ", filled with fluid" if line.filling == "fluid" else ""
+        of += f", filled with {line.filling}" if line.filling != "bone" else ""
         coronal, longest = line_extents_mm(line)
         curve = "along the line between its half-dark ends"
         name, length = "subchondral", "subchondral_line_length"
@@ -322,7 +329,7 @@ def finding_rows(
 
     edema = lesion.amount > 0.1
     line = lesion.fracture_line
-    crescent = line is not None and lesion.necrosis is not None
+    through_dead_bone = line is not None and lesion.necrosis is not None
 
     def head(name: str) -> float:
         return sums.head_edema[name] / sums.head_marrow[name] if sums.head_marrow[name] > 0 else 0.0
@@ -341,12 +348,16 @@ def finding_rows(
         "subchondral_band": lesion.necrosis is not None,
         "double_line": lesion.necrosis is not None and lesion.necrosis.double_line,
         "head_collapse": depression_of(lesion, hip.radius) is not None,
-        "crescent": crescent,
+        "crescent": through_dead_bone and line is not None and line.filling != "bone",
     }
     notes = {}
-    if line is not None and crescent:
-        notes["crescent"] = f"a cleft filled with {line.filling}"
-        notes["subchondral_fracture_line"] = f"{notes['crescent']} through a necrotic segment: its crescent"
+    if line is not None and through_dead_bone:
+        if line.filling == "bone":
+            notes["crescent"] = "the fracture through the necrotic segment is impacted: a line in MR, not lucent in CT"
+            notes["subchondral_fracture_line"] = "a fracture through a necrotic segment, impacted"
+        else:
+            notes["crescent"] = f"a cleft filled with {line.filling}"
+            notes["subchondral_fracture_line"] = f"{notes['crescent']} through a necrotic segment: its crescent"
     if lesion.necrosis is not None:
         share_of_head = 100 * sums.lesion / max(sums.bone["femoral_head"], 1e-9)
         notes["subchondral_band"] = f"extent {extent_class(share_of_head)} of Steinberg and ARCO 1994"

@@ -21,6 +21,7 @@ from marrowmap.report.figures import draw_edema
 from marrowmap.report.figures import draw_regions
 from marrowmap.report.figures import draw_threshold_curve
 from marrowmap.report.head_figures import draw_head_map
+from marrowmap.report.head_layers import draw_head_layers
 from marrowmap.report.head_slices import draw_head_slices
 from marrowmap.report.head_tables import head_rows_text
 from marrowmap.report.head_tables import outcome_rows
@@ -305,9 +306,10 @@ def _measurements(result: AnalysisResult) -> Section | None:
     return Section("measurements", "Measurements", items=notes, tables=tuple(tables))
 
 
-_HEAD_PICTURES = ("head_map", "head_slices")
+_HEAD_PICTURES = ("head_map", "head_layers", "head_slices")
 _FIGURES: tuple[Callable[[AnalysisResult, JointReading], Picture | None], ...] = (
     draw_head_map,
+    draw_head_layers,
     draw_head_slices,
     draw_bone_fit,
     draw_edema,
@@ -342,8 +344,10 @@ def _heads(
     """Lay out what was seen under the joint surface of each femoral head: map and slices, measures, literature."""
     readings = sorted((r for r in result.readings if r.head is not None), key=lambda r: SIDE_ORDER.index(r.side))
     heads = [head for head in (read_head(result, reading) for reading in readings) if head is not None]
+    pictures = [picture for _, group in groups for picture in group if picture.key in _HEAD_PICTURES]
+    plates = tuple(_plate(number, picture, texts) for number, picture in enumerate(pictures, start=1))
     if not heads:
-        return []
+        return [Section("joint-surface", "Under the joint surface", plates=plates)] if plates else []
     sides = tuple(read.head.side.value.capitalize() for read in heads)
     tables = [Table("Under the joint surface", ("Measure", *sides, "In the literature"), head_rows_text(heads))]
     outcomes = outcome_rows(heads)
@@ -352,8 +356,6 @@ def _heads(
         tables.append(Table("What became of such heads in published series", columns, outcomes))
     obstacles = tuple(f"{r.head.side.value.capitalize()}: {r.head.obstacle}." for r in heads if r.head.obstacle)
     note = (NO_FORECAST,) if outcomes else ()
-    pictures = [picture for _, group in groups for picture in group if picture.key in _HEAD_PICTURES]
-    plates = tuple(_plate(number, picture, texts) for number, picture in enumerate(pictures, start=1))
     return [
         Section("joint-surface", "Under the joint surface", plates=plates),
         Section("joint-surface-measures", "In numbers", items=(*obstacles, *note), tables=tuple(tables), level=3),
@@ -386,6 +388,7 @@ def _methods(result: AnalysisResult, fixed: dict[str, Any], version: str, heads:
         "edema": bool(edema),
         "boundary": any(r.boundary is not None for r in result.readings),
         "effusion": any(r.effusion is not None for r in result.readings),
+        "ct_head": any(r.ct_head is not None and r.ct_head.edge is not None for r in result.readings),
         "head": any(r.head is not None and not r.head.obstacle for r in result.readings),
     }
     k = f"{edema[0].k:g}" if edema else ""

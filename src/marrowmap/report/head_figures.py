@@ -130,10 +130,10 @@ def _draw_small(chart: HeadChart, head: HeadMeasurement, rows: Sequence[tuple[st
     figure.subplots_adjust(0.02, 0.05, 0.98, 0.74, 0.1, 0.0)
     panels = [(name, signal[..., n], top, depth) for name, signal, top in rows for n, depth in enumerate(DEPTHS_MM)]
     for ax, (name, signal, top, depth) in zip(axes, panels, strict=True):
-        _draw_signal(ax, chart, signal, top)
+        draw_signal(ax, chart, signal, top)
         ax.set_title(f"{name}, {depth:g} mm deep", color=PALE, fontsize=7, pad=9)
-    _draw_ends(axes[0], chart, LETTERS, 6.5)
-    _draw_scale(axes[5], chart)
+    draw_ends(axes[0], chart, LETTERS, 6.5)
+    draw_scale(axes[5], chart)
     title = f"{head.side.value.upper()} FEMORAL HEAD, UNROLLED"
     figure.text(0.006, 0.985, title, fontsize=8.5, color="white", weight="bold", va="top")
     return figure
@@ -152,8 +152,8 @@ def _draw_large(
 
     main = panel(left, 0.34, large, large)
     image = _draw_depths(main, chart, seen)
-    _draw_ends(main, chart, ENDS, 9.0)
-    _draw_scale(main, chart)
+    draw_ends(main, chart, ENDS, 9.0)
+    draw_scale(main, chart)
     if seen.segment is not None or seen.lines:
         bar = figure.colorbar(
             image, cax=panel(left + large + 0.05, 1.2, 0.1, 2.3), extend="max", ticks=range(0, DEEPEST_SHOWN_MM + 1, 5)
@@ -166,7 +166,7 @@ def _draw_large(
     for row, (name, signal, top) in enumerate(rows):
         for number, depth in enumerate(DEPTHS_MM):
             ax = panel(start + number * (small + 0.06), 0.36 + (1 - row) * (small + 0.27), small, small)
-            _draw_signal(ax, chart, signal[..., number], top)
+            draw_signal(ax, chart, signal[..., number], top)
             ax.set_title(f"{name}, {depth:g} mm below the surface", color=PALE, fontsize=8, pad=3)
     title = f"{head.side.value.upper()} FEMORAL HEAD, UNROLLED"
     figure.text(0.012, 0.985, title, fontsize=10.5, weight="bold", color="white", va="top")
@@ -235,7 +235,7 @@ def _field(chart: HeadChart, values: NDArray[np.float64]) -> tuple[NDArray[np.fl
     return axis[inner], np.ma.masked_where(inside[inner, inner] < 0.5, smooth)
 
 
-def _outline(ax: Any, chart: HeadChart, mask: NDArray[np.bool_], **style: Any) -> Path:
+def draw_outline(ax: Any, chart: HeadChart, mask: NDArray[np.bool_], **style: Any) -> Path:
     """Draw the smooth outline of a mask of the map; return its path."""
     axis, field = _fine_mask(chart, mask)
     path: Path = ax.contour(axis, axis, field.T, levels=[0.5], **style).get_paths()[0]
@@ -244,7 +244,7 @@ def _outline(ax: Any, chart: HeadChart, mask: NDArray[np.bool_], **style: Any) -
 
 def _show(ax: Any, chart: HeadChart, values: NDArray[Any], mask: NDArray[np.bool_], **style: Any) -> None:
     """Draw an image of the map, cut cleanly along the outline of a mask."""
-    path = _outline(ax, chart, mask, linewidths=0)
+    path = draw_outline(ax, chart, mask, linewidths=0)
     clip = PathPatch(path, transform=ax.transData, facecolor="none", edgecolor="none")
     ax.add_patch(clip)
     step = (chart.axis_mm[1] - chart.axis_mm[0]) / 2
@@ -263,7 +263,7 @@ def _frame_map(ax: Any, chart: HeadChart) -> None:
     """Set the limits to the joint surface; draw its edge and the weight-bearing sector."""
     ax.set_axis_off()
     ax.set_aspect("equal")
-    _outline(ax, chart, chart.map.shown, colors=EDGE_COLOR, linewidths=0.8)
+    draw_outline(ax, chart, chart.map.shown, colors=EDGE_COLOR, linewidths=0.8)
     sector = 2 * np.sin(np.radians(WEIGHT_BEARING_DEG) / 2) * chart.map.femur.head_radius_mm
     ax.add_patch(Circle((0, 0), sector, fill=False, edgecolor=SECTOR_COLOR, linewidth=0.8, linestyle=(0, (4, 3))))
     medial, lateral, posterior, anterior = _bounds(chart)
@@ -272,8 +272,18 @@ def _frame_map(ax: Any, chart: HeadChart) -> None:
     ax.set_ylim((posterior + anterior) / 2 - half, (posterior + anterior) / 2 + half)
 
 
-def _draw_signal(ax: Any, chart: HeadChart, signal: NDArray[np.float32], top: float) -> None:
-    _show(ax, chart, signal, chart.map.shown, cmap="gray", vmin=0.0, vmax=top)
+def draw_signal(
+    ax: Any,
+    chart: HeadChart,
+    signal: NDArray[np.float32],
+    top: float,
+    *,
+    low: float = 0.0,
+    mask: NDArray[np.bool_] | None = None,
+    cmap: Any = "gray",
+) -> None:
+    """Draw a map of signal from `low` to `top`, where a mask says or the joint surface is shown."""
+    _show(ax, chart, signal, chart.map.shown if mask is None else mask, cmap=cmap, vmin=low, vmax=top)
     _frame_map(ax, chart)
 
 
@@ -291,10 +301,10 @@ def _draw_depths(ax: Any, chart: HeadChart, seen: Seen) -> Any:
         levels = np.arange(5.0, 5.1 + float(field.max()), 5.0)
         drawn = ax.contour(axis, axis, field.T, levels=levels, colors="black", linewidths=0.5, alpha=0.75)
         ax.clabel(drawn, fmt="%g mm", fontsize=7, colors="black")
-        _outline(ax, chart, band, colors=BAND_COLOR, linewidths=1.8, linestyles=[dash(seen, BAND_SIGN)])
+        draw_outline(ax, chart, band, colors=BAND_COLOR, linewidths=1.8, linestyles=[dash(seen, BAND_SIGN)])
     line = np.isfinite(chart.line_mm)
     if line.any():
-        _outline(ax, chart, line, colors=LINE_COLOR, linewidths=1.4, linestyles=[dash(seen, LINE_SIGN)])
+        draw_outline(ax, chart, line, colors=LINE_COLOR, linewidths=1.4, linestyles=[dash(seen, LINE_SIGN)])
         points = np.concatenate([sheet.points for sheet in seen.lines])
         depths = np.concatenate([sheet.depth_mm for sheet in seen.lines])
         at, shown = chart.place_mm(points / np.linalg.norm(points, axis=1, keepdims=True))
@@ -322,7 +332,7 @@ def _draw_depression(ax: Any, chart: HeadChart, dashes: Any) -> None:
     ax.annotate(f"{greatest:.1f} mm", at, xytext=(7, -3), textcoords="offset points", **style)
 
 
-def _draw_ends(ax: Any, chart: HeadChart, words: Sequence[str], size: float) -> None:
+def draw_ends(ax: Any, chart: HeadChart, words: Sequence[str], size: float) -> None:
     """Name the four ends of the map: medial, lateral, posterior, anterior."""
     medial, lateral, posterior, anterior = _bounds(chart)
     middle = (medial + lateral) / 2
@@ -334,7 +344,7 @@ def _draw_ends(ax: Any, chart: HeadChart, words: Sequence[str], size: float) -> 
     ax.text(middle, anterior + 0.6, words[3], ha="center", va="bottom", **style)
 
 
-def _draw_scale(ax: Any, chart: HeadChart) -> None:
+def draw_scale(ax: Any, chart: HeadChart) -> None:
     """Draw 10 mm beside the lower lateral edge: true at the map's middle."""
     _, lateral, posterior, _ = _bounds(chart)
     ends = [lateral - 6, lateral + 4]

@@ -14,7 +14,9 @@ from marrowmap.report.document import Document
 from marrowmap.report.document import Section
 
 # The page takes what a reader signs off; the curves of threshold stay in the HTML.
-_PICTURES = frozenset({"head_map", "head_slices", "comparison", "bone_fit", "edema", "boundary", "regions"})
+_PICTURES = frozenset(
+    {"head_map", "head_layers", "head_slices", "comparison", "bone_fit", "edema", "boundary", "regions"}
+)
 _LEFT_OUT = frozenset({"question", "comparison", "time", "methods", "literature"})
 
 

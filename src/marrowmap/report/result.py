@@ -20,6 +20,7 @@ from marrowmap.values import Side
 
 if TYPE_CHECKING:
     from marrowmap.measure.boundary import BoundaryProfile
+    from marrowmap.measure.ct_head import CtHead
     from marrowmap.measure.edema import EdemaResult
     from marrowmap.measure.head import HeadMeasurement
 
@@ -71,6 +72,8 @@ class JointReading:
         One line a radiologist understands.
     head : HeadMeasurement, optional
         What lies under the femoral head's joint surface, where this series is its T1.
+    ct_head : CtHead, optional
+        What a CT of the exam shows of it, beside `head` or with the first series.
 
     Raises
     ------
@@ -87,6 +90,7 @@ class JointReading:
     effusion: Mask | None = None
     note: str = ""
     head: HeadMeasurement | None = None
+    ct_head: CtHead | None = None
 
     def __post_init__(self) -> None:
         grid = self.series.volume.grid

@@ -72,6 +72,11 @@ QUANTITIES: dict[str, QuantityDefinition] = {
         private("head_depression", "Depression of the femoral head"),
         "How far the joint surface lies within the head's own round shape",
     ),
+    "joint_space_width": QuantityDefinition(
+        "mm",
+        private("joint_space_width", "Joint space width"),
+        "From the femoral head's bone to the socket's, along lines from the head center",
+    ),
 }
 
 

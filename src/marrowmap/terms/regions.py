@@ -15,6 +15,7 @@ REGIONS: dict[str, Code] = {
     "proximal_femur": Code("310651003", "SCT", "Proximal femur"),
     "acetabulum": Code("37783008", "SCT", "Acetabulum"),
     "subchondral": private("subchondral", "Bone under the joint surface of the femoral head"),
+    "weight_bearing": private("weight_bearing", "Weight-bearing sector of the femoral head"),
     "hip_joint": Code("24136001", "SCT", "Hip joint"),
     "given_region": private("given_region", "Region given by the user"),
 }

@@ -11,11 +11,14 @@ import numpy as np
 from marrowmap.anatomy import region_labels
 from marrowmap.anatomy.bone_frame import BoneFrame
 from marrowmap.errors import InputError
+from marrowmap.errors import MarrowmapError
 from marrowmap.image.voxelize import voxelize
 from marrowmap.ingest import Exam
 from marrowmap.ingest import Series
 from marrowmap.ingest import read_exam
 from marrowmap.ingest.exam import Sequence as ImageSequence
+from marrowmap.measure.ct_head import ct_head_rows
+from marrowmap.measure.ct_head import measure_ct_head
 from marrowmap.measure.edema import DEFAULT_K
 from marrowmap.measure.head import head_rows
 from marrowmap.measure.head import measure_head
@@ -92,7 +95,11 @@ def analyze(
     with steps.step("looking under the joint surface", 0.85, 0.95) as inner:
         hips = _measure_heads(hips, frames, t1, fluid, exam.date, inner)
         measurements += tuple(row for hip in hips if hip.head for row in head_rows(hip.head))
-    with steps.step("judging signs", 0.95, 0.97):
+    with steps.step("looking at CT", 0.95, 0.96) as inner:
+        hips, unread = _measure_ct_heads(hips, exam, group, frames, inner)
+        warnings += unread
+        measurements += tuple(row for hip in hips if hip.ct_head for row in ct_head_rows(hip.ct_head))
+    with steps.step("judging signs", 0.96, 0.97):
         findings = tuple(finding for hip in hips for finding in assess_signs(hip))
     with steps.step("painting bones", 0.97, 1.0):
         readings = tuple(_readings(group, frames, hips, fluid))
@@ -138,6 +145,37 @@ def _measure_heads(
     return tuple(done)
 
 
+def _measure_ct_heads(
+    hips: tuple[HipMeasurement, ...],
+    exam: Exam,
+    group: Sequence[Series],
+    frames: Sequence[BoneFrame],
+    progress: Progress,
+) -> tuple[tuple[HipMeasurement, ...], list[str]]:
+    """Look at each femoral head in CT: one that shares the bones' coordinates, else one with bones of its own.
+
+    Returns the hips, and a warning for each that the CT does not show.
+    """
+    every = [series for series in exam.series if series.sequence is ImageSequence.CT]
+    if not every:
+        return hips, []
+    shared = [series for series in every if series in group]
+    ct = min(shared or every, key=lambda one: float(one.volume.grid.spacing.max()))
+    try:
+        found = frames if shared else locate_bones([ct], progress=progress)
+    except MarrowmapError as error:
+        return hips, [f"{_name(ct)}: {error}: it was not read"]
+    femora = {frame.side: frame for frame in found if frame.bone == "femur"}
+    done, warnings = [], []
+    for number, hip in enumerate(hips):
+        progress(f"{hip.side.value} femoral head", number / len(hips))
+        femur = femora.get(hip.side)
+        if femur is None:
+            warnings.append(f"{_name(ct)}: the {hip.side.value} femur was not found in it: CT was not read there")
+        done.append(hip if femur is None else replace(hip, ct_head=measure_ct_head(femur, ct, date=exam.date)))
+    return tuple(done), warnings
+
+
 def _name(series: Series) -> str:
     number = "" if series.number is None else f"series {series.number} "
     return f"{number}({series.sequence.value})"
@@ -163,7 +201,9 @@ def _one_frame_of_reference(exam: Exam) -> tuple[list[Series], list[str]]:
     chosen = max(groups.values(), key=worth)
     left_out = [series for group in groups.values() if group is not chosen for series in group]
     warnings = [
-        f"{_name(series)} lies in another frame of reference and was not used: registration comes later"
+        f"{_name(series)} lies in another frame of reference: its bones were fitted on their own"
+        if series.sequence is ImageSequence.CT
+        else f"{_name(series)} lies in another frame of reference and was not used: registration comes later"
         for series in left_out
     ]
     return chosen, warnings
@@ -200,6 +240,7 @@ def _readings(
     others = sorted((s for s in group if s is not fluid), key=lambda s: s.sequence is not ImageSequence.T1)
     shown = [series for series in (fluid, *others) if series is not None][:2]
     readings = []
+    beside = next((series for series in shown if series.sequence is ImageSequence.T1), shown[0])
     for series in shown:
         grid = series.volume.grid
         for side in _sides(frames):
@@ -223,6 +264,7 @@ def _readings(
                     effusion=measured.effusion.mask if measured and measured.effusion else None,
                     note=measured.obstacle if measured else "",
                     head=hip.head if hip is not None and hip.head is not None and hip.head.t1 is series else None,
+                    ct_head=hip.ct_head if hip is not None and series is beside else None,
                 )
             )
     return readings
