@@ -130,7 +130,6 @@ def test_the_acetabulum_is_measured_where_its_bone_is_sure(painted):
     assert not [row for row in fewer if row.region == "acetabulum"]
 
 
-
 @pytest.mark.parametrize(
     ("name", "given", "expected"),
     [

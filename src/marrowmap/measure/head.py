@@ -29,6 +29,7 @@ from marrowmap.measure.head_lines import load_line_model
 from marrowmap.measure.necrosis import NecroticSegment
 from marrowmap.measure.necrosis import find_segment
 from marrowmap.measure.necrosis import head_lattice
+from marrowmap.measure.noise import noise_sd
 from marrowmap.values import Evidence
 from marrowmap.values import Joint
 from marrowmap.values import Measurement
@@ -204,13 +205,12 @@ def _is_border(sheet: FractureSheet, segment: NecroticSegment | None) -> bool:
 
 
 def estimate_noise(series: Series, femur: BoneFrame) -> float:
-    """Return the noise of an image around a head: robust spread of what differs from pixel to pixel in the slice."""
+    """Return the noise of an image around a head."""
     box = box_around(series.volume.grid, femur.head_center_mm, 0.8 * femur.head_radius_mm)
     if box is None:
         return 0.0
-    array = np.asarray(box.crop(series.volume).array, np.float64)
-    steps = array[2:] - 2 * array[1:-1] + array[:-2]
-    return 1.4826 * float(np.median(np.abs(steps - np.median(steps)))) / float(np.sqrt(6.0))
+    near = box.crop(series.volume)
+    return noise_sd(near.array, near.grid)
 
 
 def head_rows(head: HeadMeasurement) -> list[Measurement]:
