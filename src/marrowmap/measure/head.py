@@ -44,6 +44,21 @@ PLANES = "planes through head center and shaft direction, along and across the p
 BESIDE_BAND_MM = 4.0
 """A sheet of which most lies this close to a band's border is that border."""
 
+ERRORS = {
+    "lesion_volume": (0.1, 0.06),
+    "lesion_fraction": (0.4, 0.05),
+    "kerboul_angle": (6.0, 0.0),
+    "koo_index": (3.0, 0.0),
+    "band_depth_ratio": (0.02, 0.0),
+    "subchondral_line_length": (1.5, 0.0),
+    "subchondral_line_thickness": (0.3, 0.25),
+    "head_depression": (0.4, 0.25),
+}
+"""Standard deviation of each row's error: a constant in the row's unit, and a share of the value.
+
+``benchmarks/head_limits.py`` prints how many true values of virtual heads their 95 % intervals hold.
+"""
+
 
 @dataclass(frozen=True, eq=False)
 class HeadMeasurement:
@@ -213,6 +228,12 @@ def estimate_noise(series: Series, femur: BoneFrame) -> float:
     return noise_sd(near.array, near.grid)
 
 
+def error_of(name: str, value: NDArray[np.float64] | float) -> NDArray[np.float64] | float:
+    """Return the standard deviation of a row's error at its value, from :data:`ERRORS`."""
+    constant, relative = ERRORS[name]
+    return constant + relative * value
+
+
 def head_rows(head: HeadMeasurement) -> list[Measurement]:
     """Return the measurement rows of one head; none where it was not measured."""
     rows: list[Measurement] = []
@@ -220,37 +241,28 @@ def head_rows(head: HeadMeasurement) -> list[Measurement]:
     if evidence is None:
         return rows
 
-    def add(region: str, name: str, value: float, unit: str, error: float, note: str = "") -> None:
-        low = max(0.0, value - 1.96 * error)
-        high = value + 1.96 * error
-        quantity = Quantity(value, unit, low, min(high, 100.0) if unit == "%" else high)
+    def add(region: str, name: str, value: float, unit: str, note: str = "") -> None:
+        reach = 1.96 * float(error_of(name, value))
+        high = value + reach
+        quantity = Quantity(value, unit, max(0.0, value - reach), min(high, 100.0) if unit == "%" else high)
         method = f"{METHOD}; {note}" if note else METHOD
         rows.append(Measurement(name, Joint.HIP, head.side, region, quantity, "MR", method, head.date, evidence))
 
     if head.segment is not None:
         border = "to the band's outer border"
-        add("femoral_head", "lesion_volume", head.lesion_ml, "mL", 0.06 * head.lesion_ml + 0.1, border)
-        add("femoral_head", "lesion_fraction", head.fraction_percent, "%", 0.05 * head.fraction_percent + 0.4, border)
-        add("femoral_head", "kerboul_angle", head.kerboul_deg, "deg", 6.0, PLANES)
-        add("femoral_head", "koo_index", extent.koo_index(*head.arcs_deg), "1", 3.0, PLANES)
+        add("femoral_head", "lesion_volume", head.lesion_ml, "mL", border)
+        add("femoral_head", "lesion_fraction", head.fraction_percent, "%", border)
+        add("femoral_head", "kerboul_angle", head.kerboul_deg, "deg", PLANES)
+        add("femoral_head", "koo_index", extent.koo_index(*head.arcs_deg), "1", PLANES)
         for ratio, plane in ((head.band_ratio, "mid-coronal"), (head.deepest_ratio, "maximal")):
             if ratio is not None:
-                add("femoral_head", "band_depth_ratio", ratio, "1", 0.02, plane)
+                add("femoral_head", "band_depth_ratio", ratio, "1", plane)
     seen = [sheet for sheet in head.sheets if sheet.evidence >= SEEN_EVIDENCE]
     if seen:
         along = "longest extent in a coronal plane of the bone, along the line"
-        add("subchondral", "subchondral_line_length", seen[0].length_mm, "mm", 1.5, along)
+        add("subchondral", "subchondral_line_length", seen[0].length_mm, "mm", along)
         darkness = "what its darkness in T1 adds up to"
-        add(
-            "subchondral",
-            "subchondral_line_thickness",
-            seen[0].thickness_mm,
-            "mm",
-            0.3 + 0.25 * seen[0].thickness_mm,
-            darkness,
-        )
+        add("subchondral", "subchondral_line_thickness", seen[0].thickness_mm, "mm", darkness)
     if head.surface is not None and np.isfinite(head.surface.noise_mm):
-        # Averaging over a disc lowers what is deep; the error is that found on virtual hips.
-        depth = max(0.0, head.surface.depression_mm)
-        add("femoral_head", "head_depression", depth, "mm", 0.4 + 0.25 * depth)
+        add("femoral_head", "head_depression", max(0.0, head.surface.depression_mm), "mm")
     return rows
