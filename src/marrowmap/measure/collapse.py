@@ -36,7 +36,7 @@ LOOKED_DEG = 50.0
 """Without suspicion a depression is looked for this far around the direction up the shaft."""
 DOME_DEG = 60.0
 """With suspicion a little further, but no further: there the head passes into neck and ligament's pit."""
-EDGES_DEG = (16.0, 20.0, 25.0, 30.0, 36.0, 43.0, 50.0)
+EDGES_DEG = (16.0, 18.0, 20.5, 23.0, 26.0, 29.0, 33.0, 37.0, 41.0, 45.0, 50.0)
 """From the middle of a depression to its edge, seen from the head center: the sizes that are tried."""
 FLAT_SHARE = 0.2
 """Part of that over which a depression is as deep as in its middle."""

@@ -52,7 +52,7 @@ ERRORS = {
     "band_depth_ratio": (0.02, 0.0),
     "subchondral_line_length": (1.5, 0.0),
     "subchondral_line_thickness": (0.3, 0.25),
-    "head_depression": (0.4, 0.25),
+    "head_depression": (0.4, 0.1),
 }
 """Standard deviation of each row's error: a constant in the row's unit, and a share of the value.
 
