@@ -45,10 +45,10 @@ BESIDE_BAND_MM = 4.0
 """A sheet of which most lies this close to a band's border is that border."""
 
 ERRORS = {
-    "lesion_volume": (0.1, 0.06),
-    "lesion_fraction": (0.4, 0.05),
-    "kerboul_angle": (6.0, 0.0),
-    "koo_index": (3.0, 0.0),
+    "lesion_volume": (0.2, 0.08),
+    "lesion_fraction": (0.6, 0.05),
+    "kerboul_angle": (12.0, 0.0),
+    "koo_index": (5.0, 0.0),
     "band_depth_ratio": (0.02, 0.0),
     "subchondral_line_length": (1.5, 0.0),
     "subchondral_line_thickness": (0.3, 0.25),
