@@ -1,7 +1,7 @@
 import pytest
 
-from marrowmap.signs.subchondral_band import SHALLOW_RATIO
 from marrowmap.signs.subchondral_band import LEAST_PERCENT
+from marrowmap.signs.subchondral_band import SHALLOW_RATIO
 from marrowmap.signs.subchondral_band import SMALLEST_PERCENT
 from marrowmap.signs.subchondral_band import assess
 from marrowmap.values import Quantity
