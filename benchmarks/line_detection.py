@@ -8,8 +8,8 @@ size (4 to 25 mm long, 0.6 to 4 mm thick, in fatty or edematous marrow), or none
 segment), is scanned at 0.6 mm with slices of 3 to 4 mm, and gets three noise levels: SNR of muscle in T1 15, 25 and 40.
 Its frame errs as fitted frames do. Truth is what was drawn. What is drawn is kept in ``--keep``, without its noise.
 
-A logistic curve of detection over length, thickness and the blur of the slices (noise hardly matters) gives the length at which 95 of 100
-lines 1 mm thick are seen.
+A logistic curve of detection over length, thickness and the blur of the slices (noise hardly matters) gives the length
+at which 95 of 100 lines 1 mm thick are seen.
 """
 
 from __future__ import annotations

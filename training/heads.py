@@ -1,15 +1,18 @@
 """Draw femoral heads of virtual patients to train the networks that read lines through them.
 
     python training/heads.py build/training/heads --count 130 --first 5000
+    python training/heads.py build/training/heads --count 18 --first 6000 --sunken
 
 One hip each: T1 and a fluid-sensitive image of 100 mm around the head, in random resolution, slice direction, noise and
-field, and what the hip has. Seeds 5000 and up are for training alone: no figure is reported on them.
+field, and what the hip has. With ``--sunken`` its joint surface has sunk: few others have.
+Seeds 5000 and up are for training and tuning alone: no figure is reported on them.
 """
 
 from __future__ import annotations
 
 import argparse
 import pickle
+from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marrowmap.image import Grid
+from marrowmap.phantom.collapse import depression_of
 from marrowmap.phantom.collapse import sample_necrotic_collapse
 from marrowmap.phantom.exam import draw_exam
 from marrowmap.phantom.fracture import sample_fracture_line
@@ -38,6 +42,7 @@ from marrowmap.phantom.onfh import sample_onfh
 from marrowmap.phantom.person import Hip
 from marrowmap.phantom.person import Person
 from marrowmap.phantom.scene import FINE_MM
+from marrowmap.phantom.sif import sample_sif
 from marrowmap.phantom.soft_tissue import body_layers
 from marrowmap.phantom.soft_tissue import lay_out
 from marrowmap.phantom.soft_tissue import vessel_layers
@@ -48,6 +53,9 @@ REACH_MM = np.array([[-36.0, -34.0, -38.0], [44.0, 34.0, 34.0]])
 """Of the painted box around a left head."""
 WAYS = ("onfh", "line", "line in edema", "edema", "well")
 SHARES = (0.4, 0.15, 0.25, 0.1, 0.1)
+SUNKEN_OVER_LINE = 0.25
+
+Sampler = Callable[[Hip, np.random.Generator], Lesion]
 
 
 def sample_lesion(hip: Hip, rng: np.random.Generator) -> Lesion:
@@ -68,6 +76,17 @@ def sample_lesion(hip: Hip, rng: np.random.Generator) -> Lesion:
     lesion = sample_toh(hip, rng, None)
     line = sample_fracture_line(hip, rng) if way == "line in edema" else None
     return replace(lesion, fracture_line=line)
+
+
+def sample_sunken(hip: Hip, rng: np.random.Generator) -> Lesion:
+    """Draw a hip whose joint surface has sunk, over a necrotic segment or at times over a fracture line."""
+    while True:
+        if rng.random() < SUNKEN_OVER_LINE:
+            lesion = sample_sif(hip, rng)
+        else:
+            lesion = sample_necrotic_collapse(sample_onfh(hip, rng), hip, rng)
+        if depression_of(lesion, hip.radius) is not None:
+            return lesion
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,11 +157,11 @@ def add_noise(images: list[NDArray[np.float32]], grid: Grid, scan: Acquisition, 
     ]
 
 
-def draw_head(seed: int) -> dict[str, Any]:
+def draw_head(seed: int, sample: Sampler = sample_lesion) -> dict[str, Any]:
     """Draw one head: images, the true bone and what it has."""
     rng = np.random.default_rng([seed, 900])
     head = plan_head(seed, rng)
-    lesion = sample_lesion(head.hip, rng)
+    lesion = sample(head.hip, rng)
     scan = random_scan(head, rng)
     grid, images = paint_head(head, lesion, scan)
     t1, fluid = add_noise(images, grid, scan, seed)
@@ -155,13 +174,15 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=130)
     parser.add_argument("--first", type=int, default=5000)
+    parser.add_argument("--sunken", action="store_true", help="only heads whose joint surface has sunk")
     given = parser.parse_args()
+    sample = sample_sunken if given.sunken else sample_lesion
     given.folder.mkdir(parents=True, exist_ok=True)
     for seed in range(given.first, given.first + given.count):
         path = given.folder / f"{seed}.pickle"
         if not path.exists():
             part = path.with_suffix(".part")
-            part.write_bytes(pickle.dumps(draw_head(seed)))
+            part.write_bytes(pickle.dumps(draw_head(seed, sample)))
             part.rename(path)
             print(seed, flush=True)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,17 @@ from marrowmap.phantom.collapse import sink
 from marrowmap.phantom.onfh import segment_distance
 from marrowmap.values import Joint
 
-TARGETS = ("band", "surface")
+TARGETS = {"band": 901, "surface": 903}
+"""What is looked for, and its stream of random numbers."""
 LINES = 260
 """Of each look at a head."""
 STEPS = 100
+SUNKEN_LINES = 160
+"""Of these, how many lead to where the joint surface has sunk, if it has."""
+SEEDS = range(5000, 5130)
+"""Heads as they come. Of all others only those that have sunk are used, and only to learn the surface."""
+TUNING_SEEDS = range(5265, 6000)
+"""Left out: limits and thresholds are set on these heads."""
 SHARE_WITHOUT = 0.6
 """Of lines that hold nothing, how many are kept."""
 CENTER_ERROR_MM, RADIUS_ERROR_MM = 0.35, 0.25
@@ -110,16 +118,23 @@ def _crossing(distance: Any, inward: bool) -> Any:
 def sample_head(path: Path, target: str) -> list[tuple[Any, ...]]:
     """Return for lines through one head what the images show, where the truth lies, where it may lie, which way."""
     drawn = pickle.loads(path.read_bytes())  # made by heads.py on this machine
-    rng = np.random.default_rng([drawn["seed"], 901 + TARGETS.index(target)])
+    rng = np.random.default_rng([drawn["seed"], TARGETS[target]])
     hip, lesion = drawn["hip"], drawn["lesion"]
     femur = uncertain_frame(drawn, rng)
     grid = Grid(drawn["t1"].shape, drawn["affine"], "1")
     images = HeadImages.of(femur, Volume(grid, drawn["t1"]), Volume(grid, drawn["fluid"]))
     if images is None:
         return []
+    depression = depression_of(lesion, hip.radius)
+    if drawn["seed"] not in SEEDS and (target != "surface" or depression is None):
+        return []
     result = []
     for origin, directions, outward in _looks(target, femur, lesion, rng):
-        chosen = directions[rng.permutation(len(directions))[:LINES]]
+        chosen = directions[rng.permutation(len(directions))]
+        if target == "surface" and depression is not None:
+            there = chosen @ np.array(depression.toward) > np.cos(np.radians(depression.half_angle_deg))
+            chosen = np.concatenate([chosen[there][:SUNKEN_LINES], chosen])
+        chosen = chosen[:LINES]
         local = origin + chosen[:, None, :] * (np.arange(STEPS) * STEP_MM)[:, None]
         true_local = (femur.to_world(local) - hip.center) @ hip.axes
         step = _truth(target, hip, lesion, true_local, outward)
@@ -135,12 +150,12 @@ def sample_head(path: Path, target: str) -> list[tuple[Any, ...]]:
     return result
 
 
-def sample(heads: Path, folder: Path) -> None:
-    """Sample lines of all heads for all targets."""
+def sample(heads: Path, folder: Path, targets: Sequence[str]) -> None:
+    """Sample lines of all heads."""
     folder.mkdir(parents=True, exist_ok=True)
-    for target in TARGETS:
+    for target in targets:
         parts, numbers = [], []
-        for path in sorted(heads.glob("*.pickle")):
+        for path in sorted(path for path in heads.glob("*.pickle") if int(path.stem) not in TUNING_SEEDS):
             for part in sample_head(path, target):
                 parts.append(part)
                 numbers.append(np.full(len(part[1]), int(path.stem)))
@@ -161,8 +176,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("heads", type=Path)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("targets", nargs="*", default=TARGETS, help="band, fracture, surface; all if not given")
     given = parser.parse_args()
-    sample(given.heads, given.folder)
+    sample(given.heads, given.folder, given.targets)
 
 
 if __name__ == "__main__":

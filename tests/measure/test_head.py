@@ -12,7 +12,9 @@ from marrowmap.image import Grid
 from marrowmap.image import Volume
 from marrowmap.ingest.exam import Series
 from marrowmap.measure.fracture_line import SEEN_EVIDENCE
+from marrowmap.measure.head import ERRORS
 from marrowmap.measure.head import HeadMeasurement
+from marrowmap.measure.head import error_of
 from marrowmap.measure.head import estimate_noise
 from marrowmap.measure.head import head_rows
 from marrowmap.measure.head import measure_head
@@ -172,3 +174,10 @@ def test_noise_is_measured_beside_slow_change(well_head):
     slope = np.linspace(0, 500, 117)[:, None, None] + np.random.default_rng(0).normal(0, 12.0, grid.shape)
     series = replace(well_head.t1, volume=Volume(grid, slope.astype(np.float32)))
     assert estimate_noise(series, femur) == pytest.approx(12.0, rel=0.05)
+
+
+@pytest.mark.parametrize("name", sorted(ERRORS))
+def test_a_row_s_error_grows_with_its_value(name):
+    constant, relative = ERRORS[name]
+    assert error_of(name, 0.0) == constant > 0
+    assert error_of(name, np.array([2.0, 10.0])) == pytest.approx([constant + 2 * relative, constant + 10 * relative])

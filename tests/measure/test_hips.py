@@ -12,14 +12,20 @@ from marrowmap.image import Grid
 from marrowmap.ingest.exam import Sequence
 from marrowmap.measure.edema import DEFAULT_K
 from marrowmap.measure.hip import HipMeasurement
+from marrowmap.measure.hips import _with_fit_error
 from marrowmap.measure.hips import measure_hips
 from marrowmap.measure.hips import share_in_view
+from marrowmap.values import Evidence
+from marrowmap.values import Joint
+from marrowmap.values import Measurement
+from marrowmap.values import Quantity
 from marrowmap.values import Side
 from tests.anatomy.conftest import coronal_grid
 from tests.anatomy.conftest import make_series
 from tests.anatomy.conftest import paint_hip
 from tests.anatomy.conftest import pose_hip
 from tests.anatomy.conftest import true_frames
+from tests.measure.ball import ball_femur
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +128,20 @@ def test_the_acetabulum_is_measured_where_its_bone_is_sure(painted):
     assert unseen.acetabulum is None
     assert "9 mm away" in unseen.acetabulum_obstacle
     assert not [row for row in fewer if row.region == "acetabulum"]
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "expected"),
+    [
+        ("edema_fraction", Quantity(0.0, "%", 0.0, 0.0), (0.0, 0.0)),
+        ("edema_volume", Quantity(0.0, "mL", 0.0, 0.0), (0.0, 0.0)),
+        ("edema_volume", Quantity(0.0, "mL", 0.0, 2.0), (0.0, 2.0)),
+        ("edema_fraction", Quantity(99.0, "%", 98.0, 100.0), (93.1, 100.0)),
+        ("edema_volume", Quantity(10.0, "mL"), (9.4, 10.6)),
+    ],
+)
+def test_the_bone_s_error_widens_what_there_is(name, given, expected):
+    evidence = Evidence("1.2", ())
+    row = Measurement(name, Joint.HIP, Side.LEFT, "femoral_head", given, "MR", "test", "", evidence)
+    widened = _with_fit_error(row, replace(ball_femur(), fit_rms_mm=0.3)).quantity
+    assert (widened.low, widened.high) == pytest.approx(expected, abs=0.1)

@@ -10,10 +10,9 @@ from tests.signs.heads import sheet
 @pytest.mark.parametrize(
     ("share", "state"),
     [
-        (0.0, State.ABSENT),
-        (0.34, State.ABSENT),
-        (0.45, State.UNDETERMINED),
-        (0.56, State.PRESENT),
+        (0.0, State.UNDETERMINED),
+        (0.14, State.UNDETERMINED),
+        (0.16, State.PRESENT),
         (1.0, State.PRESENT),
     ],
 )
@@ -26,9 +25,8 @@ def test_the_share_of_the_band_that_is_bright_decides(share, state):
 
 
 def test_the_clearer_the_surer():
-    none, some, more, all_of_it = (assess(dead_hip(share=share)).certainty for share in (0.0, 0.3, 0.6, 1.0))
-    assert none > some
-    assert all_of_it > more
+    some, all_of_it = (assess(dead_hip(share=share)).certainty for share in (0.3, 1.0))
+    assert all_of_it > some > 0.5
 
 
 def test_a_band_too_close_to_cartilage_says_nothing():

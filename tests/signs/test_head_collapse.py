@@ -3,6 +3,7 @@ import pytest
 
 from marrowmap.signs.head_collapse import ABSENT_MM
 from marrowmap.signs.head_collapse import PRESENT_MM
+from marrowmap.signs.head_collapse import SMALLEST_MM
 from marrowmap.signs.head_collapse import assess
 from marrowmap.values import Quantity
 from marrowmap.values import State
@@ -24,7 +25,7 @@ def test_how_far_the_surface_has_sunk_decides(depression, state):
     finding = assess(hip_with(surface=surface(depression)))
     assert finding.state is state
     assert f"{max(depression, 0.0):.1f} mm within the head's own shape" in finding.note
-    assert finding.smallest_detectable == Quantity(2.0, "mm")
+    assert finding.smallest_detectable == Quantity(SMALLEST_MM, "mm")
     assert ("too close to call" in finding.note) == (state is State.UNDETERMINED)
 
 

@@ -1,5 +1,6 @@
 import pytest
 
+from marrowmap.signs.subchondral_band import LEAST_PERCENT
 from marrowmap.signs.subchondral_band import SHALLOW_RATIO
 from marrowmap.signs.subchondral_band import SMALLEST_PERCENT
 from marrowmap.signs.subchondral_band import assess
@@ -32,7 +33,7 @@ def test_its_extent_is_said(percent, extent):
 
 
 def test_too_small_a_segment_is_undetermined_not_absent():
-    finding = assess(dead_hip(0.5 * SMALLEST_PERCENT))
+    finding = assess(dead_hip(0.5 * LEAST_PERCENT))
     assert finding.state is State.UNDETERMINED
     assert "too small to be sure" in finding.note
 

@@ -29,13 +29,22 @@ INDEPENDENT = 1000.0
 ROUNDS = 8
 LATERAL = 0.8 * HEAD_ENDS_AT_RADII
 """Rays that lead further toward the neck are left out."""
-DISC_DEG = 12.0
-"""A depression is averaged this far around each place: about 5 mm."""
 BESIDE_RADII = 0.15
 """How far beside a suspected place, in head radii, the surface is suspected, too."""
 LEAST_RAYS = 40
 LOOKED_DEG = 50.0
-"""A depression is looked for this far around the direction up the shaft."""
+"""Without suspicion a depression is looked for this far around the direction up the shaft."""
+DOME_DEG = 60.0
+"""With suspicion a little further, but no further: there the head passes into neck and ligament's pit."""
+EDGES_DEG = (16.0, 18.0, 20.5, 23.0, 26.0, 29.0, 33.0, 37.0, 41.0, 45.0, 50.0)
+"""From the middle of a depression to its edge, seen from the head center: the sizes that are tried."""
+FLAT_SHARE = 0.2
+"""Part of that over which a depression is as deep as in its middle."""
+BESIDE_DEG = 3.0
+"""What lies this far outside a depression's edge counts as sound."""
+REFITS = 3
+EVERY_RAY = 3
+"""Middles are tried at every third ray: 4 degrees apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +57,9 @@ class HeadSurface:
         From the head center, bone coordinates.
     radius_mm : array, shape (n,)
     sunken_mm : array, shape (n,)
-        How far the surface lies within that shape, averaged over a disc; negative outside.
+        How far it has sunk: the smooth-edged depression that fits best where one was looked for, 0 around it.
     depression_mm : float
-        The greatest where it was looked for.
+        Its depth, in its middle.
     noise_mm : float
         Robust standard deviation of single rays around that shape elsewhere.
     """
@@ -65,35 +74,74 @@ class HeadSurface:
 def trace_surface(images: HeadImages, model: LineModel, suspected: NDArray[np.float64] | None = None) -> HeadSurface:
     """Trace the head's surface and measure how far it has sunk.
 
+    A depression of some middle and width is fitted to what lies within the head's usual shape; that shape is then
+    fitted anew to all that lies outside the depression, and so on: the less is left out, the surer the shape.
+
     Parameters
     ----------
     images : HeadImages
     model : LineModel
         For ``surface``.
     suspected : array, shape (m, 3), optional
-        Directions in bone coordinates under which something was found that may have let the surface sink. The rest of
-        the surface then says alone where it would lie, and a depression is looked for here; else anywhere within
-        50 degrees of the direction up the shaft.
+        Directions in bone coordinates under which something was found that may have let the surface sink. At first the
+        rest of the surface says alone where it would lie, and a depression is looked for here, within 60 degrees of the
+        direction up the shaft; without suspicion, anywhere within 50 degrees of it.
     """
     even = spread_rays(RAYS)
     rays = even.within(even.directions[:, 0] < LATERAL)
     traced = trace("surface", images, model, np.zeros(3), rays, outward=True)
-    if suspected is None or not len(suspected):
-        up, _ = upright(images.femur)
-        looked = rays.directions @ up > np.cos(np.radians(LOOKED_DEG))
-        sound = np.ones(len(looked), bool)
-    else:
-        nearest, _ = cKDTree(suspected).query(rays.directions)
-        looked = nearest < BESIDE_RADII
-        sound = ~looked
-    if looked.sum() < LEAST_RAYS or sound.sum() < LEAST_RAYS:
+    up, _ = upright(images.femur)
+    high = rays.directions @ up
+    looked, sound = high > np.cos(np.radians(LOOKED_DEG)), np.ones(len(high), bool)
+    if suspected is not None and len(suspected):
+        doubted = cKDTree(suspected).query(rays.directions)[0] < BESIDE_RADII
+        dome = doubted & (high > np.cos(np.radians(DOME_DEG)))
+        if dome.sum() >= LEAST_RAYS:
+            looked, sound = dome, ~doubted
+    if sound.sum() < LEAST_RAYS:
         return HeadSurface(rays.directions, traced.distance_mm, np.zeros(len(looked)), 0.0, np.inf)
-    expected = _expected_radius(traced.distance_mm, rays.directions, images.femur.head_radius_mm, sound)
-    sunken = expected - traced.distance_mm
-    smooth = _mean_around(sunken, rays.directions)
-    rest = sunken[~looked]
+    for _ in range(REFITS):
+        expected = _expected_radius(traced.distance_mm, rays.directions, images.femur.head_radius_mm, sound)
+        within = expected - traced.distance_mm
+        sunken, sound = _fit_depression(within, rays.directions, looked)
+    rest = within[sound]
     noise = 1.4826 * float(np.median(np.abs(rest - np.median(rest))))
-    return HeadSurface(rays.directions, traced.distance_mm, smooth, float(smooth[looked].max()), noise)
+    return HeadSurface(rays.directions, traced.distance_mm, sunken, float(sunken.max()), noise)
+
+
+def _fit_depression(
+    within_mm: NDArray[np.float64], directions: NDArray[np.float64], looked: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Fit one smooth-edged depression with its middle where it is looked for.
+
+    By least squares over its middle, width and depth: of all middles and widths the one that explains most.
+
+    Parameters
+    ----------
+    within_mm : array, shape (n,)
+        How far the surface lies within the usual shape along each ray.
+    directions : array, shape (n, 3)
+    looked : array of bool, shape (n,)
+
+    Returns
+    -------
+    sunken_mm : array, shape (n,)
+        The depression, never negative.
+    outside : array of bool, shape (n,)
+        What lies beyond its edge.
+    """
+    middles = directions[looked][::EVERY_RAY]
+    away = np.degrees(np.arccos(np.clip(middles @ directions.T, -1, 1)))
+    most, sunken, outside = -1.0, np.zeros(len(directions)), np.ones(len(directions), bool)
+    for edge in EDGES_DEG:
+        fall = np.clip((away / edge - FLAT_SHARE) / (1 - FLAT_SHARE), 0, 1)
+        shape = 0.5 * (1 + np.cos(np.pi * fall))
+        depth = np.maximum(shape @ within_mm, 0.0) / (shape**2).sum(axis=1)
+        explained = depth * (shape @ within_mm)
+        best = int(explained.argmax())
+        if explained[best] > most:
+            most, sunken, outside = float(explained[best]), depth[best] * shape[best], away[best] > edge + BESIDE_DEG
+    return sunken, outside
 
 
 @lru_cache(maxsize=2)
@@ -134,8 +182,3 @@ def _expected_radius(
         fitted = columns @ np.linalg.solve(normal, columns.T @ (weight * radius_mm))
         weight = sound / (1 + ((fitted - radius_mm) / SURE_MM) ** 2)
     return np.asarray(fitted, np.float64)
-
-
-def _mean_around(values: NDArray[np.float64], directions: NDArray[np.float64]) -> NDArray[np.float64]:
-    near = (directions @ directions.T > np.cos(np.radians(DISC_DEG))).astype(np.float64)
-    return np.asarray(near @ values / near.sum(axis=1), np.float64)

@@ -33,6 +33,7 @@ from marrowmap.measure.closed_region import in_plane_depth
 from marrowmap.measure.closed_region import plane_sigma
 from marrowmap.measure.closed_region import redraw_border
 from marrowmap.measure.closed_region import smooth_within
+from marrowmap.measure.noise import noise_sd
 from marrowmap.measure.reference import ReferenceLevel
 from marrowmap.measure.reference import level_of
 from marrowmap.measure.reference import level_within
@@ -324,7 +325,7 @@ def measure_edema(
         t1_ratio = float(relative_t1.array[box][closed].mean())
     membership, plateau = _membership(smooth, closed, inside, level.median, grid)
     voxel_ml = grid.voxel_volume_ml
-    noise = _noise_sd(signal, inside, grid)
+    noise = noise_sd(signal, grid, inside)
     smallest, smallest_reason = _smallest_detectable(level, k, noise, grid)
     threshold = level.median + k * level.sd
     return EdemaResult(
@@ -382,12 +383,3 @@ def _method(k: float, level: ReferenceLevel, bias: Volume, t1_note: str) -> str:
         f"depth {SEED_DEPTH_MM:g} mm, rim {EDGE_MM:g} mm, T1^-{T1_EXPONENT:g} and below {T1_FATTY:g}; "
         f"border at {BORDER_LEVEL:g} of lesion over marrow beside it; closing {CLOSING_RADIUS_MM:g} mm; T1 {t1_note}"
     )
-
-
-def _noise_sd(signal: NDArray[np.floating], inside: NDArray[np.bool_], grid: Grid) -> float:
-    """Median absolute second difference along the finest axis, as the standard deviation of white noise."""
-    axis = int(np.argmin(grid.spacing))
-    second = np.diff(signal, n=2, axis=axis)
-    middle = tuple(slice(1, -1) if a == axis else slice(None) for a in range(3))
-    values = np.abs(second[inside[middle]]) if grid.shape[axis] > 2 else np.zeros(0)
-    return float(1.4826 * np.median(values) / np.sqrt(6)) if values.size else 0.0

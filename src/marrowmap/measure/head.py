@@ -30,6 +30,7 @@ from marrowmap.measure.head_lines import load_line_model
 from marrowmap.measure.necrosis import NecroticSegment
 from marrowmap.measure.necrosis import find_segment
 from marrowmap.measure.necrosis import head_lattice
+from marrowmap.measure.noise import noise_sd
 from marrowmap.values import Evidence
 from marrowmap.values import Joint
 from marrowmap.values import Measurement
@@ -46,6 +47,21 @@ BESIDE_BAND_MM = 4.0
 ALL_AROUND, WITHIN_MM = 0.75, 3.0
 """A segment of whose border this share lies so close to one sheet is the thickness of that sheet: nothing is walled off
 between a fracture line's two faces (benchmarks/line_detection.py, tuning seeds)."""
+
+ERRORS = {
+    "lesion_volume": (0.2, 0.08),
+    "lesion_fraction": (0.6, 0.05),
+    "kerboul_angle": (12.0, 0.0),
+    "koo_index": (5.0, 0.0),
+    "band_depth_ratio": (0.02, 0.0),
+    "subchondral_line_length": (1.5, 0.0),
+    "subchondral_line_thickness": (0.3, 0.25),
+    "head_depression": (0.4, 0.1),
+}
+"""Standard deviation of each row's error: a constant in the row's unit, and a share of the value.
+
+``benchmarks/head_limits.py`` prints how many true values of virtual heads their 95 % intervals hold.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,13 +233,18 @@ def _is_border(sheet: FractureSheet, segment: NecroticSegment | None) -> bool:
 
 
 def estimate_noise(series: Series, femur: BoneFrame) -> float:
-    """Return the noise of an image around a head: robust spread of what differs from pixel to pixel in the slice."""
+    """Return the noise of an image around a head."""
     box = box_around(series.volume.grid, femur.head_center_mm, 0.8 * femur.head_radius_mm)
     if box is None:
         return 0.0
-    array = np.asarray(box.crop(series.volume).array, np.float64)
-    steps = array[2:] - 2 * array[1:-1] + array[:-2]
-    return 1.4826 * float(np.median(np.abs(steps - np.median(steps)))) / float(np.sqrt(6.0))
+    near = box.crop(series.volume)
+    return noise_sd(near.array, near.grid)
+
+
+def error_of(name: str, value: NDArray[np.float64] | float) -> NDArray[np.float64] | float:
+    """Return the standard deviation of a row's error at its value, from :data:`ERRORS`."""
+    constant, relative = ERRORS[name]
+    return constant + relative * value
 
 
 def head_rows(head: HeadMeasurement) -> list[Measurement]:
@@ -233,37 +254,28 @@ def head_rows(head: HeadMeasurement) -> list[Measurement]:
     if evidence is None:
         return rows
 
-    def add(region: str, name: str, value: float, unit: str, error: float, note: str = "") -> None:
-        low = max(0.0, value - 1.96 * error)
-        high = value + 1.96 * error
-        quantity = Quantity(value, unit, low, min(high, 100.0) if unit == "%" else high)
+    def add(region: str, name: str, value: float, unit: str, note: str = "") -> None:
+        reach = 1.96 * float(error_of(name, value))
+        high = value + reach
+        quantity = Quantity(value, unit, max(0.0, value - reach), min(high, 100.0) if unit == "%" else high)
         method = f"{METHOD}; {note}" if note else METHOD
         rows.append(Measurement(name, Joint.HIP, head.side, region, quantity, "MR", method, head.date, evidence))
 
     if head.segment is not None:
         border = "to the band's outer border"
-        add("femoral_head", "lesion_volume", head.lesion_ml, "mL", 0.06 * head.lesion_ml + 0.1, border)
-        add("femoral_head", "lesion_fraction", head.fraction_percent, "%", 0.05 * head.fraction_percent + 0.4, border)
-        add("femoral_head", "kerboul_angle", head.kerboul_deg, "deg", 6.0, PLANES)
-        add("femoral_head", "koo_index", extent.koo_index(*head.arcs_deg), "1", 3.0, PLANES)
+        add("femoral_head", "lesion_volume", head.lesion_ml, "mL", border)
+        add("femoral_head", "lesion_fraction", head.fraction_percent, "%", border)
+        add("femoral_head", "kerboul_angle", head.kerboul_deg, "deg", PLANES)
+        add("femoral_head", "koo_index", extent.koo_index(*head.arcs_deg), "1", PLANES)
         for ratio, plane in ((head.band_ratio, "mid-coronal"), (head.deepest_ratio, "maximal")):
             if ratio is not None:
-                add("femoral_head", "band_depth_ratio", ratio, "1", 0.02, plane)
+                add("femoral_head", "band_depth_ratio", ratio, "1", plane)
     seen = [sheet for sheet in head.sheets if sheet.evidence >= SEEN_EVIDENCE]
     if seen:
         along = "longest extent in a coronal plane of the bone, along the line"
-        add("subchondral", "subchondral_line_length", seen[0].length_mm, "mm", 1.5, along)
+        add("subchondral", "subchondral_line_length", seen[0].length_mm, "mm", along)
         darkness = "what its darkness in T1 adds up to"
-        add(
-            "subchondral",
-            "subchondral_line_thickness",
-            seen[0].thickness_mm,
-            "mm",
-            0.3 + 0.25 * seen[0].thickness_mm,
-            darkness,
-        )
+        add("subchondral", "subchondral_line_thickness", seen[0].thickness_mm, "mm", darkness)
     if head.surface is not None and np.isfinite(head.surface.noise_mm):
-        # Averaging over a disc lowers what is deep; the error is that found on virtual hips.
-        depth = max(0.0, head.surface.depression_mm)
-        add("femoral_head", "head_depression", depth, "mm", 0.4 + 0.25 * depth)
+        add("femoral_head", "head_depression", max(0.0, head.surface.depression_mm), "mm")
     return rows

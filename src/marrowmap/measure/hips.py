@@ -269,15 +269,11 @@ def _with_fit_error(row: Measurement, femur: BoneFrame) -> Measurement:
     reach = 1.96 * relative * quantity.value
     low = quantity.value if quantity.low is None else quantity.low
     high = quantity.value if quantity.high is None else quantity.high
-    widened = Quantity(
-        quantity.value,
-        quantity.unit,
-        quantity.value - float(np.hypot(quantity.value - low, reach)),
-        quantity.value + float(np.hypot(high - quantity.value, reach)),
-    )
+    low = max(0.0, quantity.value - float(np.hypot(quantity.value - low, reach)))
+    high = quantity.value + float(np.hypot(high - quantity.value, reach))
     if quantity.unit == "%":
-        widened = replace(widened, high=min(100.0, widened.high or 100.0))
-    return replace(row, quantity=replace(widened, low=max(0.0, widened.low or 0.0)))
+        high = min(100.0, high)
+    return replace(row, quantity=replace(quantity, low=low, high=high))
 
 
 def _reference_candidates(

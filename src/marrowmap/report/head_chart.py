@@ -181,8 +181,10 @@ def sunken_mm(head_map: HeadMap, surface: HeadSurface) -> NDArray[np.float64]:
 
 def deepest_direction(surface: HeadSurface) -> NDArray[np.float64]:
     """Return the unit vector, bone coordinates, under which the greatest depression was measured."""
-    nearest = int(np.abs(surface.sunken_mm - surface.depression_mm).argmin())
-    return np.asarray(surface.directions[nearest], np.float64)
+    # A depression may be equally deep over part of its width.
+    off = np.abs(surface.sunken_mm - surface.depression_mm)
+    middle = surface.directions[off <= off.min() + 1e-6].mean(axis=0)
+    return np.asarray(middle / np.linalg.norm(middle), np.float64)
 
 
 def smooth_known(values: NDArray[np.float64], pixels: float) -> NDArray[np.float64]:

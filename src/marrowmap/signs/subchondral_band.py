@@ -16,8 +16,10 @@ from marrowmap.values import State
 
 NAME = "subchondral_band"
 
-SMALLEST_PERCENT = 4.0
-"""Share of the head that a segment must take to be found for sure, on virtual hips of the tuning seeds."""
+SMALLEST_PERCENT = 9.0
+"""Share of the head from which on 95 % of segments are found; printed by ``benchmarks/head_limits.py``."""
+LEAST_PERCENT = 4.0
+"""What is found but smaller may be none: the same command lists what is found in heads without a segment."""
 RATIO_CUTOFF, DEEPEST_CUTOFF = 0.22, 0.38
 """Band-depth ratios, mid-coronal and maximal, above which a band speaks for osteonecrosis (Ikemura 2018)."""
 SHALLOW_RATIO = 0.14
@@ -39,7 +41,7 @@ def assess(hip: HipMeasurement) -> Finding:
         f"{steinberg_class(head.fraction_percent)}), closed to the joint surface; depth over head diameter {ratio} "
         f"mid-coronal (cut-off {RATIO_CUTOFF}), {deepest:.2f} at most (cut-off {DEEPEST_CUTOFF})"
     )
-    if head.fraction_percent < SMALLEST_PERCENT:
+    if head.fraction_percent < LEAST_PERCENT:
         return read(NAME, head, State.UNDETERMINED, 0.5, smallest, f"{note}: too small to be sure")
     if deepest < SHALLOW_RATIO:
         return read(NAME, head, State.UNDETERMINED, 0.5, smallest, f"{note}: so shallow that it may be a fracture line")
