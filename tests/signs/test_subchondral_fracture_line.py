@@ -2,6 +2,8 @@ from dataclasses import replace
 
 import pytest
 
+from marrowmap.measure.fracture_line import HINT_EVIDENCE
+from marrowmap.measure.fracture_line import LEAST_SNR
 from marrowmap.measure.fracture_line import SEEN_EVIDENCE
 from marrowmap.measure.fracture_line import SURE_EVIDENCE
 from marrowmap.measure.fracture_line import smallest_length_mm
@@ -12,13 +14,14 @@ from tests.signs.heads import dead_hip
 from tests.signs.heads import hip_with
 from tests.signs.heads import sheet
 
-BLURRED_MM = 3.2
+BLURRED_MM = 7.2
 
 
 @pytest.mark.parametrize(
     ("evidence", "state"),
     [
-        (0.5 * SEEN_EVIDENCE, State.ABSENT),
+        (0.5 * HINT_EVIDENCE, State.ABSENT),
+        (0.5 * SEEN_EVIDENCE, State.UNDETERMINED),
         (1.1 * SEEN_EVIDENCE, State.UNDETERMINED),
         (0.9 * SURE_EVIDENCE, State.UNDETERMINED),
         (1.1 * SURE_EVIDENCE, State.PRESENT),
@@ -27,7 +30,8 @@ BLURRED_MM = 3.2
 def test_how_much_shows_a_line_decides(evidence, state):
     finding = assess(hip_with(sheets=(sheet(evidence=evidence),)))
     assert finding.state is state
-    assert ("weakly seen" in finding.note) == (state is State.UNDETERMINED)
+    doubt = "weakly seen" in finding.note or "too weak to measure" in finding.note
+    assert doubt == (state is State.UNDETERMINED)
     assert finding.smallest_detectable == Quantity(smallest_length_mm(0.7, 60.0), "mm")
 
 
@@ -55,9 +59,15 @@ def test_its_shape_is_said(bow, shape):
 def test_slices_along_the_surface_do_not_rule_a_line_out():
     finding = assess(hip_with(blur_mm=BLURRED_MM))
     assert finding.state is State.NOT_ASSESSABLE
-    assert "blur the joint surface over 3.2 mm" in finding.note
-    weak = assess(hip_with(blur_mm=BLURRED_MM, sheets=(sheet(evidence=0.5 * SEEN_EVIDENCE),)))
-    assert weak.state is State.NOT_ASSESSABLE
+    assert "blur the joint surface over 7.2 mm" in finding.note
+    none = assess(hip_with(blur_mm=BLURRED_MM, sheets=(sheet(evidence=0.5 * HINT_EVIDENCE),)))
+    assert none.state is State.NOT_ASSESSABLE
+
+
+def test_noise_does_not_rule_a_line_out():
+    finding = assess(hip_with(snr=0.9 * LEAST_SNR))
+    assert finding.state is State.NOT_ASSESSABLE
+    assert "noise" in finding.note
 
 
 def test_a_line_seen_in_blurred_slices_is_seen_but_no_size_is_sure():

@@ -8,6 +8,7 @@ They measured the dark area in fluid-sensitive images; here it is the line in T1
 from __future__ import annotations
 
 from marrowmap.measure.fracture_line import HINT_EVIDENCE
+from marrowmap.measure.fracture_line import LEAST_SNR
 from marrowmap.measure.fracture_line import SEEN_EVIDENCE
 from marrowmap.measure.fracture_line import SURE_EVIDENCE
 from marrowmap.measure.fracture_line import smallest_length_mm
@@ -35,8 +36,12 @@ def assess(hip: HipMeasurement) -> Finding:
     sheet = next((sheet for sheet in head.sheets if sheet.evidence >= HINT_EVIDENCE), None)
     if sheet is None:
         if smallest is None:
-            blurred = f"these slices blur the joint surface over {head.blur_mm:.1f} mm: a line there may not show"
-            return unread(NAME, hip, blurred)
+            poor = (
+                f"noise (T1 signal of fatty marrow is {head.snr:.0f} times as high)"
+                if head.snr < LEAST_SNR
+                else f"slices that blur the joint surface over {head.blur_mm:.1f} mm"
+            )
+            return unread(NAME, hip, f"a line might not show because of {poor}")
         return read(NAME, head, State.ABSENT, 0.9, smallest, "no dark line runs under the joint surface")
     if sheet.evidence < SEEN_EVIDENCE:
         faint = "something faint under the joint surface, too weak to measure, may be a line"
