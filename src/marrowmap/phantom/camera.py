@@ -178,9 +178,9 @@ class Bench:
             projector = Projector(
                 orbit, (slices, rows, columns), columns=across, attenuation=_upright(mu), response=camera.response
             )
-            z = grid.to_world((0, 0, 0))[2] + np.arange(slices) * voxel
-            u = (np.arange(across) - (across - 1) / 2) * voxel
-            pixels = (np.arange(detector.matrix) - (detector.matrix - 1) / 2) * detector.pixel_mm
+            z = np.asarray(grid.to_world((0, 0, 0))[2] + np.arange(slices) * voxel, np.float64)
+            u = np.asarray((np.arange(across) - (across - 1) / 2) * voxel, np.float64)
+            pixels = np.asarray((np.arange(detector.matrix) - (detector.matrix - 1) / 2) * detector.pixel_mm, np.float64)
             down = _resampling(z, np.sort(detector.row_z_mm()), camera.height_mm / 2)[::-1, ::-1]
             self._parts.append((projector, mu, down, _resampling(u, pixels, camera.width_mm / 2)))
         self.axis_mm = grid.center[:2]

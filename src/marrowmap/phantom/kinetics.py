@@ -64,7 +64,7 @@ class Kinetics:
     first_pass_suv_s: float = 780.0
     transit_s: float = 20.0
     exchange_min: float = 8.0
-    urine_suv: float = 25.0
+    urine_suv: float = 12.0
 
 
 def sample_kinetics(rng: np.random.Generator) -> Kinetics:
@@ -75,7 +75,7 @@ def sample_kinetics(rng: np.random.Generator) -> Kinetics:
         first_pass_suv_s=float(rng.normal(780, 80)),
         transit_s=float(rng.uniform(14, 26)),
         exchange_min=float(rng.uniform(6, 11)),
-        urine_suv=float(rng.lognormal(np.log(22), 0.5)),
+        urine_suv=float(rng.lognormal(np.log(12), 0.6)),
     )
 
 
@@ -90,7 +90,7 @@ def _grid() -> NDArray[np.float64]:
 
 
 def _dispersed(times: NDArray[np.float64], curve: NDArray[np.float64], constant_s: float) -> NDArray[np.float64]:
-    """Return a curve after one well-mixed compartment: convolved with ``exp(-t / c) / c``, exactly for straight parts."""
+    """Return a curve after one well-mixed compartment: convolved with ``exp(-t / c) / c``, exact for straight parts."""
     result = np.zeros_like(curve)
     for n in range(1, len(times)):
         step = (times[n] - times[n - 1]) / constant_s
