@@ -61,6 +61,10 @@ class Response:
         return np.asarray(np.sqrt(self.variance_mm2(distance_mm)) * FWHM_PER_SD, np.float64)
 
 
+LEHR = Response()
+"""Low energy, high resolution."""
+
+
 @dataclass(frozen=True, eq=False)
 class Orbit:
     """Where the detector stood.

@@ -16,6 +16,7 @@ from marrowmap.errors import GeometryError
 from marrowmap.errors import InputError
 from marrowmap.image.attenuation import WATER_PER_MM
 from marrowmap.image.spect_projector import FWHM_PER_SD
+from marrowmap.image.spect_projector import LEHR
 from marrowmap.image.spect_projector import Array
 from marrowmap.image.spect_projector import Orbit
 from marrowmap.image.spect_projector import Projector
@@ -50,7 +51,7 @@ class Osem:
 
     iterations: int = 4
     subsets: int = 10
-    response: Response | None = Response()
+    response: Response | None = LEHR
     post_filter_fwhm_mm: float = 0.0
 
     def __post_init__(self) -> None:
@@ -114,26 +115,25 @@ def reconstruct(
     """
     options = options or Osem()
     counts = _require_counts("projections", projections, orbit)
-    expected = None if scatter is None else _require_counts("scatter", scatter, orbit)
-    if expected is not None and expected.shape != counts.shape:
+    expected = np.zeros((1, 1, 1), np.float32) if scatter is None else _require_counts("scatter", scatter, orbit)
+    if scatter is not None and expected.shape != counts.shape:
         raise GeometryError(f"scatter of shape {expected.shape} for projections of shape {counts.shape}")
+    expected = np.broadcast_to(expected, counts.shape)
     views, rows, columns = counts.shape
     if not counts.any():
         raise InputError("the projections hold no counts: nothing to reconstruct")
+    if attenuation is not None and attenuation.shape != (rows, columns, columns):
+        raise GeometryError(
+            f"the attenuation map has shape {attenuation.shape}, the volume {(rows, columns, columns)}: resample it"
+        )
     order = np.argsort(np.mod(orbit.angles_deg, 360.0), kind="stable")
     # Rows that no detector covered stay empty and cost nothing; one more on each side takes what blurs over.
     used = np.flatnonzero(counts.any(axis=(0, 2)))
     low, high = max(int(used[0]) - 1, 0), min(int(used[-1]) + 2, rows)
-    counts = counts[order, low:high]
-    expected = None if expected is None else expected[order, low:high]
+    counts, expected = counts[order, low:high], expected[order, low:high]
     turned = Orbit(orbit.angles_deg[order], orbit.radius_mm[order], orbit.pixel_mm)
-    if attenuation is not None:
-        if attenuation.shape != (rows, columns, columns):
-            raise GeometryError(
-                f"the attenuation map has shape {attenuation.shape}, the volume {(rows, columns, columns)}: resample it"
-            )
-        attenuation = attenuation[low:high]
-    projector = Projector(turned, (high - low, columns, columns), attenuation=attenuation, response=options.response)
+    mu = None if attenuation is None else attenuation[low:high]
+    projector = Projector(turned, (high - low, columns, columns), attenuation=mu, response=options.response)
 
     subsets = [list(range(n, views, options.subsets)) for n in range(min(options.subsets, views))]
     middle = (columns - 1) / 2
@@ -152,9 +152,7 @@ def reconstruct(
         for subset, seen in zip(subsets, sensitivity, strict=True):
             update = np.zeros_like(volume)
             for view in subset:
-                model = projector.forward_flat(volume, view)
-                if expected is not None:
-                    model += expected[view]
+                model = projector.forward_flat(volume, view) + expected[view]
                 update += projector.back_flat(counts[view] / np.maximum(model, LEAST), view)
             volume *= update
             volume *= circle
@@ -179,7 +177,7 @@ def scatter_from_windows(
     """Estimate scatter in the photopeak window from windows beside it.
 
     Dual window: `share` times the lower window's counts (Jaszczak 1984). Triple window, with `upper` and `widths_kev`:
-    the trapezoid under the photopeak between both windows' counts per keV (Ogawa 1991); for Tc-99m `upper` may be zeros.
+    the trapezoid under the photopeak between both windows' counts per keV (Ogawa 1991); for Tc-99m `upper` may be 0.
 
     Parameters
     ----------
@@ -208,8 +206,8 @@ def scatter_source(
 ) -> Array:
     """Return where photons seem to come from that have scattered once or more: an effective source.
 
-    Activity spread by a broad Gaussian, and weighted by how dense the tissue is there: nothing scatters in air. A coarse
-    form of the effective source of Frey and Tsui 1996 (IEEE NSS/MIC), whose kernels come from Monte Carlo.
+    Activity spread by a broad Gaussian, and weighted by how dense the tissue is there: nothing scatters in air. A
+    coarse form of the effective source of Frey and Tsui 1996 (IEEE NSS/MIC), whose kernels come from Monte Carlo.
 
     Parameters
     ----------

@@ -125,18 +125,18 @@ class BoneScan:
 
     injected_mbq: float = 700.0
     mass_g: float = 75_000.0
-    kinetics: Kinetics = Kinetics()
+    kinetics: Kinetics = field(default_factory=Kinetics)
     flow: Frames = field(default_factory=lambda: frames(0.0, 40, 2.0, 128, 4.8))
     pool: Frames = field(default_factory=lambda: frames(300.0, 1, 240.0, 256, 2.4))
     delayed: Frames = field(default_factory=lambda: frames(REFERENCE_S, 1, 300.0, 256, 2.4))
-    spect: SpectScan = SpectScan()
-    camera: Camera = Camera()
+    spect: SpectScan = field(default_factory=SpectScan)
+    camera: Camera = field(default_factory=Camera)
 
 
 def sample_bone_scan(person: Person, rng: np.random.Generator) -> BoneScan:
     """Draw how a person's bone scan is done.
 
-    Activity is that of the guideline's 300 to 740 MBq; mass follows sex and fat, a choice, as a virtual person has none.
+    Activity is within the guideline's 300 to 740 MBq; mass follows sex and fat, a choice: a virtual person has none.
     """
     mass = rng.normal(78 if person.sex == "M" else 66, 6) + 0.9 * (person.fat_mm - 20)
     late = float(rng.uniform(2.5, 4.0)) * 3600
@@ -173,8 +173,8 @@ class PlanarSeries:
     Parameters
     ----------
     counts : array, shape (frames, views, rows, columns)
-        Noise-free, photopeak window; views are :data:`VIEWS`. Rows run to the feet; columns to the viewer's right, which
-        is the patient's left in front and the right from behind.
+        Noise-free, photopeak window; views are :data:`VIEWS`. Rows run to the feet; columns to the viewer's right,
+        which is the patient's left in front and the right from behind.
     frames : Frames
     detector : Detector
     axis_x_mm : float

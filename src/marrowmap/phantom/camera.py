@@ -119,12 +119,21 @@ def _resampling(source: NDArray[np.float64], target: NDArray[np.float64], reach_
     return matrix.astype(np.float32)
 
 
-def halved(image: Array, attenuating: bool = False) -> Array:
-    """Return sums (or means, of an attenuation map) over 2 x 2 x 2 voxels; an odd last plane is met with zeros."""
-    padded = np.pad(image, [(0, n % 2) for n in image.shape])
-    a, b, c = (n // 2 for n in padded.shape)
-    total = padded.reshape(a, 2, b, 2, c, 2).sum(axis=(1, 3, 5))
-    return np.asarray(total / 8 if attenuating else total, np.float32)
+def padded(image: Array) -> Array:
+    """Return an image with zeros behind its last voxels, so that it can be halved twice about one and the same middle."""
+    return np.pad(image, [(0, -n % 4) for n in image.shape])
+
+
+def padded_grid(grid: Grid) -> Grid:
+    """Return the grid of :func:`padded` images."""
+    a, b, c = (n + -n % 4 for n in grid.shape)
+    return Grid((a, b, c), grid.affine)
+
+
+def halved(image: Array) -> Array:
+    """Return sums over 2 x 2 x 2 voxels."""
+    a, b, c = (n // 2 for n in image.shape)
+    return np.asarray(image.reshape(a, 2, b, 2, c, 2).sum(axis=(1, 3, 5)), np.float32)
 
 
 def halved_grid(grid: Grid) -> Grid:
@@ -132,7 +141,7 @@ def halved_grid(grid: Grid) -> Grid:
     affine = np.array(grid.affine)
     affine[:3, 3] = grid.to_world((0.5, 0.5, 0.5))
     affine[:3, :3] *= 2
-    a, b, c = (-(-n // 2) for n in grid.shape)
+    a, b, c = (n // 2 for n in grid.shape)
     return Grid((a, b, c), affine)
 
 
@@ -148,7 +157,7 @@ class Bench:
     ----------
     camera : Camera
     grid : Grid
-        Axis-aligned, cubic voxels, LPS; the axis of rotation runs through its middle.
+        Axis-aligned, cubic voxels, LPS; the axis of rotation, `axis_mm`, runs through the middle of it :func:`padded`.
     attenuation : array, shape of the grid
         1/mm.
     angles_deg, radius_mm : array, shape (views,)
@@ -167,9 +176,10 @@ class Bench:
     ) -> None:
         self.camera, self.detector = camera, detector
         self._parts = []
-        mu = attenuation
+        grid, mu = padded_grid(grid), padded(attenuation)
+        self.axis_mm = grid.center[:2]
         for _ in range(2):
-            grid, mu = halved_grid(grid), halved(mu, attenuating=True)
+            grid, mu = halved_grid(grid), halved(mu) / np.float32(8)
             slices, rows, columns = grid.shape[2], grid.shape[1], grid.shape[0]
             voxel = float(grid.spacing[0])
             orbit = Orbit(np.asarray(angles_deg, float), np.asarray(radius_mm, float), voxel)
@@ -180,10 +190,11 @@ class Bench:
             )
             z = np.asarray(grid.to_world((0, 0, 0))[2] + np.arange(slices) * voxel, np.float64)
             u = np.asarray((np.arange(across) - (across - 1) / 2) * voxel, np.float64)
-            pixels = np.asarray((np.arange(detector.matrix) - (detector.matrix - 1) / 2) * detector.pixel_mm, np.float64)
+            pixels = np.asarray(
+                (np.arange(detector.matrix) - (detector.matrix - 1) / 2) * detector.pixel_mm, np.float64
+            )
             down = _resampling(z, np.sort(detector.row_z_mm()), camera.height_mm / 2)[::-1, ::-1]
             self._parts.append((projector, mu, down, _resampling(u, pixels, camera.width_mm / 2)))
-        self.axis_mm = grid.center[:2]
         self.views = len(self._parts[0][0].orbit.angles_deg)
 
     def _seen(self, level: int, image: Array, view: int) -> Array:
@@ -198,7 +209,7 @@ class Bench:
         becquerel : array, shape of the grid
             Activity of each voxel.
         """
-        primary = halved(becquerel)
+        primary = halved(padded(becquerel))
         mu = self._parts[1][1]
         spread = scatter_source(halved(primary), mu, self._parts[1][0].orbit.pixel_mm, self.camera.scatter)
         return primary, spread

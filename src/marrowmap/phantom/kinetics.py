@@ -46,7 +46,7 @@ class Kinetics:
     Parameters
     ----------
     arrival_s : float
-        From injection to the bolus in the femoral arteries.
+        From injection to the middle of the bolus' rise in the femoral arteries.
     bolus_s : float
         How wide the bolus is there (twice the standard deviation of its gamma curve).
     first_pass_suv_s : float

@@ -200,7 +200,9 @@ def scan_measurements(
         if volume >= COLD_FROM_ML:
             rest = found.regions["femoral_head"] - found.cold
             contrast = 1 - float((here * found.cold).sum() / found.cold.sum() / ((here * rest).sum() / rest.sum()))
-            row(side, "femoral_head", "cold_area_contrast", contrast, "1", f"{note}; 1 - cold over the rest of the head")
+            row(
+                side, "femoral_head", "cold_area_contrast", contrast, "1", f"{note}; 1 - cold over the rest of the head"
+            )
     return rows
 
 
