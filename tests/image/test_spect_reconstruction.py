@@ -43,7 +43,7 @@ def _profile(volume):
 
 
 def test_even_water_is_flat_with_attenuation_and_cupped_without(water):
-    activity, mu, turn, seen = water
+    _, mu, turn, seen = water
     middle, ring = _profile(reconstruct(seen, turn, Osem(4, 8), attenuation=mu))
     assert middle == pytest.approx(1, abs=0.04)
     assert ring == pytest.approx(1, abs=0.04)
@@ -171,3 +171,20 @@ def test_real_projections_are_explained_by_what_they_give():
     assert np.corrcoef(model.ravel(), counts.ravel())[0, 1] > 0.97
     # Poisson noise alone would give 1.
     assert float(np.sqrt((residual**2).mean())) < 1.3
+
+
+def test_real_cylinder_is_cupped_until_attenuation_is_corrected():
+    if not STIR.exists():
+        pytest.skip("no ../shared/data/spect-interfile-stir here")
+    # Rows 10 to 17 hold the cylinder without its balls; it is 20 cm wide and lies near the axis.
+    counts = np.fromfile(STIR / "input.s", "<f4").reshape(120, 64, 128)[::4, 8:20, 16:112]
+    turn = Orbit(180.0 - np.arange(30) * 12.0, np.full(30, 150.0), 3.32)
+    step = (np.arange(96) - 47.5) * 3.32
+    away = np.hypot(step[:, None], step)
+    mu = np.broadcast_to((away < 100) * np.float32(WATER_PER_MM), (12, 96, 96)).astype(np.float32)
+    ratio = []
+    for attenuation in (None, mu):
+        image = reconstruct(counts, turn, Osem(3, 6), attenuation=attenuation)[3:9].mean(axis=0)
+        ratio.append(float(image[away < 30].mean() / image[(away > 70) & (away < 85)].mean()))
+    assert ratio[0] < 0.8
+    assert ratio[1] == pytest.approx(1, abs=0.15)

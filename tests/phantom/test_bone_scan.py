@@ -21,7 +21,9 @@ from marrowmap.phantom.bone_scan import sample_bone_scan
 from marrowmap.phantom.bone_scan import spect_series
 from marrowmap.phantom.bone_scan import suv_at
 from marrowmap.phantom.bone_scan import suv_per_count
+from marrowmap.phantom.ct import ct_grid
 from marrowmap.phantom.kinetics import Pool
+from marrowmap.phantom.soft_tissue import REACH_MM
 from marrowmap.values import Side
 from tests.phantom.bone_scans import scanned
 
@@ -53,6 +55,12 @@ def test_timing_is_the_guidelines():
         assert 60 <= scan.spect.views <= 120
     assert scan == sample_bone_scan(person, np.random.default_rng(19))
     assert low_dose_ct(np.random.default_rng(0)).noise_hu > 25
+    heights = ct_grid(low_dose_ct(np.random.default_rng(0)), person).points()[0, 0, :, 2] - person.origin[2]
+    # The CT covers what the camera sees, and the virtual body covers the CT.
+    assert heights.min() < -200
+    assert heights.max() > 175
+    assert heights.min() > REACH_MM[0, 2]
+    assert heights.max() < REACH_MM[1, 2]
 
 
 def test_two_heads_turn_half_a_circle_each():

@@ -1,8 +1,8 @@
 """A gamma camera with a parallel-hole collimator: expected counts of any view of an activity map, and Poisson counts.
 
-Views and columns follow :mod:`marrowmap.image.spect_projector`: at angle 0 the detector is behind the patient, at 180 in
-front; rows run from head to feet, columns to the viewer's right. Primary photons are followed on a grid of about 3.4 mm,
-scattered ones, which make only smooth shades, on one of twice that.
+Views and columns follow :mod:`marrowmap.image.spect_projector`: at angle 0 the detector is behind the patient, at 180
+in front; rows run from head to feet, columns to the viewer's right. Primary photons are followed on a grid of about
+3.4 mm, scattered ones, which make only smooth shades, on one of twice that.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marrowmap.image import Grid
+from marrowmap.image.spect_projector import LEHR
 from marrowmap.image.spect_projector import Orbit
 from marrowmap.image.spect_projector import Projector
 from marrowmap.image.spect_projector import Response
@@ -40,18 +41,18 @@ class Camera:
     septa_mm : float
         The same source: 0.2 mm.
     crystal : float
-        Share of photons through the collimator that end in a photopeak window of 15 to 20 % of 9.5 mm NaI. Together with
-        Anger's formula it gives 72 counts/s for 1 MBq, as vendors state for such a collimator (from memory).
+        Share of photons through the collimator that end in a photopeak window of 15 to 20 % of 9.5 mm NaI. Together
+        with Anger's formula it gives 72 counts/s for 1 MBq, as vendors state for such a collimator (from memory).
     width_mm, height_mm : float
         Of the field of view: across the patient, and along.
     scatter : float
         See :data:`marrowmap.image.spect_reconstruction.SCATTER_STRENGTH`.
     lower_window : float
-        Counts of a window just below the photopeak (about 92-125 keV) for each scattered count within it: Jaszczak's 0.5
-        turned round.
+        Counts of a window just below the photopeak (about 92-125 keV) for each scattered count within it: Jaszczak's
+        0.5 turned round.
     """
 
-    response: Response = Response()
+    response: Response = LEHR
     septa_mm: float = 0.2
     crystal: float = 0.80
     width_mm: float = 540.0
@@ -93,7 +94,7 @@ class Detector:
         return np.asarray(self.center_z_mm - step * self.pixel_mm, np.float64)
 
 
-def _resampling(source: NDArray[np.float64], target: NDArray[np.float64], reach_mm: float) -> Array:
+def _resampling(source: NDArray[np.floating], target: NDArray[np.floating], reach_mm: float) -> Array:
     """Return the matrix (target, source) from samples of a density to its integral over pixels, along one axis.
 
     The density runs straight between its samples and is 0 beyond them and beyond `reach_mm` from the middle of the
@@ -120,7 +121,7 @@ def _resampling(source: NDArray[np.float64], target: NDArray[np.float64], reach_
 
 
 def padded(image: Array) -> Array:
-    """Return an image with zeros behind its last voxels, so that it can be halved twice about one and the same middle."""
+    """Return an image with zeros behind its last voxels, so that it can be halved twice about the same middle."""
     return np.pad(image, [(0, -n % 4) for n in image.shape])
 
 
@@ -190,11 +191,9 @@ class Bench:
             )
             z = np.asarray(grid.to_world((0, 0, 0))[2] + np.arange(slices) * voxel, np.float64)
             u = np.asarray((np.arange(across) - (across - 1) / 2) * voxel, np.float64)
-            pixels = np.asarray(
-                (np.arange(detector.matrix) - (detector.matrix - 1) / 2) * detector.pixel_mm, np.float64
-            )
+            pixel = np.arange(detector.matrix) - (detector.matrix - 1) / 2
             down = _resampling(z, np.sort(detector.row_z_mm()), camera.height_mm / 2)[::-1, ::-1]
-            self._parts.append((projector, mu, down, _resampling(u, pixels, camera.width_mm / 2)))
+            self._parts.append((projector, mu, down, _resampling(u, pixel * detector.pixel_mm, camera.width_mm / 2)))
         self.views = len(self._parts[0][0].orbit.angles_deg)
 
     def _seen(self, level: int, image: Array, view: int) -> Array:

@@ -2,7 +2,7 @@
 
 The activity at a place and time is ``sum over pools of share(place) * curve(time)``, with the shares of
 :mod:`marrowmap.phantom.uptake`. All curves are standardized uptake values (activity per mL over injected activity per
-gram of body, g/mL), decay taken away. So a dynamic series costs one projection for each pool, however many frames it has.
+gram of body, g/mL), decay taken away. So a dynamic series costs one projection for each pool, whatever its frames.
 
 What has a source: the area under the first pass (Stewart and Hamilton: injected activity over cardiac output); 6 % of
 the injected activity left in the circulation at 4 h (EANM 2016, read); uptake of bone at 2, 3, 4 and 5 h as 8.9 : 9.6 :

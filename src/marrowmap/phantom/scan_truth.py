@@ -34,7 +34,7 @@ from marrowmap.values import Side
 REGIONS = ("femoral_head", "femoral_neck", "intertrochanteric")
 HYPEREMIA_FROM = 1.3
 UPTAKE_FROM = 1.5
-"""Mean pool, and plateau of bone uptake, over the same bone if it were well, from which they count as raised; choices."""
+"""Mean pool, and plateau of bone uptake, over the same bone if it were well: from here they are raised; choices."""
 HOMOGENEOUS_FROM = 0.85
 """Share of head and neck that takes up at least half of the plateau's excess; a choice."""
 COLD_BELOW = 0.7
