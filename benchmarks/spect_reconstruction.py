@@ -100,7 +100,7 @@ def plain_peer_seconds(orbit: Orbit, mu: Array, views: int = 2) -> float:
     """Return what a full reconstruction of 4 x 10 subsets would take in the plainest form, from a few views."""
     volume = (mu > 0).astype(np.float32)
     depth = (np.arange(SIZE) - (SIZE - 1) / 2) * PIXEL
-    began = time.process_time()
+    began = time.perf_counter()
     for view in range(views):
         angle = float(orbit.angles_deg[view])
         sd = np.sqrt(LEHR.variance_mm2(orbit.radius_mm[view] + depth)) / PIXEL
@@ -113,7 +113,7 @@ def plain_peer_seconds(orbit: Orbit, mu: Array, views: int = 2) -> float:
         back = np.stack([ndimage.gaussian_filter(np.asarray(forward), sd[n]) for n in range(SIZE)], axis=1) * seen
         ndimage.rotate(back, -angle, axes=(1, 2), reshape=False, order=1)
     # Four forward and back, and the back projection of the sensitivity (about half of one).
-    return (time.process_time() - began) / views * len(orbit.angles_deg) * 4.5
+    return (time.perf_counter() - began) / views * len(orbit.angles_deg) * 4.5
 
 
 def figures(image: Array, water: Array, balls: dict[tuple[str, float], Array]) -> dict[str, float]:
@@ -156,11 +156,13 @@ def main() -> None:
         "no attenuation": (Osem(4, 10), None, scatter),
     }
     seconds: dict[str, float] = {}
+    processor: dict[str, float] = {}
     images: dict[str, Array] = {}
     for name, (how, attenuation, extra) in ways.items():
-        began = time.process_time()
+        began, worked = time.perf_counter(), time.process_time()
         image = reconstruct(counts, orbit, how, attenuation=attenuation, scatter=extra)
-        seconds[name] = time.process_time() - began
+        seconds[name] = time.perf_counter() - began
+        processor.setdefault(name, time.process_time() - worked)
         images[name] = image / np.float32(scale)
     usual = seconds["all corrections"]
     filtered = ndimage.gaussian_filter(images["all corrections"], 6.0 / FWHM_PER_SD / PIXEL)
@@ -180,13 +182,15 @@ def main() -> None:
     ):
         sign = "" if key == "noise" else "+"
         print(f"| {label} | " + " | ".join(f"{found[name][key]:{sign}.1f} %" for name in found) + " |")
-    print("| processor time | " + " | ".join(f"{seconds[name]:.0f} s" for name in found) + " |")
+    print("| seconds | " + " | ".join(f"{seconds[name]:.0f} s" for name in found) + " |")
     peer = plain_peer_seconds(orbit, mu)
     print()
     print("| figure | result | target | met |")
     print("|---|---|---|---|")
     met = "yes" if usual <= MOST_SECONDS else "NO"
     print(f"| 128 x 128 x 64, 60 views, 4 x 10, one core | {usual:.0f} s | <= {MOST_SECONDS:.0f} s | {met} |")
+    print(f"| its processor time, as the system counts it | {processor['all corrections']:.0f} s | | |")
+    print(f"| load of the machine meanwhile | {os.getloadavg()[0]:.1f} | | |")
     print(f"| the same in plain scipy, from 2 views | {peer:.0f} s ({peer / usual:.0f} times as long) | | |")
 
 

@@ -55,12 +55,13 @@ def test_timing_is_the_guidelines():
         assert 60 <= scan.spect.views <= 120
     assert scan == sample_bone_scan(person, np.random.default_rng(19))
     assert low_dose_ct(np.random.default_rng(0)).noise_hu > 25
-    heights = ct_grid(low_dose_ct(np.random.default_rng(0)), person).points()[0, 0, :, 2] - person.origin[2]
+    grid = ct_grid(low_dose_ct(np.random.default_rng(0)), person)
+    ends = grid.to_world([(0, 0, 0), np.array(grid.shape) - 1])[:, 2] - person.origin[2]
     # The CT covers what the camera sees, and the virtual body covers the CT.
-    assert heights.min() < -200
-    assert heights.max() > 175
-    assert heights.min() > REACH_MM[0, 2]
-    assert heights.max() < REACH_MM[1, 2]
+    assert ends.min() < -200
+    assert ends.max() > 175
+    assert ends.min() > REACH_MM[0, 2]
+    assert ends.max() < REACH_MM[1, 2]
 
 
 def test_two_heads_turn_half_a_circle_each():
