@@ -172,7 +172,7 @@ def _read_rotation(
     frames = _read_views(header, axes, place, item, detector)
     count = len(frames[0])
     return _Views(
-        angles_deg=(start_deg + _DIRECTIONS[word] * step * np.arange(count)) % 360.0,
+        angles_deg=np.asarray((start_deg + _DIRECTIONS[word] * step * np.arange(count)) % 360.0, np.float64),
         radius_mm=_radii(detector, item, count),
         detectors=np.full(count, detector.number, np.int64),
         frames=np.array(frames, np.int64).T,
@@ -192,7 +192,7 @@ def read_projections(header: Header, axes: FrameAxes, source: Source) -> Project
     GeometryError
         If a detector's orientation is not what one sees from its angle.
     """
-    rotations = get_value(header.dataset, "RotationInformationSequence") or ()
+    rotations: list[Dataset] = list(get_value(header.dataset, "RotationInformationSequence") or [])
     numbers = axes.values(ROTATION)
     if len(rotations) < max(numbers):
         raise header.lack(

@@ -25,8 +25,8 @@ def _stored(header: Header, count: int) -> NDArray[np.float64]:
     if raw.max() == top and int((raw == top).sum()) >= _SATURATED_PIXELS:
         raise header.lack(
             "PixelData",
-            f"has {int((raw == top).sum())} pixels at {top}, the most that {stored} bits hold: saturated, it counts too "
-            "little, export it with more bits",
+            f"has {int((raw == top).sum())} pixels at {top}, the most that {stored} bits hold: saturated, counts are "
+            "lost, export it with more bits",
         )
     return raw.astype(np.float64)
 

@@ -338,7 +338,8 @@ def describe_scan(scan: BoneScan) -> str:
         grids = [view.grid for view in scan.views]
         kind = "whole body" if isinstance(scan, Planar) and scan.whole_body else "planar"
         if isinstance(scan, DynamicScan):
-            kind = f"dynamic, {scan.views[0].array.shape[2]} frames"
+            count = scan.views[0].array.shape[2]
+            kind = f"dynamic, {count} frame{'' if count == 1 else 's'}"
         kind += f", {' and '.join(f'{grid.view.value}' for grid in grids)}"
     number = "" if scan.source.number is None else f"series {scan.source.number} "
     return f"{number}{kind} ({scan.source.phase.value})"

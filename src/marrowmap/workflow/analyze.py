@@ -16,6 +16,7 @@ from marrowmap.ingest import Exam
 from marrowmap.ingest import Series
 from marrowmap.ingest import read_exam
 from marrowmap.ingest.exam import Sequence as ImageSequence
+from marrowmap.ingest.scan import describe_scan
 from marrowmap.measure.edema import DEFAULT_K
 from marrowmap.measure.head import head_rows
 from marrowmap.measure.head import measure_head
@@ -40,7 +41,12 @@ EDEMA_IMAGES = frozenset({ImageSequence.FLUID_FAT_SUPPRESSED, ImageSequence.DIXO
 
 
 def analyze(
-    sources: Sequence[Path], *, hint: BoneHint | None = None, k: float = DEFAULT_K, progress: Progress = silent
+    sources: Sequence[Path],
+    *,
+    hint: BoneHint | None = None,
+    k: float = DEFAULT_K,
+    patient_position: str = "",
+    progress: Progress = silent,
 ) -> AnalysisResult:
     """Analyze everything found under `sources` as one exam of one person.
 
@@ -52,6 +58,8 @@ def analyze(
         Where the bone is, if the user says so.
     k : float
         Edema starts this many robust standard deviations above reference marrow.
+    patient_position : str
+        How the patient lay under the gamma camera, for bone scans that do not say; see `read_exam`.
     progress : callable
         Told of each step and the share done.
 
@@ -68,8 +76,13 @@ def analyze(
     """
     steps = Steps(progress)
     with steps.step("reading images", 0.0, 0.1) as inner:
-        exam = read_exam(sources, progress=lambda step, done, total: inner(step, done / max(total, 1)))
+        exam = read_exam(
+            sources,
+            progress=lambda step, done, total: inner(step, done / max(total, 1)),
+            patient_position=patient_position,
+        )
     group, warnings = _one_frame_of_reference(exam)
+    warnings += _unmeasured_scans(exam)
     with steps.step("finding bones", 0.1, 0.55) as inner:
         frames = locate_bones(group, hint, progress=inner)
     if not frames:
@@ -114,6 +127,7 @@ def analyze(
             if hint and hint.points is not None
             else None,
             "side": hint.side.value if hint and hint.side else None,
+            "patient_position": patient_position or None,
         },
         warnings=tuple(warnings),
     )
@@ -153,6 +167,8 @@ def _one_frame_of_reference(exam: Exam) -> tuple[list[Series], list[str]]:
     for series in exam.series:
         if series.sequence in BONE_IMAGES:
             groups.setdefault(series.volume.grid.frame_of_reference_uid, []).append(series)
+    if not groups and not exam.series:
+        raise InputError(f"{_unmeasured_scans(exam)[0]}: add the hip MRI or CT of the same day")
     if not groups:
         kinds = ", ".join(dict.fromkeys(_name(series) for series in exam.series))
         raise InputError(f"no series in which bones can be looked for (found: {kinds}): give a hip MRI or CT")
@@ -167,6 +183,15 @@ def _one_frame_of_reference(exam: Exam) -> tuple[list[Series], list[str]]:
         for series in left_out
     ]
     return chosen, warnings
+
+
+def _unmeasured_scans(exam: Exam) -> list[str]:
+    """Say in one line what was read of a bone scan, as nothing is measured in it yet, and what is to be asked of it."""
+    asked = [note for note in exam.notes if "--patient-position" in note]
+    if not exam.scans:
+        return asked
+    parts = "; ".join(describe_scan(scan) for scan in exam.scans)
+    return [f"the bone scan was read but is not measured yet ({parts})", *asked]
 
 
 def _fluid_series(group: Sequence[Series], frames: Sequence[BoneFrame]) -> Series | None:
