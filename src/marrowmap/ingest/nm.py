@@ -84,7 +84,7 @@ def _kind(header: Header) -> str:
         raise header.lack(
             "ImageType",
             f"is {'/'.join(words) or 'absent'}, not one of {', '.join(sorted(_KINDS))}: its gray values may be no "
-            "counts, pass the original series",
+            "counts: pass the original series",
         )
     if "TRANSMISSION" in words[3:4]:
         raise header.lack("ImageType", "is TRANSMISSION, a map of attenuation: pass the emission images")
