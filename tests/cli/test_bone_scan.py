@@ -9,7 +9,6 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from marrowmap.image import Volume
 from marrowmap.workflow import analyze as job
 from tests.cli.command_line import marrowmap_here
 from tests.cli.conftest import T1
@@ -113,10 +112,21 @@ def test_beside_an_mri_the_bone_scan_is_told_of_and_the_mri_is_measured(patient,
     assert any("not measured yet" in warning for warning in manifest["warnings"])
 
 
-def test_beside_an_mri_a_silent_bone_scan_is_still_asked_about(patient, tmp_path, scans):
+def told_beside_an_mri(patient: Path, tmp_path: Path, scans: Path, edit) -> list[str]:
     folder = copy_series(patient, T1, tmp_path / "mri")
-    planar(scans, of_the_person_in(folder, forget_how_the_patient_lay))
+    planar(scans, of_the_person_in(folder, edit))
     exam = job.read_exam([folder, scans])
-    assert isinstance(exam.series[0].volume, Volume)
-    (line,) = job._unmeasured_scans(exam)
+    assert len(exam.series) == 1
+    assert set(exam.scans_left_out) <= set(exam.notes)
+    return job._unmeasured_scans(exam)
+
+
+def test_beside_an_mri_a_silent_bone_scan_is_still_asked_about(patient, tmp_path, scans):
+    (line,) = told_beside_an_mri(patient, tmp_path, scans, forget_how_the_patient_lay)
     assert "--patient-position" in line
+
+
+def test_a_bone_scan_of_another_day_does_not_stop_the_mri(patient, tmp_path, scans):
+    (line,) = told_beside_an_mri(patient, tmp_path, scans, lambda data: setattr(data, "StudyDate", "20260107"))
+    assert "planar.dcm" in line
+    assert "a bone scan of 2026-01-07, the images are of 2026-01-05" in line

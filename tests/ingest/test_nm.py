@@ -5,6 +5,7 @@ from scipy import ndimage
 
 from marrowmap.errors import GeometryError
 from marrowmap.errors import InputError
+from marrowmap.errors import UsageError
 from marrowmap.image import View
 from marrowmap.ingest import DynamicScan
 from marrowmap.ingest import Phase
@@ -156,6 +157,23 @@ def test_parts_come_in_the_order_of_series_whatever_their_names(tmp_path):
     dynamic(tmp_path).rename(tmp_path / "z")
     planar(tmp_path).rename(tmp_path / "m")
     assert [scan.source.number for scan in read_exam([tmp_path]).scans] == [2, 2, 3, 5]
+
+
+def test_a_copy_is_used_once_even_in_another_encoding(tmp_path):
+    planar(tmp_path)
+    data = pydicom.dcmread(tmp_path / "planar.dcm")
+    data.compress(pydicom.uid.RLELossless, generate_instance_uid=False)
+    data.save_as(tmp_path / "copy.dcm")
+    exam = read_exam([tmp_path])
+    assert len(exam.scans) == 1
+    assert any("used once" in note for note in exam.notes)
+
+
+def test_bone_scans_of_two_days_are_two_exams(tmp_path):
+    planar(tmp_path)
+    reconstruction(tmp_path, lambda data: setattr(data, "StudyDate", "20260106"))
+    with pytest.raises(UsageError, match="exams of 2 dates"):
+        read_exam([tmp_path])
 
 
 # Real files ----------------------------------------------------------------------------------------------------------

@@ -152,6 +152,15 @@ def test_two_windows_of_unknown_limits_are_refused(tmp_path):
         read(projections(tmp_path, forget, scatter=scatter))
 
 
+def test_frames_of_scatter_alone_are_refused(tmp_path):
+    def lower(data):
+        window = data.EnergyWindowInformationSequence[0].EnergyWindowRangeSequence[0]
+        window.EnergyWindowLowerLimit, window.EnergyWindowUpperLimit = 108, 126
+
+    with pytest.raises(InputError, match=r"1 energy window \(108 to 126 keV\), 0 of them"):
+        read(planar(tmp_path, lower))
+
+
 def test_dates_and_times_of_all_ages():
     assert read_moment("20260105", "120102.5") == datetime(2026, 1, 5, 12, 1, 2, 500_000)
     assert read_moment("2026.01.05", "12:01") == datetime(2026, 1, 5, 12, 1)

@@ -115,6 +115,8 @@ class Exam:
         One line for each file or series that was left out, and why.
     scans : tuple of BoneScan
         Gamma camera images; ordered like the series.
+    scans_left_out : tuple of str
+        The notes on gamma camera images that are not among them.
     """
 
     subject: Subject
@@ -122,3 +124,4 @@ class Exam:
     series: tuple[Series, ...]
     notes: tuple[str, ...] = ()
     scans: tuple[BoneScan, ...] = ()
+    scans_left_out: tuple[str, ...] = ()

@@ -235,9 +235,9 @@ def photopeak(header: Header, windows: tuple[EnergyWindow, ...], used: tuple[int
     Raises
     ------
     InputError
-        If several windows are used and not just one of them holds 140.5 keV.
+        If not just one of the windows used holds 140.5 keV; a lone one may leave its limits open.
     """
-    if len(used) == 1:
+    if len(used) == 1 and not windows[used[0] - 1].ranges_kev:
         return used[0]
     peak = [number for number in used if windows[number - 1].holds(TC99M_KEV)]
     if len(peak) == 1:
@@ -245,8 +245,8 @@ def photopeak(header: Header, windows: tuple[EnergyWindow, ...], used: tuple[int
     listed = "; ".join(str(windows[number - 1]) for number in used)
     raise header.lack(
         "EnergyWindowInformationSequence",
-        f"has {len(used)} energy windows ({listed}), {len(peak)} of them with the {TC99M_KEV:g} keV of Tc-99m: export "
-        "the frames of the photopeak alone",
+        f"has {len(used)} energy window{'' if len(used) == 1 else 's'} ({listed}), {len(peak)} of them with the "
+        f"{TC99M_KEV:g} keV of Tc-99m: export the frames of the photopeak alone",
     )
 
 

@@ -63,6 +63,7 @@ class _Findings:
     sidecars: list[nifti.Sidecar] = field(default_factory=list)
     people: list[Identity] = field(default_factory=list)
     people_with_images: list[Identity] = field(default_factory=list)
+    people_with_scans: list[Identity] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     by_instance: dict[str, list[Header]] = field(default_factory=dict)
 
@@ -101,7 +102,8 @@ def _take_header(findings: _Findings, header: Header) -> None:
         key = (header.modality, header.sop_class, header.series_uid)
         findings.unread.setdefault(key, []).append(header)
         return
-    findings.people_with_images.append(findings.people[-1])
+    imaged = findings.people_with_scans if reader is nm else findings.people_with_images
+    imaged.append(findings.people[-1])
     findings.by_instance.setdefault(header.instance_uid or _digest(header.path), []).append(header)
     findings.groups.setdefault((reader, header.text("StudyInstanceUID"), header.series_uid), []).append(header)
 
@@ -111,9 +113,12 @@ def _same_image(one: Header, other: Header) -> bool:
         return True
     try:
         first, second = read_stored_values(one.path)[0], read_stored_values(other.path)[0]
-        places = [[frame.position for frame in header.frames()] for header in (one, other)]
     except InputError:
         return False
+    try:
+        places = [[frame.position for frame in header.frames()] for header in (one, other)]
+    except InputError:  # a gamma camera's frames have no place of their own
+        places = [[], []]
     return first.shape == second.shape and bool((first == second).all()) and places[0] == places[1]
 
 
@@ -203,6 +208,16 @@ def _order(series: Series) -> tuple[object, ...]:
     )
 
 
+def _of_the_date(headers: Sequence[Header], date: str) -> tuple[list[Header], list[LeftOut]]:
+    """Keep the files of a bone scan that are of the exam's date: MRI and scan are often made on different days."""
+    kept = [header for header in headers if not (header.date and date) or header.date == date]
+    other = [header for header in headers if header not in kept]
+    if not other:
+        return kept, []
+    text = f"{series_name(other)}: a bone scan of {other[0].date}, the images are of {date}: pass one date's files"
+    return kept, [LeftOut(Weight.FILE, text)]
+
+
 def _scan_order(scan: BoneScan) -> tuple[object, ...]:
     source = scan.source
     part = scan.part if isinstance(scan, DynamicScan) else 0
@@ -246,19 +261,23 @@ def _read_exam(sources: Sequence[Path], report: Progress, patient_position: str)
     findings = _survey(files, report)
     left_out += findings.left_out
     require_one_person(findings.people)
-    date = require_one_date(findings.people_with_images)
+    imaged = findings.people_with_images or findings.people_with_scans
+    date = require_one_date(imaged)
     left_out += _drop_copies(findings)
     left_out += note_missing_ids(findings.people)
 
     series: list[Series] = []
     scans: list[BoneScan] = []
+    scans_left_out: list[LeftOut] = []
     total = len(findings.groups) + len(findings.sidecars)
     for done, (key, headers) in enumerate(sorted(findings.groups.items(), key=lambda item: item[0][1:])):
         report("reading images", done, total)
         if key[0] is nm:
-            parts, reasons = nm.read(headers, patient_position)
+            kept, scans_of_other_dates = _of_the_date(headers, date)
+            parts, reasons = nm.read(kept, patient_position)
             scans += parts
             left_out += reasons
+            scans_left_out += [*scans_of_other_dates, *(reason for reason in reasons if reason.weight is Weight.FILE)]
             continue
         found, reasons = key[0].read(headers)
         series += found
@@ -274,18 +293,19 @@ def _read_exam(sources: Sequence[Path], report: Progress, patient_position: str)
             left_out.append(LeftOut(Weight.FILE, str(error)))
     report("reading images", total, total)
     scans, unjoined = nm.join_ct(recognize_phases(scans), series)
-    left_out += unjoined
+    left_out += [*unjoined, *scans_left_out]
 
     notes = [item.text for item in sorted(set(left_out))]
     if not series and not scans:
         more = f"; and {len(notes) - _SHOWN_REASONS} more" if len(notes) > _SHOWN_REASONS else ""
         raise InputError(f"no usable image: {'; '.join(notes[:_SHOWN_REASONS])}{more}")
     return Exam(
-        subject=subject_of(findings.people_with_images, date),
+        subject=subject_of(imaged, date),
         date=date,
         series=tuple(sorted(series, key=_order)),
         notes=tuple(notes),
         scans=tuple(sorted(scans, key=_scan_order)),
+        scans_left_out=tuple(item.text for item in sorted(set(scans_left_out))),
     )
 
 

@@ -186,12 +186,10 @@ def _one_frame_of_reference(exam: Exam) -> tuple[list[Series], list[str]]:
 
 
 def _unmeasured_scans(exam: Exam) -> list[str]:
-    """Say in one line what was read of a bone scan, as nothing is measured in it yet, and what is to be asked of it."""
-    asked = [note for note in exam.notes if "--patient-position" in note]
-    if not exam.scans:
-        return asked
+    """Say in one line what was read of a bone scan, as nothing is measured in it yet; then what was not, and why."""
     parts = "; ".join(describe_scan(scan) for scan in exam.scans)
-    return [f"the bone scan was read but is not measured yet ({parts})", *asked]
+    read = [f"the bone scan was read but is not measured yet ({parts})"] if parts else []
+    return read + list(exam.scans_left_out)
 
 
 def _fluid_series(group: Sequence[Series], frames: Sequence[BoneFrame]) -> Series | None:
