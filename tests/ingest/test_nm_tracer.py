@@ -68,6 +68,9 @@ def test_not_decay_corrected_holds_in_the_middle(tmp_path):
 
     scan = only(reconstruction(tmp_path, uncorrect, bq_per_ml=1.0))
     assert scan.valid_at == datetime(2026, 1, 5, 12, 10, 0)
+    scan = only(reconstruction(tmp_path, lambda d: setattr(d, "CorrectedImage", ["ATTN"]), bq_per_ml=1.0))
+    assert scan.valid_at == datetime(2026, 1, 5, 12, 0, 0)
+    assert "(0018,1242) Actual Frame Duration is absent" in scan.suv.reason
 
 
 def test_counts_become_suv_by_a_calibration(tmp_path):

@@ -171,7 +171,9 @@ def _phase_times(header: Header, axes: FrameAxes) -> dict[int, tuple[float, floa
             raise header.lack(
                 "ActualFrameDuration", f"of phase {number} is absent or 0, so frames have no duration: export again"
             )
-        pause = (as_number(get_value(item, "PauseBetweenFrames")) or 0.0) / 1000.0
+        pause, delay = ((as_number(get_value(item, k)) or 0.0) / 1000.0 for k in ("PauseBetweenFrames", "PhaseDelay"))
+        if min(pause, delay) < 0:
+            raise header.lack("PauseBetweenFrames", f"or delay of phase {number} is negative: export the original")
         stated = as_number(get_value(item, "NumberOfFramesInPhase"))
         found = len({axes.of(TIME)[n] for n in axes.frames(**{PHASE: number})})
         if stated != found:
@@ -180,7 +182,7 @@ def _phase_times(header: Header, axes: FrameAxes) -> dict[int, tuple[float, floa
                 "NumberOfFramesInPhase",
                 f"of phase {number} is {said}, {tag_label(TIME)} has {found}: export the complete object again",
             )
-        clock += (as_number(get_value(item, "PhaseDelay")) or 0.0) / 1000.0
+        clock += delay
         times[number] = (clock, duration, pause)
         clock += found * duration + max(found - 1, 0) * pause
     return times
@@ -226,10 +228,10 @@ def _read_reconstruction(header: Header, axes: FrameAxes, source: Source) -> tup
     if places != list(range(places[0], places[0] + len(places))) or len(places) < 3:
         raise header.lack(SLICE, "has gaps, or fewer than 3 slices: export the complete object")
     (detector, *_) = read_detectors(header, 1)
+    values, unit = read_voxels(header, axes.count)
     where = place_slices(header, detector, axes.count, source.patient_position)
     if where.reverse:
         order = order[::-1]
-    values, unit = read_voxels(header, axes.count)
     array: NDArray[np.float32] = np.ascontiguousarray(values[:, :, list(order)])
     notes = []
     if not where.placed:
@@ -254,6 +256,8 @@ def _reserves(header: Header, source: Source) -> list[LeftOut]:
     texts = []
     if get_text(header.dataset, "LossyImageCompression") == "01":
         texts.append(f"{tag_label('LossyImageCompression')} 01: counts are approximate, use the original")
+    if header.text("BurnedInAnnotation").upper() == "YES":
+        texts.append(f"{tag_label('BurnedInAnnotation')} YES: text in the pixels would count as activity")
     if source.tracer.lacks:
         texts.append(f"{'; '.join(source.tracer.lacks)}: no SUV")
     return [LeftOut(Weight.OTHER, f"{header.name}: {text}") for text in texts]

@@ -104,7 +104,10 @@ def _axes_in(header: Header, item: Dataset) -> NDArray[np.float64] | None:
             "ImageOrientationPatient",
             f"in {tag_label('DetectorInformationSequence')} is no pair of directions at right angles: export again",
         )
-    return axes
+    columns = axes[0] / np.linalg.norm(axes[0])  # rounded in the file
+    normal = np.cross(columns, axes[1])
+    rows = np.cross(normal / np.linalg.norm(normal), columns)
+    return np.array([columns, rows])
 
 
 def _view_in(item: Dataset) -> View | None:

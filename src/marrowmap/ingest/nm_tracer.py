@@ -261,5 +261,7 @@ def decay_reference(
     if to == "START" or (corrected and not to):
         source = tag_label("DecayCorrection" if to else "CorrectedImage")
         return start, f"decay-corrected to the start by {source}"
+    if duration_s <= 0:
+        return start, f"not decay-corrected, at the start as {tag_label('ActualFrameDuration')} is absent"
     middle = None if start is None else start + timedelta(seconds=duration_s / 2)
     return middle, "not decay-corrected, middle of the acquisition"
