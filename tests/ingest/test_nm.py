@@ -97,7 +97,7 @@ def test_phases_of_one_file_have_their_own_times(tmp_path):
     [
         (
             lambda d: setattr(d.PhaseInformationSequence[0], "NumberOfFramesInPhase", 11),
-            "NumberOfFrames|Number of Frames in Phase of phase 1 is 11",
+            "Number of Frames in Phase of phase 1 is 11",
         ),
         (lambda d: setattr(d.PhaseInformationSequence[0], "ActualFrameDuration", 0), "of phase 1 is absent or 0"),
         (lambda d: setattr(d.PhaseInformationSequence[1], "PhaseDelay", -5), "delay of phase 2 is negative"),
