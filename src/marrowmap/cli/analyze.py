@@ -14,6 +14,7 @@ from marrowmap.cli.console import Threshold
 from marrowmap.cli.console import answer
 from marrowmap.cli.console import progress_bar
 from marrowmap.cli.console import say
+from marrowmap.cli.points import read_patient_position
 from marrowmap.cli.points import read_points
 from marrowmap.cli.points import read_side
 from marrowmap.measure.edema import DEFAULT_K
@@ -57,6 +58,14 @@ Points = Annotated[
     ),
 ]
 SideOption = Annotated[str | None, typer.Option("--side", help="left or right: the side of --bone or --points.")]
+PatientPosition = Annotated[
+    str | None,
+    typer.Option(
+        "--patient-position",
+        help="HFS, HFP, FFS or FFP: how the patient lay under the gamma camera (head or feet first, supine or prone), "
+        "for bone scans that do not say.",
+    ),
+]
 
 
 def command(
@@ -67,14 +76,22 @@ def command(
     points: Points = None,
     side: SideOption = None,
     finder: With = None,
+    patient_position: PatientPosition = None,
     k: Threshold = DEFAULT_K,
     json: Json = False,
 ) -> None:
     """Measure one person's hip exam: bones, marrow edema by region, its boundary, joint fluid, signs, report."""
     hint = BoneHint(bone, read_points(points), read_side(side), bone_label, finder)
+    position = read_patient_position(patient_position)
     require_writable(out)
     with progress_bar("Analyzing") as advance:
-        result = analyze(sources, hint=hint, k=k, progress=lambda step, share: advance(step, 0.85 * share))
+        result = analyze(
+            sources,
+            hint=hint,
+            k=k,
+            patient_position=position,
+            progress=lambda step, share: advance(step, 0.85 * share),
+        )
         folder = write_report(result, out, progress=lambda step, share: advance(step, 0.85 + 0.15 * share))
     if finder is Finder.TOTALSEGMENTATOR:
         say(f"note: {totalsegmentator.NOTICE}")

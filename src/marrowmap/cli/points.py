@@ -1,4 +1,4 @@
-"""Points and sides as words on the command line."""
+"""Points, sides and patient positions as words on the command line."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marrowmap.errors import UsageError
+from marrowmap.ingest.nm_geometry import POSITIONS
 from marrowmap.values import Side
 
 
@@ -41,3 +42,18 @@ def read_side(text: str | None) -> Side | None:
     if text.lower() not in ("left", "right"):
         raise UsageError(f"--side {text!r}: use left or right")
     return Side(text.lower())
+
+
+def read_patient_position(text: str | None) -> str:
+    """Read how the patient lay; empty if it was not said.
+
+    Raises
+    ------
+    UsageError
+        If it is none of `POSITIONS`.
+    """
+    if text is None:
+        return ""
+    if text.upper() not in POSITIONS:
+        raise UsageError(f"--patient-position {text!r}: use one of {', '.join(POSITIONS)}")
+    return text.upper()

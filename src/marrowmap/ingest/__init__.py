@@ -9,9 +9,21 @@ from marrowmap.ingest.exam import Series
 from marrowmap.ingest.exam import Subject
 from marrowmap.ingest.read_exam import describe_file
 from marrowmap.ingest.read_exam import read_exam
+from marrowmap.ingest.scan import BoneScan
+from marrowmap.ingest.scan import DynamicScan
+from marrowmap.ingest.scan import Phase
+from marrowmap.ingest.scan import Planar
+from marrowmap.ingest.scan import Projections
+from marrowmap.ingest.scan import Reconstruction
 
 __all__ = [
+    "BoneScan",
+    "DynamicScan",
     "Exam",
+    "Phase",
+    "Planar",
+    "Projections",
+    "Reconstruction",
     "Sequence",
     "Series",
     "Subject",

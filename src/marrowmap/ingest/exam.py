@@ -1,4 +1,4 @@
-"""What ingest hands on: one person's examination as series of volumes."""
+"""What ingest hands on: one person's examination as series of volumes and parts of a bone scan."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from enum import Enum
 from pathlib import Path
 
 from marrowmap.image import Volume
+from marrowmap.ingest.scan import BoneScan
 from marrowmap.values import Side
 
 
@@ -112,9 +113,15 @@ class Exam:
         Ordered by series number, then UID, echo time: never by the order of files.
     notes : tuple of str
         One line for each file or series that was left out, and why.
+    scans : tuple of BoneScan
+        Gamma camera images; ordered like the series.
+    scans_left_out : tuple of str
+        The notes on gamma camera images that are not among them.
     """
 
     subject: Subject
     date: str
     series: tuple[Series, ...]
     notes: tuple[str, ...] = ()
+    scans: tuple[BoneScan, ...] = ()
+    scans_left_out: tuple[str, ...] = ()

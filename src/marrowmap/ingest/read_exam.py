@@ -21,6 +21,7 @@ from marrowmap.image.nifti import read_nifti
 from marrowmap.ingest import ct
 from marrowmap.ingest import mr
 from marrowmap.ingest import nifti
+from marrowmap.ingest import nm
 from marrowmap.ingest.discover import find_files
 from marrowmap.ingest.exam import Exam
 from marrowmap.ingest.exam import Series
@@ -30,6 +31,8 @@ from marrowmap.ingest.header import read_header
 from marrowmap.ingest.header import tag_label
 from marrowmap.ingest.left_out import LeftOut
 from marrowmap.ingest.left_out import Weight
+from marrowmap.ingest.nm_geometry import NM_IMAGE
+from marrowmap.ingest.nm_phase import recognize_phases
 from marrowmap.ingest.person import Identity
 from marrowmap.ingest.person import identity_in
 from marrowmap.ingest.person import identity_of
@@ -38,12 +41,14 @@ from marrowmap.ingest.person import require_one_date
 from marrowmap.ingest.person import require_one_person
 from marrowmap.ingest.person import subject_of
 from marrowmap.ingest.pixels import read_stored_values
+from marrowmap.ingest.scan import BoneScan
+from marrowmap.ingest.scan import DynamicScan
 from marrowmap.ingest.volumes import series_name
 
 Progress = Callable[[str, int, int], None]
 """Called with the step's name, what is done and what there is to do."""
 
-READERS: tuple[ModuleType, ...] = (mr, ct)
+READERS: tuple[ModuleType, ...] = (mr, ct, nm)
 """Each has ``matches(header)`` and ``read(headers)``; a new modality is a new file and an entry here."""
 
 _SHOWN_REASONS = 3
@@ -58,6 +63,7 @@ class _Findings:
     sidecars: list[nifti.Sidecar] = field(default_factory=list)
     people: list[Identity] = field(default_factory=list)
     people_with_images: list[Identity] = field(default_factory=list)
+    people_with_scans: list[Identity] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     by_instance: dict[str, list[Header]] = field(default_factory=dict)
 
@@ -65,20 +71,20 @@ class _Findings:
 def _why_not_read(header: Header) -> str:
     """Say in words why no reader takes a DICOM file."""
     modality, sop_class = header.modality, header.sop_class
-    known = {**mr.SOP_CLASSES, **ct.SOP_CLASSES}
+    known = {**mr.SOP_CLASSES, **ct.SOP_CLASSES, NM_IMAGE: nm.SOP_CLASSES[NM_IMAGE]}
     if sop_class in known and modality:
         return (
             f"{tag_label('Modality')} {modality} contradicts {tag_label('SOPClassUID')} {known[sop_class]} image: "
             "correct it or export it again"
         )
-    if modality in ("MR", "CT"):
+    if modality in ("MR", "CT", "NM"):
+        what = "gamma camera image" if modality == "NM" else f"stack of {modality} slices"
         return (
-            f"{modality}, but {tag_label('SOPClassUID')} {UID(sop_class).name} is no stack of {modality} slices: "
-            "pass the original series"
+            f"{modality}, but {tag_label('SOPClassUID')} {UID(sop_class).name} is no {what}: pass the original series"
         )
     if modality:
-        return f"modality {modality} (0008,0060) is not read yet: pass MR or CT"
-    return f"{tag_label('Modality')} is absent: pass MR or CT images"
+        return f"modality {modality} (0008,0060) is not read yet: pass MR, CT or a bone scan (NM)"
+    return f"{tag_label('Modality')} is absent: pass MR, CT or NM images"
 
 
 def _digest(path: Path) -> str:
@@ -96,7 +102,8 @@ def _take_header(findings: _Findings, header: Header) -> None:
         key = (header.modality, header.sop_class, header.series_uid)
         findings.unread.setdefault(key, []).append(header)
         return
-    findings.people_with_images.append(findings.people[-1])
+    imaged = findings.people_with_scans if reader is nm else findings.people_with_images
+    imaged.append(findings.people[-1])
     findings.by_instance.setdefault(header.instance_uid or _digest(header.path), []).append(header)
     findings.groups.setdefault((reader, header.text("StudyInstanceUID"), header.series_uid), []).append(header)
 
@@ -106,9 +113,12 @@ def _same_image(one: Header, other: Header) -> bool:
         return True
     try:
         first, second = read_stored_values(one.path)[0], read_stored_values(other.path)[0]
-        places = [[frame.position for frame in header.frames()] for header in (one, other)]
     except InputError:
         return False
+    try:
+        places = [[frame.position for frame in header.frames()] for header in (one, other)]
+    except InputError:  # a gamma camera's frames have no place of their own
+        places = [[], []]
     return first.shape == second.shape and bool((first == second).all()) and places[0] == places[1]
 
 
@@ -198,11 +208,27 @@ def _order(series: Series) -> tuple[object, ...]:
     )
 
 
+def _of_the_date(headers: Sequence[Header], date: str) -> tuple[list[Header], list[LeftOut]]:
+    """Keep the files of a bone scan that are of the exam's date: MRI and scan are often made on different days."""
+    kept = [header for header in headers if not (header.date and date) or header.date == date]
+    other = [header for header in headers if header not in kept]
+    if not other:
+        return kept, []
+    text = f"{series_name(other)}: a bone scan of {other[0].date}, the images are of {date}: pass one date's files"
+    return kept, [LeftOut(Weight.FILE, text)]
+
+
+def _scan_order(scan: BoneScan) -> tuple[object, ...]:
+    source = scan.source
+    part = scan.part if isinstance(scan, DynamicScan) else 0
+    return source.number is None, source.number or 0, source.uid, source.instance_uid, part
+
+
 def _say_nothing(step: str, done: int, total: int) -> None:
     """Report no progress."""
 
 
-def read_exam(sources: Sequence[Path], progress: Progress | None = None) -> Exam:
+def read_exam(sources: Sequence[Path], progress: Progress | None = None, patient_position: str = "") -> Exam:
     """Read everything found under the sources as one person's examination at one date.
 
     Space: LPS mm. The result depends on what the files hold, not on their names, nesting, order or instance numbers.
@@ -213,6 +239,9 @@ def read_exam(sources: Sequence[Path], progress: Progress | None = None) -> Exam
         Files and folders with DICOM in any nesting, or NIfTI with sidecar.
     progress : callable, optional
         Called with (step, done, total).
+    patient_position : str, optional
+        How the patient lay under the gamma camera, of `nm_geometry.POSITIONS`; used only for files that do not say,
+        and refused by those that say otherwise.
 
     Raises
     ------
@@ -224,22 +253,32 @@ def read_exam(sources: Sequence[Path], progress: Progress | None = None) -> Exam
         If the files are of several dates.
     """
     with quiet():
-        return _read_exam(sources, progress or _say_nothing)
+        return _read_exam(sources, progress or _say_nothing, patient_position)
 
 
-def _read_exam(sources: Sequence[Path], report: Progress) -> Exam:
+def _read_exam(sources: Sequence[Path], report: Progress, patient_position: str) -> Exam:
     files, left_out = find_files([Path(source) for source in sources])
     findings = _survey(files, report)
     left_out += findings.left_out
     require_one_person(findings.people)
-    date = require_one_date(findings.people_with_images)
+    imaged = findings.people_with_images or findings.people_with_scans
+    date = require_one_date(imaged)
     left_out += _drop_copies(findings)
     left_out += note_missing_ids(findings.people)
 
     series: list[Series] = []
+    scans: list[BoneScan] = []
+    scans_left_out: list[LeftOut] = []
     total = len(findings.groups) + len(findings.sidecars)
     for done, (key, headers) in enumerate(sorted(findings.groups.items(), key=lambda item: item[0][1:])):
         report("reading images", done, total)
+        if key[0] is nm:
+            kept, scans_of_other_dates = _of_the_date(headers, date)
+            parts, reasons = nm.read(kept, patient_position)
+            scans += parts
+            left_out += reasons
+            scans_left_out += [*scans_of_other_dates, *(reason for reason in reasons if reason.weight is Weight.FILE)]
+            continue
         found, reasons = key[0].read(headers)
         series += found
         left_out += reasons
@@ -253,16 +292,20 @@ def _read_exam(sources: Sequence[Path], report: Progress) -> Exam:
         except InputError as error:
             left_out.append(LeftOut(Weight.FILE, str(error)))
     report("reading images", total, total)
+    scans, unjoined = nm.join_ct(recognize_phases(scans), series)
+    left_out += [*unjoined, *scans_left_out]
 
     notes = [item.text for item in sorted(set(left_out))]
-    if not series:
+    if not series and not scans:
         more = f"; and {len(notes) - _SHOWN_REASONS} more" if len(notes) > _SHOWN_REASONS else ""
         raise InputError(f"no usable image: {'; '.join(notes[:_SHOWN_REASONS])}{more}")
     return Exam(
-        subject=subject_of(findings.people_with_images, date),
+        subject=subject_of(imaged, date),
         date=date,
         series=tuple(sorted(series, key=_order)),
         notes=tuple(notes),
+        scans=tuple(sorted(scans, key=_scan_order)),
+        scans_left_out=tuple(item.text for item in sorted(set(scans_left_out))),
     )
 
 

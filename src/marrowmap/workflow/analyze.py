@@ -17,6 +17,7 @@ from marrowmap.ingest import Exam
 from marrowmap.ingest import Series
 from marrowmap.ingest import read_exam
 from marrowmap.ingest.exam import Sequence as ImageSequence
+from marrowmap.ingest.scan import describe_scan
 from marrowmap.measure.ct_head import ct_head_rows
 from marrowmap.measure.ct_head import measure_ct_head
 from marrowmap.measure.edema import DEFAULT_K
@@ -43,7 +44,12 @@ EDEMA_IMAGES = frozenset({ImageSequence.FLUID_FAT_SUPPRESSED, ImageSequence.DIXO
 
 
 def analyze(
-    sources: Sequence[Path], *, hint: BoneHint | None = None, k: float = DEFAULT_K, progress: Progress = silent
+    sources: Sequence[Path],
+    *,
+    hint: BoneHint | None = None,
+    k: float = DEFAULT_K,
+    patient_position: str = "",
+    progress: Progress = silent,
 ) -> AnalysisResult:
     """Analyze everything found under `sources` as one exam of one person.
 
@@ -55,6 +61,8 @@ def analyze(
         Where the bone is, if the user says so.
     k : float
         Edema starts this many robust standard deviations above reference marrow.
+    patient_position : str
+        How the patient lay under the gamma camera, for bone scans that do not say; see `read_exam`.
     progress : callable
         Told of each step and the share done.
 
@@ -71,8 +79,13 @@ def analyze(
     """
     steps = Steps(progress)
     with steps.step("reading images", 0.0, 0.1) as inner:
-        exam = read_exam(sources, progress=lambda step, done, total: inner(step, done / max(total, 1)))
+        exam = read_exam(
+            sources,
+            progress=lambda step, done, total: inner(step, done / max(total, 1)),
+            patient_position=patient_position,
+        )
     group, warnings = _one_frame_of_reference(exam)
+    warnings += _unmeasured_scans(exam)
     with steps.step("finding bones", 0.1, 0.55) as inner:
         frames = locate_bones(group, hint, progress=inner)
     if not frames:
@@ -121,6 +134,7 @@ def analyze(
             if hint and hint.points is not None
             else None,
             "side": hint.side.value if hint and hint.side else None,
+            "patient_position": patient_position or None,
         },
         warnings=tuple(warnings),
     )
@@ -191,6 +205,8 @@ def _one_frame_of_reference(exam: Exam) -> tuple[list[Series], list[str]]:
     for series in exam.series:
         if series.sequence in BONE_IMAGES:
             groups.setdefault(series.volume.grid.frame_of_reference_uid, []).append(series)
+    if not groups and not exam.series:
+        raise InputError(f"{_unmeasured_scans(exam)[0]}: add the hip MRI or CT of the same day")
     if not groups:
         kinds = ", ".join(dict.fromkeys(_name(series) for series in exam.series))
         raise InputError(f"no series in which bones can be looked for (found: {kinds}): give a hip MRI or CT")
@@ -207,6 +223,13 @@ def _one_frame_of_reference(exam: Exam) -> tuple[list[Series], list[str]]:
         for series in left_out
     ]
     return chosen, warnings
+
+
+def _unmeasured_scans(exam: Exam) -> list[str]:
+    """Say in one line what was read of a bone scan, as nothing is measured in it yet; then what was not, and why."""
+    parts = "; ".join(describe_scan(scan) for scan in exam.scans)
+    read = [f"the bone scan was read but is not measured yet ({parts})"] if parts else []
+    return read + list(exam.scans_left_out)
 
 
 def _fluid_series(group: Sequence[Series], frames: Sequence[BoneFrame]) -> Series | None:

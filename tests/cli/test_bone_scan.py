@@ -1,0 +1,132 @@
+"""A bone scan beside the MRI, or alone: said to be read, no reason to fail, asked about where it is silent."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom.dataset import Dataset
+
+from marrowmap.workflow import analyze as job
+from tests.cli.command_line import marrowmap_here
+from tests.cli.conftest import T1
+from tests.cli.conftest import copy_series
+from tests.ingest.nm_files import dynamic
+from tests.ingest.nm_files import planar
+from tests.ingest.nm_files import projections
+from tests.ingest.nm_files import reconstruction
+
+SILENT = ("PatientOrientationCodeSequence", "PatientGantryRelationshipCodeSequence")
+
+
+def forget_how_the_patient_lay(data: Dataset) -> None:
+    for item in data.DetectorInformationSequence:
+        del item.ImageOrientationPatient
+    for keyword in SILENT:
+        del data[keyword]
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    return folder
+
+
+def test_a_bone_scan_alone_is_read_and_said_not_to_be_measured(scans, out):
+    for write in (planar, dynamic, projections, reconstruction):
+        write(scans)
+    run = marrowmap_here("analyze", scans, "--out", out)
+    assert run.code == 3
+    assert len(run.stderr.splitlines()) == 1
+    assert "the bone scan was read but is not measured yet" in run.complaint
+    for part in (
+        "series 2 dynamic, 12 frames, anterior and posterior (flow)",
+        "series 2 dynamic, 1 frame, anterior and posterior (blood pool)",
+        "series 3 planar, anterior and posterior (delayed)",
+        "series 4 SPECT projections, 12 views (delayed)",
+        "series 5 SPECT, 5 slices (delayed)",
+    ):
+        assert part in run.complaint
+    assert not out.exists()
+
+
+def test_a_missing_patient_position_is_asked_for_and_can_be_said(scans, out):
+    planar(scans, forget_how_the_patient_lay)
+    run = marrowmap_here("analyze", scans, "--out", out)
+    assert (run.code, len(run.stderr.splitlines())) == (3, 1)
+    assert "planar.dcm: (0018,5100) Patient Position" in run.complaint
+    assert "--patient-position HFS|HFP|FFS|FFP" in run.complaint
+    run = marrowmap_here("analyze", scans, "--out", out, "--patient-position", "hfs")
+    assert "anterior and posterior (delayed)" in run.complaint
+
+
+@pytest.mark.parametrize(("said", "code", "words"), [("up", 2, "use one of HFS, HFP"), ("FFS", 4, "contradict")])
+def test_a_patient_position_must_be_one_and_not_contradict(scans, out, said, code, words):
+    planar(scans)
+    run = marrowmap_here("analyze", scans, "--out", out, "--patient-position", said)
+    assert run.code == code
+    assert words in run.complaint
+
+
+def test_a_mirrored_view_stops_the_run(scans, out):
+    def swap(data: Dataset) -> None:
+        one, other = data.DetectorInformationSequence
+        one.ViewCodeSequence, other.ViewCodeSequence = other.ViewCodeSequence, one.ViewCodeSequence
+
+    planar(scans, swap)
+    run = marrowmap_here("analyze", scans, "--out", out, "--json")
+    assert run.code == 4
+    assert "mirrored or mislabeled" in run.document["error"]["message"]
+
+
+def of_the_person_in(folder: Path, edit=lambda _: None):
+    """Make a bone scan one of the person and date whose MRI lies in a folder."""
+    source = pydicom.dcmread(next(folder.iterdir()), stop_before_pixels=True)
+
+    def change(data: Dataset) -> None:
+        for keyword in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyInstanceUID", "StudyDate"):
+            setattr(data, keyword, source[keyword].value)
+        edit(data)
+
+    return change
+
+
+def test_beside_an_mri_the_bone_scan_is_told_of_and_the_mri_is_measured(patient, tmp_path, scans, out):
+    folder = copy_series(patient, T1, tmp_path / "mri")
+    planar(scans, of_the_person_in(folder))
+    run = marrowmap_here("analyze", folder, scans, "--out", out)
+    assert run.code == 0, run.stderr
+    told = [line for line in run.stderr.splitlines() if "bone scan" in line]
+    assert len(told) == 1
+    assert "(series 3 planar, anterior and posterior (delayed))" in told[0]
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert any(row["path"].endswith("planar.dcm") for row in manifest["inputs"])
+    assert any("not measured yet" in warning for warning in manifest["warnings"])
+
+
+def told_beside_an_mri(patient: Path, tmp_path: Path, scans: Path, edit) -> list[str]:
+    folder = copy_series(patient, T1, tmp_path / "mri")
+    planar(scans, of_the_person_in(folder, edit))
+    exam = job.read_exam([folder, scans])
+    assert len(exam.series) == 1
+    assert set(exam.scans_left_out) <= set(exam.notes)
+    return job._unmeasured_scans(exam)
+
+
+def test_beside_an_mri_a_silent_bone_scan_is_still_asked_about(patient, tmp_path, scans):
+    (line,) = told_beside_an_mri(patient, tmp_path, scans, forget_how_the_patient_lay)
+    assert "--patient-position" in line
+
+
+def test_a_bone_scan_of_another_day_does_not_stop_the_mri(patient, tmp_path, scans):
+    (line,) = told_beside_an_mri(patient, tmp_path, scans, lambda data: setattr(data, "StudyDate", "20260107"))
+    assert "planar.dcm" in line
+    assert "a bone scan of 2026-01-07, the images are of 2026-01-05" in line
