@@ -24,3 +24,13 @@ def test_two_millimeters_divide_the_third_stage(depression: float, expected: str
     assert stage.stage == expected
     assert "as far as MRI shows it" in stage.reason
     assert f"{depression:.1f} mm" in stage.reason
+
+
+def test_a_crescent_in_ct_is_stage_three_flat_or_not() -> None:
+    unknown = arco_stage(segment_seen=True, depression_mm=None, crescent_seen=True)
+    flat = arco_stage(segment_seen=True, depression_mm=0.2, crescent_seen=True)
+    sunken = arco_stage(segment_seen=True, depression_mm=3.0, crescent_seen=True)
+    assert (unknown.stage, flat.stage, sunken.stage) == ("III", "IIIA", "IIIB")
+    assert "crescent" in unknown.reason
+    assert "crescent" in flat.reason
+    assert arco_stage(segment_seen=False, depression_mm=0.2, crescent_seen=True).stage == ""

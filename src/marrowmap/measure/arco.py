@@ -1,4 +1,4 @@
-"""The ARCO 2019 stage of osteonecrosis of the femoral head, as far as an MRI alone allows."""
+"""The ARCO 2019 stage of osteonecrosis of the femoral head, as far as MRI and CT allow."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ DEPRESSION_LIMIT_MM = 2.0
 
 @dataclass(frozen=True)
 class ArcoStage:
-    """A stage and what an MRI leaves open.
+    """A stage and what the images leave open.
 
     Parameters
     ----------
     stage : str
-        ``I or II``, ``IIIA`` or ``IIIB``; empty where nothing can be staged.
+        ``I or II``, ``III``, ``IIIA`` or ``IIIB``; empty where nothing can be staged.
     reason : str
         One line a radiologist understands.
     """
@@ -26,8 +26,8 @@ class ArcoStage:
     reason: str
 
 
-def arco_stage(*, segment_seen: bool, depression_mm: float | None) -> ArcoStage:
-    """Stage a head by what an MRI shows of it (ARCO 2019; Yoon et al. J Arthroplasty 2020;35:933).
+def arco_stage(*, segment_seen: bool, depression_mm: float | None, crescent_seen: bool = False) -> ArcoStage:
+    """Stage a head by what MRI and CT show of it (ARCO 2019; Yoon et al. J Arthroplasty 2020;35:933).
 
     Stage I is a normal radiograph, II an abnormal one without fracture or flattening, III a fracture in the subchondral
     or necrotic zone on radiograph or CT, divided by depression at 2 mm, IV osteoarthritis. An MRI that shows a segment
@@ -39,9 +39,16 @@ def arco_stage(*, segment_seen: bool, depression_mm: float | None) -> ArcoStage:
         Whether a necrotic segment was seen.
     depression_mm : float or None
         Greatest depression of the joint surface; None where it was not measured for sure.
+    crescent_seen : bool
+        Whether a CT showed a fracture under the joint surface: at least III, flat or not.
     """
     if not segment_seen:
         return ArcoStage("", "no necrotic segment was seen: there is nothing to stage")
+    if crescent_seen and (depression_mm is None or depression_mm < LEAST_DEPRESSION_MM):
+        fracture = "CT shows a crescent, a fracture under the joint surface"
+        if depression_mm is None:
+            return ArcoStage("III", f"{fracture}; depression, which parts A from B, was not measured for sure")
+        return ArcoStage("IIIA", f"{fracture}; no depression of {LEAST_DEPRESSION_MM:g} mm or more was seen")
     if depression_mm is None:
         return ArcoStage(
             "I or II",

@@ -83,7 +83,11 @@ def read_head(result: AnalysisResult, reading: JointReading) -> ReadHead | None:
     if states.get("subchondral_band") is State.UNDETERMINED:
         stage = ArcoStage("", "whether there is a necrotic segment is undetermined")
     else:
-        stage = arco_stage(segment_seen=seen.segment is not None, depression_mm=depression)
+        stage = arco_stage(
+            segment_seen=seen.segment is not None,
+            depression_mm=depression,
+            crescent_seen=states.get("crescent") is State.PRESENT,
+        )
     return ReadHead(head, seen, stage)
 
 
