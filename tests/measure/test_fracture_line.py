@@ -7,6 +7,7 @@ import pytest
 
 from marrowmap.image import Grid
 from marrowmap.measure.fracture_line import LENGTHS_MM
+from marrowmap.measure.fracture_line import LEAST_SNR
 from marrowmap.measure.fracture_line import SEEN_EVIDENCE
 from marrowmap.measure.fracture_line import SURE_EVIDENCE
 from marrowmap.measure.fracture_line import FractureSheet
@@ -69,12 +70,12 @@ def test_blur_is_what_a_voxel_measures_along_the_shaft():
     assert blur_across_surface_mm(femur, Grid((5, 5, 5), affine, "1.9")) == pytest.approx(0.6)
 
 
-def test_the_smallest_length_grows_with_noise_and_blur_until_nothing_is_sure():
+def test_the_smallest_length_grows_with_blur_and_in_noise_nothing_is_sure():
     sharp = smallest_length_mm(0.7, 60.0)
     assert sharp is not None
     assert LENGTHS_MM[0] <= sharp < LENGTHS_MM[1]
-    noisy, blurred = smallest_length_mm(0.7, 30.0), smallest_length_mm(2.0, 60.0)
-    assert noisy is None or noisy > sharp
-    assert blurred is None or blurred > sharp
-    assert smallest_length_mm(0.7, 0.5) is None
-    assert smallest_length_mm(0.7, 0.0) is None
+    blurred = smallest_length_mm(2.0, 60.0)
+    assert blurred is not None
+    assert blurred > sharp
+    assert smallest_length_mm(9.0, 60.0) is None
+    assert smallest_length_mm(0.7, 0.9 * LEAST_SNR) is None

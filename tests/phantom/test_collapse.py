@@ -83,8 +83,8 @@ def test_truth_of_a_collapsed_head(collapsed_scene):
     rows = finding_rows(collapsed_scene, Side.LEFT, sums, seen, "2026-01-05", {})
     states = {row["sign"]: row["state"] for row in rows}
     assert states["head_collapse"] == states["crescent"] == states["subchondral_band"] == "present"
-    # An open cleft is bright where fluid is: no low-signal line.
-    assert states["subchondral_fracture_line"] == "absent"
+    # Open and bright where fluid is, the cleft is a fracture all the same, and dark in T1.
+    assert states["subchondral_fracture_line"] == "present"
     assert next(row["note"] for row in rows if row["sign"] == "subchondral_band").startswith("extent ")
     shares = truth_on_slices(collapsed_scene, replace_slices(seen), 4.0, Side.LEFT)
     assert {"lesion", "band", "line"} <= set(shares)
