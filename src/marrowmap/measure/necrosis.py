@@ -38,6 +38,8 @@ COVERED_MM, UNCOVERED_COST = 5.0, 4.0
 """A segment may reach the joint surface this far beside where the look before saw it do so; further costs so much."""
 RIM_MM, RIM_NEIGHBORS, RIM_SMOOTHING = 4.0, 90, 1.0
 """Closer than this to the joint surface the border is not seen but carried on from below."""
+CARRIED_MM = 8.0
+"""No further than this from where it was seen."""
 LEAST_ML = 0.15
 LATTICE_MM = 1.0
 
@@ -74,10 +76,19 @@ class NecroticSegment:
         length = np.linalg.norm(away, axis=-1)
         reach = interpolate_rays(self.rays.directions, self.reach_mm, away / np.maximum(length, 1e-9)[..., None])
         inside = np.asarray(length < reach, bool)
+        if self._rim is None:
+            return inside
         shallow = inside & (self.femur.head_radius_mm - np.linalg.norm(local, axis=-1) < RIM_MM)
-        if shallow.any() and self._rim is not None:
+        gap, _ = cKDTree(self.border).query(local[shallow], distance_upper_bound=CARRIED_MM)
+        shallow[shallow] = np.isfinite(gap)
+        if shallow.any():
             inside[shallow] = self._rim(local[shallow]) < 0
         return inside
+
+    @cached_property
+    def inside(self) -> NDArray[np.bool_]:
+        """Which points of :func:`head_lattice` it contains, shape (n,)."""
+        return self.contains(head_lattice(self.femur))
 
     @cached_property
     def _rim(self) -> RBFInterpolator | None:
@@ -151,7 +162,7 @@ def find_segment(images: HeadImages, model: LineModel) -> NecroticSegment | None
         chance = float(around_it.chance[around_it.found].mean()) if around_it.found.any() else 0.0
         found = NecroticSegment(femur, middle, around, reach, around_it.found, chance)
         covered = exits[~around_it.found]
-        inside = lattice[found.contains(lattice)]
+        inside = lattice[found.inside]
     return found
 
 

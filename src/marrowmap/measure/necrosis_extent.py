@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from marrowmap.measure.head_map import upright
 from marrowmap.measure.necrosis import LATTICE_MM
 from marrowmap.measure.necrosis import NecroticSegment
-from marrowmap.measure.necrosis import head_lattice
 
 HALF_BAND_MM = 1.2
 """From a band's outer border to its middle; usual bands are 2 to 3 mm thick (a choice, facts.md has no figure)."""
@@ -22,9 +21,8 @@ RIM_RADII = 0.98
 
 def lesion_volume_ml(segment: NecroticSegment) -> tuple[float, float]:
     """Return the volumes of segment and head, mL, the band and the cortex included."""
-    lattice = head_lattice(segment.femur)
     voxel = LATTICE_MM**3 / 1000
-    return float(segment.contains(lattice).sum()) * voxel, len(lattice) * voxel
+    return float(segment.inside.sum()) * voxel, len(segment.inside) * voxel
 
 
 def necrotic_arcs_deg(segment: NecroticSegment, step_deg: float = 0.5) -> tuple[float, float]:
