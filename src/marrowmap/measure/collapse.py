@@ -18,6 +18,7 @@ from marrowmap.measure.head_lines import LineModel
 from marrowmap.measure.head_map import radius_along
 from marrowmap.measure.head_map import upright
 from marrowmap.measure.head_trace import trace
+from marrowmap.measure.ray_surface import RAY_SPACING
 from marrowmap.measure.ray_surface import RAYS
 from marrowmap.measure.ray_surface import spread_rays
 
@@ -31,6 +32,8 @@ LATERAL = 0.8 * HEAD_ENDS_AT_RADII
 """Rays that lead further toward the neck are left out."""
 BESIDE_RADII = 0.15
 """How far beside a suspected place, in head radii, the surface is suspected, too."""
+ABOVE_LINE_MM = 1.0
+"""From the middle of a fracture line to the bone's surface over it, at least: the plate is never thinner."""
 LEAST_RAYS = 40
 LOOKED_DEG = 50.0
 """Without suspicion a depression is looked for this far around the direction up the shaft."""
@@ -71,7 +74,12 @@ class HeadSurface:
     noise_mm: float
 
 
-def trace_surface(images: HeadImages, model: LineModel, suspected: NDArray[np.float64] | None = None) -> HeadSurface:
+def trace_surface(
+    images: HeadImages,
+    model: LineModel,
+    suspected: NDArray[np.float64] | None = None,
+    broken: NDArray[np.float64] | None = None,
+) -> HeadSurface:
     """Trace the head's surface and measure how far it has sunk.
 
     A depression of some middle and width is fitted to what lies within the head's usual shape; that shape is then
@@ -86,10 +94,14 @@ def trace_surface(images: HeadImages, model: LineModel, suspected: NDArray[np.fl
         Directions in bone coordinates under which something was found that may have let the surface sink. At first the
         rest of the surface says alone where it would lie, and a depression is looked for here, within 60 degrees of the
         direction up the shaft; without suspicion, anywhere within 50 degrees of it.
+    broken : array, shape (k, 3), optional
+        Points of fracture lines, bone coordinates: dark as the plate is, they are not taken for it, as the surface lies
+        above them.
     """
     even = spread_rays(RAYS)
     rays = even.within(even.directions[:, 0] < LATERAL)
-    traced = trace("surface", images, model, np.zeros(3), rays, outward=True)
+    nearest = None if broken is None or not len(broken) else _above(broken, rays.directions)
+    traced = trace("surface", images, model, np.zeros(3), rays, outward=True, nearest_mm=nearest)
     up, _ = upright(images.femur)
     high = rays.directions @ up
     looked, sound = high > np.cos(np.radians(LOOKED_DEG)), np.ones(len(high), bool)
@@ -107,6 +119,13 @@ def trace_surface(images: HeadImages, model: LineModel, suspected: NDArray[np.fl
     rest = within[sound]
     noise = 1.4826 * float(np.median(np.abs(rest - np.median(rest))))
     return HeadSurface(rays.directions, traced.distance_mm, sunken, float(sunken.max()), noise)
+
+
+def _above(broken: NDArray[np.float64], directions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how far from the head center the surface lies at least along each ray: above a line, if there is one."""
+    away = np.linalg.norm(broken, axis=1)
+    apart, nearest = cKDTree(broken / away[:, None]).query(directions)
+    return np.where(apart < RAY_SPACING, away[nearest] + ABOVE_LINE_MM, 0.0)
 
 
 def _fit_depression(

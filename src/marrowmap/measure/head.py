@@ -22,6 +22,7 @@ from marrowmap.measure.collapse import trace_surface
 from marrowmap.measure.double_line import DoubleLine
 from marrowmap.measure.double_line import measure_double_line
 from marrowmap.measure.fracture_line import SEEN_EVIDENCE
+from marrowmap.measure.fracture_line import SURE_EVIDENCE
 from marrowmap.measure.fracture_line import FractureSheet
 from marrowmap.measure.fracture_line import blur_across_surface_mm
 from marrowmap.measure.fracture_line import find_sheets
@@ -176,7 +177,13 @@ def measure_head(femur: BoneFrame, t1: Series | None, fluid: Series | None, *, d
     if any(_is_all(sheet, segment) for sheet in found):
         segment = None
     sheets = tuple(sheet for sheet in found if not _is_border(sheet, segment))
-    surface = trace_surface(images, load_line_model("surface"), _suspected(segment, sheets))
+    broken = [sheet.points for sheet in sheets if sheet.evidence >= SEEN_EVIDENCE]
+    surface = trace_surface(
+        images,
+        load_line_model("surface"),
+        _suspected(segment, sheets),
+        np.concatenate(broken) if broken else None,
+    )
     measured = HeadMeasurement(
         femur.side,
         date,
@@ -207,7 +214,7 @@ def _with_segment(head: HeadMeasurement, images: HeadImages, segment: NecroticSe
 
 def _suspected(segment: NecroticSegment | None, sheets: tuple[FractureSheet, ...]) -> NDArray[np.float64] | None:
     """Directions under which a dead segment or a fracture lies: there the surface may have sunk."""
-    places = [sheet.points for sheet in sheets if sheet.evidence >= SEEN_EVIDENCE]
+    places = [sheet.points for sheet in sheets if sheet.evidence >= SURE_EVIDENCE]
     if segment is not None:
         places.append((segment.origin + segment.rays.directions * segment.reach_mm[:, None])[~segment.bordered])
     if not places:

@@ -59,6 +59,7 @@ def trace(
     *,
     outward: bool,
     none_cost: NDArray[np.float32] | float = 0.0,
+    nearest_mm: NDArray[np.float64] | None = None,
 ) -> Trace:
     """Find one surface along all rays together.
 
@@ -75,10 +76,14 @@ def trace(
         Whether rays lead out of what is looked for; see :meth:`LineModel.cost`.
     none_cost : array, shape (n,), or float
         What it costs besides if there is nothing on a ray.
+    nearest_mm : array, shape (n,), optional
+        It lies no closer to the origin than this along each ray.
     """
     leave = leave_head(origin, rays.directions, images.femur.head_radius_mm)
     steps = int(np.ceil((float(leave.max()) + 8.0) / STEP_MM))
     possible, beyond = possible_steps(target, images.femur, origin, rays.directions, steps)
+    if nearest_mm is not None:
+        possible &= np.arange(steps) * STEP_MM >= nearest_mm[:, None]
     cost, none = model.cost(images.describe(origin, rays.directions, steps), possible, outward)
     cost = np.minimum(cost, HIGHEST_COST)
     cost = np.where(beyond, (none + none_cost)[:, None], cost).astype(np.float32)
