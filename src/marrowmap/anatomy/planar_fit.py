@@ -29,12 +29,18 @@ PIXEL_MM = 4.8
 SMOOTH_MM = 2.5
 BLUR_MM = 5.0
 """Standard deviation of camera, smoothing and pixel together at the depth of the hips."""
-WINDOW_MM = (190.0, 95.0, 125.0)
+WINDOW_MM = (165.0, 95.0, 110.0)
 """To the sides, to the head and to the feet from the middle between the hips."""
 BLADDER_MM = (50.0, 75.0, 50.0)
 """What is left out around the midline: to each side, to the head, to the feet; urine is brighter than any bone."""
+THIGHS_APART_MM = 30.0
+"""Below the bladder so much to each side is left out: urine again, and nothing of the hips."""
 UNEVEN = 0.12
 """What a level for each part cannot explain, as a share of the counts."""
+DEPENDENT = 16.0
+"""Neighboring pixels err together, over some 20 mm: this many count as one."""
+ODD = 3.0
+"""From this many standard deviations on a pixel holds something else (urine on the skin, a wrist) and loses weight."""
 SCALES = (0.9, 1.0, 1.1)
 STEPS = 25
 POINT_SD_MM = 4.0
@@ -61,10 +67,10 @@ class PlanarFit:
         Uptake of each part, counts per mL in the fitted image.
     head_error_mm : dict of Side to float
         Standard deviation of each head's place along an axis, as the fit itself says.
-    image, model, weight : array, shape (columns, rows)
-        What was explained, how, and where it counted; pixels of :data:`PIXEL_MM`.
-    corner_mm : array, shape (2,)
-        LPS x and z of the first pixel's center; rows run to the feet.
+    explainer : Explainer
+        The window that was explained.
+    model : array, shape (columns, rows)
+        How it was explained; pixels of :data:`PIXEL_MM`.
     """
 
     cloud: BoneCloud
@@ -73,10 +79,8 @@ class PlanarFit:
     likeness: float
     levels: dict[str, float]
     head_error_mm: dict[Side, float]
-    image: NDArray[np.float64]
+    explainer: Explainer
     model: NDArray[np.float64]
-    weight: NDArray[np.float64]
-    corner_mm: NDArray[np.float64]
 
 
 def placed(grid: PlaneGrid) -> PlaneGrid:
@@ -106,12 +110,22 @@ def conjugate(planes: tuple[Plane, ...], corner_mm: NDArray[np.float64], shape: 
     return np.asarray(np.prod(views, axis=0) ** (1 / len(views)), np.float64)
 
 
-class _Projector:
-    """Projects a posed cloud part by part onto a window."""
+class Projector:
+    """Projects a posed cloud part by part onto a window.
+
+    Parameters
+    ----------
+    cloud : BoneCloud
+    corner_mm : array, shape (2,)
+        LPS x and z of the first pixel's center; rows run to the feet.
+    shape : tuple of 2 int
+        Columns, rows.
+    """
 
     def __init__(self, cloud: BoneCloud, corner_mm: NDArray[np.float64], shape: tuple[int, int]) -> None:
         self.cloud, self.corner_mm, self.shape = cloud, corner_mm, shape
-        self.names, self._part = np.unique(cloud.part_names(), return_inverse=True)
+        names = np.array(cloud.part_names())
+        self.names, self._part = np.unique(names, return_inverse=True)
 
     def thickness(self, pose: NDArray[np.float64], share: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """Return each part's blurred volume in pixels, shape (parts, columns, rows), mL; of `share` of each point."""
@@ -152,7 +166,7 @@ def _find_start(
         half = (int(WINDOW_MM[0] * scale / PIXEL_MM), int(WINDOW_MM[1] * scale / PIXEL_MM))
         below = int(WINDOW_MM[2] * scale / PIXEL_MM)
         size = (2 * half[0] + 1, half[1] + below + 1)
-        window = _Projector(cloud, np.array([-half[0], half[1]]) * PIXEL_MM, size)
+        window = Projector(cloud, np.array([-half[0], half[1]]) * PIXEL_MM, size)
         template = np.sqrt(window.thickness(pose).sum(axis=0))
         padded = np.pad(flat, [(size[0] // 2, size[0] // 2), (half[1], below)])
         likeness = match_template(padded, template)
@@ -164,18 +178,31 @@ def _find_start(
 
 
 @dataclass(eq=False)
-class _Explainer:
-    """Explains one window of an image by bones in a pose, and soft tissue."""
+class Explainer:
+    """Explains one window of an image by bones in a pose, and soft tissue.
 
-    projector: _Projector
+    Parameters
+    ----------
+    projector : Projector
+        Knows the window: corner and shape.
+    image, weight : array, shape (columns, rows)
+        Counts, and one over their standard deviation; 0 where nothing is looked at.
+    soft : array, shape (n, columns, rows)
+        What soft tissue is mixed from.
+    """
+
+    projector: Projector
     image: NDArray[np.float64]
     weight: NDArray[np.float64]
     soft: NDArray[np.float64]
 
-    def solve(self, columns: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return levels of the columns, and the weighted residual."""
-        flat = columns.reshape(len(columns), -1).T * self.weight.ravel()[:, None]
-        target = (self.image * self.weight).ravel()
+    def solve(
+        self, columns: NDArray[np.float64], weight: NDArray[np.float64] | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return levels of the columns, and the residual weighted by `weight`, else by its own."""
+        weights = self.weight if weight is None else weight
+        flat = columns.reshape(len(columns), -1).T * weights.ravel()[:, None]
+        target = (self.image * weights).ravel()
         size = np.maximum(np.linalg.norm(flat, axis=0), 1e-9)
         # Solved by its normal equations: few columns, many pixels.
         gram = (flat / size).T @ (flat / size) + 1e-7 * np.eye(len(columns))
@@ -203,7 +230,7 @@ def _soft_tissue(image: NDArray[np.float64], bladder: NDArray[np.bool_]) -> NDAr
     return np.array([*smooth, *(-one for one in smooth[1:]), np.ones(image.shape), *haze])
 
 
-def _window(planes: tuple[Plane, ...], cloud: BoneCloud, start: NDArray[np.float64]) -> _Explainer:
+def _window(planes: tuple[Plane, ...], cloud: BoneCloud, start: NDArray[np.float64]) -> Explainer:
     scale = float(np.exp(start[5]))
     side, above, below = (int(np.ceil(reach * scale / PIXEL_MM)) for reach in WINDOW_MM)
     shape = (2 * side + 1, above + below + 1)
@@ -212,12 +239,13 @@ def _window(planes: tuple[Plane, ...], cloud: BoneCloud, start: NDArray[np.float
     x = (np.arange(shape[0]) - side)[:, None] * PIXEL_MM / scale
     z = (above - np.arange(shape[1]))[None, :] * PIXEL_MM / scale
     bladder = (np.abs(x) < BLADDER_MM[0]) & (z < BLADDER_MM[1]) & (z > -BLADDER_MM[2])
+    bladder |= (np.abs(x) < THIGHS_APART_MM) & (z <= -BLADDER_MM[2])
     # Rows beyond the detector are dark for another reason than a lack of bone.
     lit = ndimage.gaussian_filter1d(image.max(axis=0), 1.0)
     seen = lit > 0.1 * np.median(lit)
     even = ndimage.gaussian_filter(image, 1.0)
     weight = (~bladder & seen[None, :]) / np.sqrt(even + (UNEVEN * even) ** 2 + 1.0)
-    return _Explainer(_Projector(cloud, corner, shape), image, weight, _soft_tissue(image, bladder))
+    return Explainer(Projector(cloud, corner, shape), image, weight, _soft_tissue(image, bladder))
 
 
 def fit_planar(
@@ -252,8 +280,10 @@ def fit_planar(
     likeness, start = starts[0]
     explainer = _window(planes, cloud, start)
     pose, residual, slopes = _search(explainer, start, points)
-    # Where the hips were found decides what is looked at: once more around their place.
+    # Where the hips were found decides what is looked at: once more around their place, without what fits nothing.
     explainer = _window(planes, cloud, _place_of(pose, start))
+    _, left = explainer.explain(pose)
+    explainer.weight = explainer.weight / np.sqrt(1 + (left.reshape(explainer.image.shape) / ODD) ** 2)
     pose, residual, slopes = _search(explainer, pose, points)
     bones = explainer.projector.thickness(pose)
     columns = np.concatenate([bones, explainer.soft])
@@ -267,10 +297,8 @@ def fit_planar(
         likeness,
         {str(name): float(level) for name, level in zip(names, levels, strict=False)},
         _head_errors(cloud, pose, slopes, residual),
-        explainer.image,
+        explainer,
         np.tensordot(levels, columns, axes=1),
-        explainer.weight,
-        explainer.projector.corner_mm,
     )
 
 
@@ -281,7 +309,7 @@ def _place_of(pose: NDArray[np.float64], start: NDArray[np.float64]) -> NDArray[
 
 
 def _search(
-    explainer: _Explainer, start: NDArray[np.float64], points: tuple[Side, NDArray[np.float64]] | None
+    explainer: Explainer, start: NDArray[np.float64], points: tuple[Side, NDArray[np.float64]] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return pose, residual and its slopes by each number of the pose, in units of :func:`_units`."""
     cloud = explainer.projector.cloud
@@ -313,10 +341,6 @@ def _search(
         if before - residual @ residual < 1e-4 * before:
             break
     return pose, residual, slopes
-
-
-DEPENDENT = 4.0
-"""Neighboring pixels err together: this many count as one."""
 
 
 def _units(cloud: BoneCloud) -> NDArray[np.float64]:
