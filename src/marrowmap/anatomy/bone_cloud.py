@@ -45,7 +45,14 @@ _ANGLES_DEG = (3.0, 8.0, 4.0)
 _FEMUR_DEG = (8.0, 7.0, 12.0)
 _SCALE_SD = {True: 0.06, False: 0.02}
 
-FEMUR_PARTS = {1: "head", 2: "neck", 3: "intertrochanteric", 4: "greater_trochanter", 5: "intertrochanteric", 6: "shaft"}
+FEMUR_PARTS = {
+    1: "head",
+    2: "neck",
+    3: "intertrochanteric",
+    4: "greater_trochanter",
+    5: "intertrochanteric",
+    6: "shaft",
+}
 """Label of :data:`~marrowmap.anatomy.regions.FEMUR_REGIONS` to the part it takes up tracer with."""
 
 
@@ -142,7 +149,9 @@ class BoneCloud:
     def part_names(self) -> list[str]:
         """Return each point's part with its side."""
         return [
-            f"{bone.side.value} {part}" if bone.side else str(part) for bone in self.bones for part in bone.parts.tolist()
+            f"{bone.side.value} {part}" if bone.side else str(part)
+            for bone in self.bones
+            for part in bone.parts.tolist()
         ]
 
     def marks(self, pose: NDArray[np.float64], side: Side) -> dict[str, NDArray[np.float64]]:
@@ -230,7 +239,9 @@ def model_cloud() -> BoneCloud:
     model = load_shape_model()
     mean = model.femur.mean
     center, radius = head_sphere(mean)
-    drift = [head_sphere(mean + mode)[0] - head_sphere(mean - mode)[0] for mode in model.femur.modes[:MODES].astype(float)]
+    drift = [
+        head_sphere(mean + mode)[0] - head_sphere(mean - mode)[0] for mode in model.femur.modes[:MODES].astype(float)
+    ]
     center_modes = np.array(drift) / 2
     bones = []
     for name in ("femur", "hip_bone", "sacrum"):
@@ -304,8 +315,6 @@ def frames_cloud(frames: Sequence[BoneFrame]) -> BoneCloud:
             if frame.bone == "femur"
             else _hip_bone_parts(points, here.head_center_mm, here.head_radius_mm)
         )
-        bones.append(
-            PosedBone(frame.bone, frame.side, here.vertices, here.faces, none, points, empty, parts, here)
-        )
+        bones.append(PosedBone(frame.bone, frame.side, here.vertices, here.faces, none, points, empty, parts, here))
     centers = {side: frame.head_center_mm - middle for side, frame in femora.items()}
     return BoneCloud(tuple(bones), centers, {side: np.zeros((0, 3)) for side in Side}, known=True)

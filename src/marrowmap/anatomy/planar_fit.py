@@ -1,9 +1,9 @@
 """Lay a cloud of hip bones onto a planar bone scan.
 
-The image is explained as a sum: each part of each bone (head, neck, ilium …) takes up tracer at a level of its own, seen
-through its projected thickness and the camera's blur, on a smooth soft tissue. The levels follow by non-negative least
-squares, so that a hot or a cold head moves no bone; place, turn, size and form are searched by Gauss and Newton's method,
-held by how people differ.
+The image is explained as a sum: each part of each bone (head, neck, ilium …) takes up tracer at a level of its own,
+seen through its projected thickness and the camera's blur, on a smooth soft tissue. The levels follow by non-negative
+least squares, so that a hot or a cold head moves no bone; place, turn, size and form are searched by Gauss and Newton's
+method, held by how people differ.
 """
 
 from __future__ import annotations
@@ -144,11 +144,11 @@ class Projector:
         return np.asarray(ndimage.gaussian_filter(image, (0, BLUR_MM / PIXEL_MM, BLUR_MM / PIXEL_MM)), np.float64)
 
 
-def _find_start(
-    planes: tuple[Plane, ...], cloud: BoneCloud
-) -> list[tuple[float, NDArray[np.float64]]]:
+def _find_start(planes: tuple[Plane, ...], cloud: BoneCloud) -> list[tuple[float, NDArray[np.float64]]]:
     """Look for the hips everywhere: likeness and pose of the most likely places, the best first."""
     grid = placed(planes[0].grid)
+    if grid.origin_mm is None or grid.axes is None:
+        return []
     ends = np.stack([grid.origin_mm, grid.origin_mm + (np.array(grid.shape) - 1) * grid.spacing_mm @ grid.axes])
     low, high = ends.min(axis=0), ends.max(axis=0)
     shape = (int((high[0] - low[0]) / PIXEL_MM) + 1, int((high[2] - low[2]) / PIXEL_MM) + 1)
@@ -169,8 +169,9 @@ def _find_start(
         window = Projector(cloud, np.array([-half[0], half[1]]) * PIXEL_MM, size)
         template = np.sqrt(window.thickness(pose).sum(axis=0))
         padded = np.pad(flat, [(size[0] // 2, size[0] // 2), (half[1], below)])
-        likeness = match_template(padded, template)
-        for c, r in peak_local_max(likeness, min_distance=8, num_peaks=2, exclude_border=False):
+        likeness = match_template(padded, template)  # type: ignore[no-untyped-call]
+        peaks = peak_local_max(likeness, min_distance=8, num_peaks=2, exclude_border=False)  # type: ignore[no-untyped-call]
+        for c, r in peaks:
             start = pose.copy()
             start[0], start[1] = corner[0] + c * PIXEL_MM, -(corner[1] - r * PIXEL_MM)
             found.append((float(likeness[c, r]), start))

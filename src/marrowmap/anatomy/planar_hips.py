@@ -23,7 +23,7 @@ LEAST_LIKENESS = 0.5
 FURTHEST_SD = 3.0
 """A pose further from what is usual is no person's."""
 LARGEST_ERROR_MM = 4.0
-LEAST_FRAME_ERROR_MM = 2.0
+LEAST_FRAME_ERROR_MM = 1.0
 """Of each head's place, standard deviation on virtual patients (tuning seeds): the fit's own error is too small."""
 
 

@@ -72,8 +72,8 @@ def project_regions(
 ) -> dict[str, NDArray[np.float64]]:
     """Return for each region of a femur what share of each pixel lies within its outline.
 
-    The head is its sphere's disc. Of the others each pixel belongs to the region that is thickest there, the head's disc
-    apart: regions that overlap along the rays are told from each other as well as a projection allows.
+    The head is its sphere's disc. Of the others each pixel belongs to the region that is thickest there, the head's
+    disc apart: regions that overlap along the rays are told from each other as well as a projection allows.
 
     Returns
     -------
@@ -87,10 +87,7 @@ def project_regions(
     # As wide as the points lie apart, so that no pixel between them stays empty.
     blur = np.maximum(POINT_MM / np.asarray(grid.spacing_mm), 0.5)
     thick = np.stack(
-        [
-            ndimage.gaussian_filter(project_points(moved[labels == n + 1], grid), blur)
-            for n in range(len(FEMUR_REGIONS))
-        ]
+        [ndimage.gaussian_filter(project_points(moved[labels == n + 1], grid), blur) for n in range(len(FEMUR_REGIONS))]
     )
     most = thick.argmax(axis=0)
     shares = {"femoral_head": head}

@@ -21,6 +21,7 @@ from marrowmap.measure.planar_counts import RegionCounts
 from marrowmap.measure.planar_counts import TimeActivity
 from marrowmap.measure.planar_counts import count_region
 from marrowmap.measure.planar_counts import curve_ratios
+from marrowmap.measure.planar_counts import placing_variance
 from marrowmap.measure.planar_counts import region_shares
 from marrowmap.measure.planar_counts import side_ratio
 from marrowmap.measure.planar_counts import time_activity
@@ -58,7 +59,7 @@ class PlanarHip:
     femur : BoneFrame
         In LPS mm of the delayed images; depth has no meaning.
     counts : mapping of (Phase, str) to RegionCounts
-        By phase and region: ``femoral_head``, ``femoral_neck``, ``intertrochanteric``. What lies outside a view is absent.
+        By phase and region: ``femoral_head``, ``femoral_neck``, ``intertrochanteric``. What lies outside is absent.
     ratios : mapping of (Phase, str) to Quantity
         This side over the other with its 95 % interval; of the flow by the area under the curve.
     curve_ratios : mapping of str to Quantity
@@ -137,7 +138,7 @@ def measure_planar(
     if bones is None or bones.doubt:
         why = bones.doubt if bones else "it holds next to no counts"
         raise InputError(
-            f"{name}: both hips could not be found in the delayed planar image: {why}; point at one with --points"
+            f"{name}: both hips could not be found in the delayed image: {why}; point at one with --points"
         )
     unchecked = require_front_and_back(bones, delayed)
     notes += [unchecked] if unchecked else []
@@ -154,7 +155,7 @@ def measure_planar(
             (phase, region): found
             for phase, image in images.items()
             for region, share in shares[phase, side].items()
-            if (found := count_region(image, share, bones.head_error_mm(side))) is not None
+            if (found := count_region(image, share, side, bones.head_error_mm(side))) is not None
         }
         for side in Side
     }
@@ -162,9 +163,7 @@ def measure_planar(
     return PlanarExam(images, bones, hips, (*notes, *moved))
 
 
-def _align(
-    images: Mapping[Phase, PhaseImage], bones: PlanarHips
-) -> tuple[dict[Phase, PhaseImage], list[str]]:
+def _align(images: Mapping[Phase, PhaseImage], bones: PlanarHips) -> tuple[dict[Phase, PhaseImage], list[str]]:
     """Find how the patient lies in the earlier phases; leave out those where it stays open."""
     middle = np.mean([bones.femur(side).head_center_mm[[0, 2]] for side in Side], axis=0)
     delayed = images[Phase.DELAYED]
@@ -214,7 +213,7 @@ def _hip(
     key = (Phase.FLOW, "femoral_head")
     by_curve: dict[str, Quantity] = {}
     if this is not None and other is not None and key in ratios:
-        placing = float(np.hypot(*(counts[one][key].log_sd for one in (side, side.opposite))))
+        placing = placing_variance(counts[side][key], counts[side.opposite][key]) ** 0.5
         # The same draws for the same image: a repeated analysis gives the same interval.
         by_curve = curve_ratios(this, other, placing, np.random.default_rng(0))
     return PlanarHip(
@@ -237,7 +236,13 @@ def planar_rows(exam: PlanarExam) -> tuple[Measurement, ...]:
     for side, hip in exam.hips.items():
 
         def row(
-            name: str, region: str, quantity: Quantity, method: str, phase: Phase, hip: PlanarHip = hip, side: Side = side
+            name: str,
+            region: str,
+            quantity: Quantity,
+            method: str,
+            phase: Phase,
+            hip: PlanarHip = hip,
+            side: Side = side,
         ) -> Measurement:
             return Measurement(name, Joint.HIP, side, region, quantity, "NM", method, hip.date, hip.evidence[phase])
 

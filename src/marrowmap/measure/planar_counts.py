@@ -19,9 +19,12 @@ from marrowmap.image import PlaneGrid
 from marrowmap.image.grid import read_only
 from marrowmap.measure.planar_images import PhaseImage
 from marrowmap.values import Quantity
+from marrowmap.values import Side
 
 REGIONS = ("femoral_head", "femoral_neck", "intertrochanteric")
 STEP_MM = 2.0
+SHARED = 0.8
+"""Of the variance of place: a pelvis found too wide or too high lays both heads outward or up alike (tuning seeds)."""
 LEAST_RATIO_SD = 0.01
 """Least relative error of a ratio that placing and counting leave: depth, form of the outline (tuning seeds)."""
 DRAWS = 200
@@ -41,14 +44,22 @@ class RegionCounts:
         Of the region, parts of pixels included.
     density : float
         Counts a pixel: geometric mean of the views.
-    log_sd : float
-        Relative standard deviation of `density`, by counting and by placing.
+    counting : float
+        Relative variance of `density` by counting.
+    slopes, bends : array, shape (2,)
+        How the logarithm of `density` changes, by mm and mm2, where the region is laid further outward and further to
+        the feet.
+    error_mm : float
+        Standard deviation of the region's place along an axis.
     """
 
     views: tuple[Quantity, ...]
     pixels: float
     density: float
-    log_sd: float
+    counting: float
+    slopes: NDArray[np.float64]
+    bends: NDArray[np.float64]
+    error_mm: float
 
 
 def poisson_interval(counts: float) -> Quantity:
@@ -58,7 +69,7 @@ def poisson_interval(counts: float) -> Quantity:
 
 
 def region_shares(femur: BoneFrame, grid: PlaneGrid, moved_mm: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    """Return the outlines of :data:`REGIONS` in an image in which the patient lies further to the left and to the feet."""
+    """Return the outlines of :data:`REGIONS` where the patient lies further to the left and to the feet."""
     shares = project_regions(femur, grid, (float(moved_mm[0]), float(moved_mm[1])))
     return {name: shares[name] for name in REGIONS}
 
@@ -69,37 +80,55 @@ def _density(image: PhaseImage, share: NDArray[np.float64]) -> float:
     return float(np.prod(means) ** (1 / len(means)))
 
 
-def count_region(image: PhaseImage, share: NDArray[np.float64], head_error_mm: float) -> RegionCounts | None:
+def count_region(
+    image: PhaseImage, share: NDArray[np.float64], side: Side, head_error_mm: float
+) -> RegionCounts | None:
     """Count one region; None where it lies outside the view or a view holds no count in it."""
     density = _density(image, share)
     if share.sum() < 4 or density <= 0:
         return None
     counts = [float((view.array * share).sum()) for view in image.views]
     counting = sum(1 / one for one in counts) / len(counts) ** 2
-    placing = 0.0
+    slopes, bends = np.zeros(2), np.zeros(2)
     spacing = image.views[0].grid.spacing_mm
     for axis in (0, 1):
         step = np.zeros(2)
-        step[axis] = STEP_MM / spacing[axis]
+        step[axis] = STEP_MM / spacing[axis] * (side.sign if axis == 0 else 1)
         ahead, behind = (_density(image, ndimage.shift(share, sign * step, order=1)) for sign in (1, -1))
         if min(ahead, behind) > 0:
-            slope = np.log(ahead / behind) / (2 * STEP_MM)
-            bend = (np.log(ahead) + np.log(behind) - 2 * np.log(density)) / STEP_MM**2
-            sd = float(np.hypot(head_error_mm, image.moved_sd_mm))
-            # A region on a summit loses counts whichever way it is moved: the bend counts as well.
-            placing += (slope * sd) ** 2 + (bend * sd**2) ** 2 / 2
+            slopes[axis] = np.log(ahead / behind) / (2 * STEP_MM)
+            bends[axis] = (np.log(ahead) + np.log(behind) - 2 * np.log(density)) / STEP_MM**2
     return RegionCounts(
         tuple(poisson_interval(one) for one in counts),
         float(share.sum()),
         density,
-        float(np.sqrt(counting + placing)),
+        counting,
+        slopes,
+        bends,
+        float(np.hypot(head_error_mm, image.moved_sd_mm)),
     )
+
+
+def _placed_variance(slopes: NDArray[np.float64], bends: NDArray[np.float64], error_mm: float) -> float:
+    """Return the relative variance of counts by a region's place.
+
+    A region on a summit loses counts whichever way it is moved: the bend counts as well.
+    """
+    return float(((slopes * error_mm) ** 2).sum() + ((bends * error_mm**2) ** 2).sum() / 2)
+
+
+def placing_variance(this: RegionCounts, other: RegionCounts) -> float:
+    """Return the relative variance of a ratio of both sides by where their regions were laid."""
+    error = float(np.hypot(this.error_mm, other.error_mm)) / 2**0.5
+    together = _placed_variance(this.slopes - other.slopes, this.bends - other.bends, error)
+    apart = sum(_placed_variance(one.slopes, one.bends, one.error_mm) for one in (this, other))
+    return SHARED * together + (1 - SHARED) * apart
 
 
 def side_ratio(this: RegionCounts, other: RegionCounts) -> Quantity:
     """Return this side's counts a pixel over the other's, with the 95 % interval of counting and placing."""
     ratio = this.density / other.density
-    sd = float(np.sqrt(this.log_sd**2 + other.log_sd**2 + LEAST_RATIO_SD**2))
+    sd = float(np.sqrt(this.counting + other.counting + placing_variance(this, other) + LEAST_RATIO_SD**2))
     return Quantity(ratio, "1", ratio * float(np.exp(-1.96 * sd)), ratio * float(np.exp(1.96 * sd)))
 
 
@@ -148,7 +177,7 @@ def _smooth(rate: NDArray[np.float64], frames: int) -> NDArray[np.float64]:
 
 def peak_and_slope(rate: NDArray[np.float64], frame_s: float) -> tuple[float, float]:
     """Return the greatest running mean of a curve, and its steepest rise a second."""
-    short, long = max(int(round(RISE_S / 2 / frame_s)), 2), max(int(round(RISE_S / frame_s)), 3)
+    short, long = max(round(RISE_S / 2 / frame_s), 2), max(round(RISE_S / frame_s), 3)
     at = (np.arange(long) - (long - 1) / 2) * frame_s
     slopes = np.convolve(rate, at[::-1] / (at**2).sum(), mode="valid")
     return float(_smooth(rate, short).max()), float(slopes.max())

@@ -1,4 +1,4 @@
-"""The three phases of a planar bone scan brought together: which images serve, and how the patient moved between them."""
+"""The phases of a planar bone scan brought together: which images serve, and how the patient moved between them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from marrowmap.values import Evidence
 VIEWS = (View.ANTERIOR, View.POSTERIOR)
 FURTHEST_MM = 36.0
 """Motion between phases is looked for so far."""
-LEAST_MOTION_SD_MM = 1.5
+LEAST_MOTION_SD_MM = 1.0
 BLADDER_AHEAD = -0.3
 """Log of front over back in the bladder, less that in the sacrum: below this the views carry each other's names."""
 
@@ -87,14 +87,11 @@ def phase_images(scans: Sequence[BoneScan]) -> tuple[dict[Phase, PhaseImage], li
         if phase is Phase.UNKNOWN:
             notes.append(f"{name}: its phase is unknown ({scan.source.phase_reason}): it was not measured")
             continue
-        planes = tuple(view.summed() if not isinstance(view, Plane) else view for view in views)
+        planes = tuple(view if isinstance(view, Plane) else view.summed() for view in views)
         dynamic = scan if isinstance(scan, DynamicScan) else None
-        numbers = [
-            number
-            for view, frames in zip(scan.views, scan.frame_numbers, strict=True)
-            if view.grid.view in VIEWS
-            for number in (frames if isinstance(frames, tuple) else (frames,))
-        ]
+        numbers: list[int] = []
+        for frames in scan.frame_numbers:
+            numbers += frames if isinstance(frames, tuple) else (frames,)
         image = PhaseImage(phase, scan.source, planes, dynamic, tuple(numbers))
         before = found.get(phase)
         if before is not None:
@@ -145,7 +142,7 @@ def find_motion(
 ) -> tuple[NDArray[np.float64], float]:
     """Find how the patient moved between two phases, from outline, vessels and bones together.
 
-    Shared information and the likeness of edges each give a place; their mean is taken and their difference is its error.
+    Shared information and the likeness of edges give a place each; their mean is taken; their difference tells its error.
 
     Parameters
     ----------
@@ -167,7 +164,9 @@ def find_motion(
     still_edges = _edges(still)
     reach = int(FURTHEST_MM / PIXEL_MM)
     steps = np.arange(-reach, reach + 1) * PIXEL_MM
-    wide = _flattened(conjugate(moving, corner + np.array([-reach, reach]) * PIXEL_MM, (shape[0] + 2 * reach, shape[1] + 2 * reach)))
+    wide = _flattened(
+        conjugate(moving, corner + np.array([-reach, reach]) * PIXEL_MM, (shape[0] + 2 * reach, shape[1] + 2 * reach))
+    )
     wide_edges = _edges(wide)
     shared, alike = np.zeros((2, len(steps), len(steps)))
     for i in range(len(steps)):
@@ -175,11 +174,12 @@ def find_motion(
             cut = np.s_[i : i + shape[0], j : j + shape[1]]
             shared[i, j] = _shared_information(still, wide[cut])
             alike[i, j] = np.corrcoef(still_edges.ravel(), wide_edges[cut].ravel())[0, 1]
-    places = np.stack([_peak(shared, steps), _peak(np.nan_to_num(alike), steps)])
+    places = np.stack([_peak(shared, steps), _peak(np.asarray(np.nan_to_num(alike), np.float64), steps)])
     if (np.abs(places) >= steps[-1]).any():
         return np.zeros(2), float("inf")
     moved = places.mean(axis=0)
-    spread = float(np.abs(places[0] - places[1]).max()) / 2
+    # The two err to opposite sides, so that their mean errs less.
+    spread = float(np.abs(places[0] - places[1]).max()) / 4
     return np.asarray(moved, np.float64), float(np.hypot(spread, LEAST_MOTION_SD_MM))
 
 
@@ -203,8 +203,10 @@ def require_front_and_back(hips: PlanarHips, image: PhaseImage) -> str:
     front, back = (conjugate((view,), projector.corner_mm, projector.shape) for view in image.views)
     parts = dict(zip(projector.names.tolist(), projector.thickness(hips.fit.pose), strict=True))
     sacrum = parts.get("sacrum")
-    behind = sacrum if sacrum is not None and sacrum.max() > 0 else sum(
-        part for name, part in parts.items() if "ilium" in name
+    behind = (
+        sacrum
+        if sacrum is not None and sacrum.max() > 0
+        else sum(part for name, part in parts.items() if "ilium" in name)
     )
     hidden = window.weight == 0
     urine = hidden & (window.image > 0.6 * window.image[hidden].max(initial=0.0)) if hidden.any() else hidden

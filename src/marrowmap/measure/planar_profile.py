@@ -1,8 +1,9 @@
 """Where uptake ends along the neck-shaft midline in a planar image, and how sharply.
 
-As in MRI (:mod:`marrowmap.measure.boundary`) the end is half of the neck's plateau and the width 90 to 10 % of it. Here
-the edge is fitted in the image: uptake beyond the femur's own even level is a cumulative normal along the midline within
-the bone, projected and blurred as the camera does, so that neither the bone's thickness nor the blur shifts or widens it.
+As in MRI (:mod:`marrowmap.measure.boundary`) the end is half of the neck's plateau and the width 90 to 10 % of it.
+Here the edge is fitted in the image: uptake beyond the femur's own even level is a cumulative normal along the midline
+within the bone, projected and blurred as the camera does, so that neither the bone's thickness nor the blur shifts or
+widens it.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ PLACE_SD_MM = 2.5
 """Of the intertrochanteric plane along the midline, standard deviation on virtual patients (tuning seeds)."""
 LARGEST_WIDTH_ERROR_MM = 25.0
 """Half of its 95 % interval; a width known less well says nothing."""
+UNEVEN = 0.06
+"""What one level for all raised bone cannot explain, as a share of the counts."""
 LOCAL_DEPENDENT = 4.0
 """Of the pixels about one midline so many err as one."""
 _POSITIONS = np.arange(-24.0, 49.0, 4.0)
@@ -153,7 +156,9 @@ def _fit_edge(fit: PlanarFit, side: Side, midline: Midline) -> _Edge:
     base, raised = float(levels[len(elsewhere)]), float(levels[len(elsewhere) + 2])
     ratio = (base + raised) / max(base, 1e-9)
     if ratio < LEAST_RAISED:
-        return _Edge(model, None, None, f"the neck's uptake is {ratio:.1f} times that beyond it: it has no end to measure")
+        return _Edge(
+            model, None, None, f"the neck's uptake is {ratio:.1f} times that beyond it: it has no end to measure"
+        )
     if not _POSITIONS[0] < position < _POSITIONS[-1]:
         return _Edge(model, None, None, "uptake does not end within head, neck and intertrochanteric region")
     scale = max(float((left**2).sum()) / max(float((weight > 0).sum()), 1.0), 1.0)
@@ -167,16 +172,17 @@ def _fit_edge(fit: PlanarFit, side: Side, midline: Midline) -> _Edge:
 
 
 def _near(fit: PlanarFit, midline: Midline) -> NDArray[np.float64]:
-    """Return the fit's weights within 45 mm of the midline, 0 elsewhere."""
+    """Return one over the counts' standard deviation within 45 mm of the midline, 0 elsewhere and in the bladder."""
     window = fit.explainer
     columns, rows = window.projector.shape
     x = window.projector.corner_mm[0] + np.arange(columns) * PIXEL_MM
     z = window.projector.corner_mm[1] - np.arange(rows) * PIXEL_MM
     middle = midline.positions(np.arange(-60.0, 71.0, 4.0))
-    away = np.min(
-        np.hypot(x[:, None, None] - middle[:, 0], z[None, :, None] - middle[:, 2]), axis=2
-    )
-    return np.where(away < 45.0, window.weight, 0.0)
+    away = np.min(np.hypot(x[:, None, None] - middle[:, 0], z[None, :, None] - middle[:, 2]), axis=2)
+    # Not the fit's own weights: those let go of what its even parts cannot explain, which is the edge looked for here.
+    even = ndimage.gaussian_filter(window.image, 1.0)
+    own = 1 / np.sqrt(even + (UNEVEN * even) ** 2 + 1.0)
+    return np.where((away < 45.0) & (window.weight > 0), own, 0.0)
 
 
 def _error(misfit: object, at: NDArray[np.float64], axis: int, least: float, scale: float) -> float:

@@ -85,7 +85,9 @@ def _draw_bones(ax: Any, planar: PlanarExam) -> None:
         solid = ndimage.binary_fill_holes(ndimage.binary_closing(filled, iterations=3))
         middles = [(edge[1:] + edge[:-1]) / 2 for edge in edges]
         color = "#56B4E9" if frame.bone == "femur" else "#E69F00"
-        ax.contour(middles[0], middles[1], solid.T.astype(float), levels=[0.5], colors=[color], linewidths=0.5, alpha=0.7)
+        ax.contour(
+            middles[0], middles[1], solid.T.astype(float), levels=[0.5], colors=[color], linewidths=0.5, alpha=0.7
+        )
 
 
 def _draw_phases(planar: PlanarExam) -> Picture:
@@ -113,7 +115,12 @@ def _draw_curves(planar: PlanarExam) -> Picture | None:
             error = curve.rate / np.sqrt(np.maximum(curve.counts.sum(axis=0), 1.0))
             ax.plot(curve.middle_s, curve.rate, color=SIDE_COLORS[side], label=f"{side.value} head")
             ax.fill_between(
-                curve.middle_s, curve.rate - 1.96 * error, curve.rate + 1.96 * error, color=SIDE_COLORS[side], alpha=0.2, lw=0
+                curve.middle_s,
+                curve.rate - 1.96 * error,
+                curve.rate + 1.96 * error,
+                color=SIDE_COLORS[side],
+                alpha=0.2,
+                lw=0,
             )
         ax.set_xlabel("seconds after the start of the flow")
         ax.set_ylabel("counts/s a pixel")
@@ -140,6 +147,8 @@ def _draw_profiles(planar: PlanarExam) -> Picture:
             ax.set_xlabel("mm from the intertrochanteric plane")
         axes[0].set_ylabel("counts")
         axes[0].set_ylim(bottom=0)
-        lines = {line.get_label(): line for ax in axes for line in ax.get_lines() if not line.get_label().startswith("_")}
+        lines = {
+            line.get_label(): line for ax in axes for line in ax.get_lines() if not line.get_label().startswith("_")
+        }
         figure.legend(lines.values(), lines.keys(), loc="outside right center", frameon=False, fontsize=7.5)
         return Picture("planar_profile", PLACE, "svg", svg(figure), "Counts along the midline of both femora.")

@@ -1,8 +1,8 @@
 """Diffuse hyperemia: blood flow and blood pool of femoral head and neck raised on one side (Gemmel 2012).
 
-A planar image sees a hip through the muscle before and behind it, so that a ratio of 2 in the bone shows as 1.1 to 1.4:
-no published range of well hips exists (facts.md 4.2). The limits are choices on planar ratios of this side to the other;
-hyperemia of both hips alike cannot be seen by comparing them.
+A planar image sees a hip through the muscle before and behind it, so that a ratio of 2 in the bone shows as 1.1 to
+1.4; no published range of well hips exists (facts.md 4.2). The limits are choices on planar ratios of this side to the
+other; hyperemia of both hips alike cannot be seen by comparing them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ def assess(hip: HipMeasurement) -> Finding:
         absent = " and ".join(lacking) or "part of head or neck"
         return _finding(hip, planar, State.NOT_ASSESSABLE, None, None, f"{absent} was not taken or not measured")
     smallest = _smallest(ratios)
-    told = ", ".join(f"{name} {ratio.value:.2f} ({ratio.low:.2f} to {ratio.high:.2f})" for name, ratio in ratios.items())
+    told = ", ".join(
+        f"{name} {ratio.value:.2f} ({ratio.low:.2f} to {ratio.high:.2f})" for name, ratio in ratios.items()
+    )
     note = f"this side over the other: {told}; muscle before and behind dilutes"
     least = min(ratios.values(), key=lambda ratio: ratio.value)
     surely = all(ratio.value >= PRESENT_FROM and (ratio.low or 0.0) > 1.0 for ratio in ratios.values())
@@ -64,8 +66,9 @@ def assess(hip: HipMeasurement) -> Finding:
 
 
 def _smallest(ratios: dict[str, Quantity]) -> Quantity:
-    """Return the least planar ratio that would have stood out of the widest interval, one-sided 95 %."""
-    widest = max(math.log((ratio.high or 1.0) / (ratio.low or 1e-9)) / 3.92 for ratio in ratios.values())
+    """Return the least planar pool ratio that would have stood out of its interval, 95 % of times."""
+    pool = [ratio for name, ratio in ratios.items() if name.startswith("pool")]
+    widest = max(math.log((ratio.high or 1.0) / (ratio.low or 1e-9)) / 3.92 for ratio in pool)
     return Quantity(max(PRESENT_FROM, math.exp((1.96 + 1.645) * widest)), "1")
 
 
