@@ -110,7 +110,7 @@ class BoneCloud:
     @property
     def size(self) -> int:
         """How many numbers pose it."""
-        return len(POSE) + next(iter(self.center_modes.values())).shape[0]
+        return len(POSE) + len(next(iter(self.center_modes.values())))
 
     @property
     def spread(self) -> NDArray[np.float64]:
@@ -316,5 +316,9 @@ def frames_cloud(frames: Sequence[BoneFrame]) -> BoneCloud:
             else _hip_bone_parts(points, here.head_center_mm, here.head_radius_mm)
         )
         bones.append(PosedBone(frame.bone, frame.side, here.vertices, here.faces, none, points, empty, parts, here))
+    # No one finds a sacrum in hip images; the usual one keeps its uptake from being taken for something else.
+    sacrum = next(bone for bone in model_cloud().bones if bone.bone == "sacrum")
+    still = np.zeros((0, *sacrum.vertices.shape)), np.zeros((0, *sacrum.points.shape))
+    bones.append(replace(sacrum, vertex_modes=still[0], point_modes=still[1]))
     centers = {side: frame.head_center_mm - middle for side, frame in femora.items()}
     return BoneCloud(tuple(bones), centers, {side: np.zeros((0, 3)) for side in Side}, known=True)

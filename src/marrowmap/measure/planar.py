@@ -183,8 +183,8 @@ def _align(images: Mapping[Phase, PhaseImage], bones: PlanarHips) -> tuple[dict[
         done[phase] = replace(image, moved_mm=moved, moved_sd_mm=sd)
         if float(np.hypot(*moved)) > 5.0:
             notes.append(
-                f"{name}: the patient lies {moved[0]:+.0f} mm further to the left and {moved[1]:+.0f} mm further to the "
-                "feet than in the delayed image; regions were moved with them"
+                f"{name}: the patient lies {moved[0]:+.0f} mm further to the left and {moved[1]:+.0f} mm further to "
+                "the feet than in the delayed image; regions were moved with them"
             )
     return done, notes
 
@@ -254,10 +254,7 @@ def planar_rows(exam: PlanarExam) -> tuple[Measurement, ...]:
             words = VIEWS_WORDS[len(exam.images[Phase.FLOW].views)]
             method = (PEAK if kind == "peak" else SLOPE).format(views=words)
             rows.append(row("flow_ratio", "femoral_head", ratio, method, Phase.FLOW))
-        for name, found in (
-            ("uptake_boundary_position", hip.profile.position_mm),
-            ("uptake_boundary_width", hip.profile.width_mm),
-        ):
-            if found is not None:
-                rows.append(row(name, "proximal_femur", found, planar_profile.METHOD, Phase.DELAYED))
+        end = hip.profile.position_mm
+        if end is not None:
+            rows.append(row("uptake_boundary_position", "proximal_femur", end, planar_profile.METHOD, Phase.DELAYED))
     return tuple(rows)

@@ -123,7 +123,7 @@ def _shared_information(a: NDArray[np.float64], b: NDArray[np.float64]) -> float
     return (entropy(joint.sum(axis=1)) + entropy(joint.sum(axis=0))) / max(entropy(joint), 1e-9)
 
 
-def _peak(scores: NDArray[np.float64], steps: NDArray[np.float64]) -> NDArray[np.float64]:
+def _peak(scores: NDArray[np.floating], steps: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the place of the greatest score, between samples by a parabola."""
     place = np.unravel_index(scores.argmax(), scores.shape)
     found = []
@@ -142,7 +142,8 @@ def find_motion(
 ) -> tuple[NDArray[np.float64], float]:
     """Find how the patient moved between two phases, from outline, vessels and bones together.
 
-    Shared information and the likeness of edges give a place each; their mean is taken; their difference tells its error.
+    Shared information and the likeness of edges give a place each; their mean is taken, their
+    difference tells its error.
 
     Parameters
     ----------
@@ -216,7 +217,7 @@ def require_front_and_back(hips: PlanarHips, image: PhaseImage) -> str:
     ahead = np.log(front[urine].sum() / back[urine].sum()) - np.log(front[sides].sum() / back[sides].sum())
     if ahead < BLADDER_AHEAD:
         raise GeometryError(
-            f"{image.source.file.name}: the bladder is nearer to the posterior view and the sacrum to the anterior one: "
+            f"{image.source.file.name}: the bladder is nearer to the posterior view, the sacrum to the anterior one: "
             "anterior and posterior are swapped, and so left and right; correct (0054,0220) View Code Sequence"
         )
     return ""

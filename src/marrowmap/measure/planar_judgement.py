@@ -20,8 +20,8 @@ ALIKE_WITHIN = 1.35
 """Head to neck and neck to head differ at most by this factor from the other hip's."""
 COLD_BELOW = 0.8
 """Head to neck, over the other hip's: lower is photopenic."""
-NEAR_MM, SHARP_MM = 15.0, 20.0
-"""As for edema: an end so near the intertrochanteric plane, and no wider than this."""
+NEAR_MM = 15.0
+"""As for edema: uptake ends so near the intertrochanteric plane."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def _sure(ratio: Quantity, limit: float) -> float:
 def judge_cold_area(hip: PlanarHip, other: PlanarHip) -> PlanarJudgement:
     """Judge a photopenic head: head to neck clearly below the other hip's, though the head is not hot.
 
-    A cold area within a hot rim, and one that fills a part of the head only, hide in a projection: ABSENT is never said.
+    A cold area within a hot rim, and one that fills part of the head only, hide in a projection: ABSENT is never said.
     """
     ratio = _head_to_neck(hip, other)
     if ratio is None or ratio.high is None:
@@ -71,15 +71,15 @@ def judge_cold_area(hip: PlanarHip, other: PlanarHip) -> PlanarJudgement:
     spread = math.log(ratio.high / ratio.value) / 1.96
     smallest = Quantity(min(COLD_BELOW, math.exp(-3.6 * spread)), "1")
     note = (
-        f"planar: the head's counts over the neck's are {ratio.value:.2f} ({ratio.low:.2f} to {ratio.high:.2f}) times the "
-        f"other hip's; a ratio of {smallest.value:.2f} would have been seen"
+        f"planar: the head's counts over the neck's are {ratio.value:.2f} ({ratio.low:.2f} to {ratio.high:.2f}) times "
+        f"the other hip's; a ratio of {smallest.value:.2f} would have been seen"
     )
     if ratio.high < 1 and ratio.value < COLD_BELOW:
         # A hot neck alone lowers the ratio as well: the head itself must be below the other one.
         own = hip.ratios.get((Phase.DELAYED, "femoral_head"))
         if own is not None and own.high is not None and own.high < 1:
             return PlanarJudgement(State.PRESENT, _sure(ratio, 1.0), smallest, note)
-    return PlanarJudgement(State.UNDETERMINED, 0.5, smallest, f"{note}; a cold area within a hot rim hides here: SPECT")
+    return PlanarJudgement(State.UNDETERMINED, 0.5, smallest, f"{note}; within a hot rim it hides here")
 
 
 def judge_homogeneous_uptake(hip: PlanarHip, other: PlanarHip) -> PlanarJudgement:
@@ -92,8 +92,8 @@ def judge_homogeneous_uptake(hip: PlanarHip, other: PlanarHip) -> PlanarJudgemen
     spread = math.log((least.high or 1) / (least.low or 1)) / 3.92
     smallest = Quantity(max(RAISED_FROM, math.exp(3.6 * spread)), "1")
     note = (
-        f"planar: delayed counts over the other side's are {head.value:.2f} in the head and {neck.value:.2f} in the neck, "
-        f"head over neck {alike.value:.2f} times the other hip's"
+        f"planar: delayed counts over the other side's are {head.value:.2f} in the head and {neck.value:.2f} in the "
+        f"neck, head over neck {alike.value:.2f} times the other hip's"
     )
     even = 1 / ALIKE_WITHIN <= alike.value <= ALIKE_WITHIN
     if (least.low or 0) > 1 and least.value >= RAISED_FROM and even:
@@ -104,25 +104,21 @@ def judge_homogeneous_uptake(hip: PlanarHip, other: PlanarHip) -> PlanarJudgemen
 
 
 def judge_uptake_demarcation(hip: PlanarHip) -> PlanarJudgement:
-    """Judge the end of uptake: near the intertrochanteric plane and sharp."""
-    position, width = hip.profile.position_mm, hip.profile.width_mm
+    """Judge where uptake ends; how sharply is finer than planar images resolve."""
+    position = hip.profile.position_mm
     smallest = Quantity(RAISED_FROM, "1")
-    if position is None or width is None:
-        head = hip.ratios.get((Phase.DELAYED, "femoral_neck"))
-        if head is not None and head.high is not None and head.high < RAISED_FROM:
-            note = f"planar: the neck takes up no more than the other side's ({head.value:.2f}): there is no end to see"
-            return PlanarJudgement(State.ABSENT, _sure(head, RAISED_FROM), smallest, note)
+    if position is None or position.low is None or position.high is None:
+        neck = hip.ratios.get((Phase.DELAYED, "femoral_neck"))
+        if neck is not None and neck.high is not None and neck.high < RAISED_FROM:
+            note = f"planar: the neck takes up no more than the other side's ({neck.value:.2f}): there is no end to see"
+            return PlanarJudgement(State.ABSENT, _sure(neck, RAISED_FROM), smallest, note)
         return PlanarJudgement(State.UNDETERMINED, 0.5, smallest, f"planar: {hip.profile.note}")
     note = (
         f"planar: uptake ends {position.value:+.0f} mm from the intertrochanteric plane ({position.low:+.0f} to "
-        f"{position.high:+.0f} mm) over {width.value:.0f} mm"
+        f"{position.high:+.0f} mm); how sharply is finer than planar images resolve"
     )
-    near = abs(position.value) <= NEAR_MM
-    if near and width.value <= SHARP_MM:
-        return PlanarJudgement(State.PRESENT, 0.8, smallest, note)
-    # The camera resolves no more: a wide end or one far away is no proof of absence unless surely so.
-    far = min(abs(position.low or 0.0), abs(position.high or 0.0)) > NEAR_MM and not near
-    wide = (width.low or 0.0) > SHARP_MM
-    if far or wide:
-        return PlanarJudgement(State.ABSENT, 0.8, smallest, note)
+    if position.low >= -NEAR_MM and position.high <= NEAR_MM:
+        return PlanarJudgement(State.PRESENT, 0.75, smallest, note)
+    if position.low > NEAR_MM or position.high < -NEAR_MM:
+        return PlanarJudgement(State.ABSENT, 0.95, smallest, note)
     return PlanarJudgement(State.UNDETERMINED, 0.5, smallest, note)
