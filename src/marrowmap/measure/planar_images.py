@@ -164,7 +164,7 @@ def find_motion(
     still = _flattened(conjugate(fixed, corner, shape))
     still_edges = _edges(still)
     reach = int(FURTHEST_MM / PIXEL_MM)
-    steps = np.arange(-reach, reach + 1) * PIXEL_MM
+    steps = np.asarray(np.arange(-reach, reach + 1) * PIXEL_MM, np.float64)
     wide = _flattened(
         conjugate(moving, corner + np.array([-reach, reach]) * PIXEL_MM, (shape[0] + 2 * reach, shape[1] + 2 * reach))
     )
