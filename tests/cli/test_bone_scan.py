@@ -10,6 +10,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from marrowmap.workflow import analyze as job
+from marrowmap.workflow.bone_scan import measure_bone_scan
 from tests.cli.command_line import marrowmap_here
 from tests.cli.conftest import T1
 from tests.cli.conftest import copy_series
@@ -40,13 +41,14 @@ def scans(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_bone_scan_alone_is_read_and_said_not_to_be_measured(scans, out):
+def test_a_bone_scan_without_hips_is_read_and_said_not_to_be_measured(scans, out):
     for write in (planar, dynamic, projections, reconstruction):
         write(scans)
     run = marrowmap_here("analyze", scans, "--out", out)
     assert run.code == 3
     assert len(run.stderr.splitlines()) == 1
-    assert "the bone scan was read but is not measured yet" in run.complaint
+    assert "the bone scan was read (" in run.complaint
+    assert "but not measured: " in run.complaint
     for part in (
         "series 2 dynamic, 12 frames, anterior and posterior (flow)",
         "series 2 dynamic, 1 frame, anterior and posterior (blood pool)",
@@ -104,12 +106,12 @@ def test_beside_an_mri_the_bone_scan_is_told_of_and_the_mri_is_measured(patient,
     planar(scans, of_the_person_in(folder))
     run = marrowmap_here("analyze", folder, scans, "--out", out)
     assert run.code == 0, run.stderr
-    told = [line for line in run.stderr.splitlines() if "bone scan" in line]
+    told = [line for line in run.stderr.splitlines() if line.startswith("note: the bone scan")]
     assert len(told) == 1
     assert "(series 3 planar, anterior and posterior (delayed))" in told[0]
     manifest = json.loads((out / "manifest.json").read_text())
     assert any(row["path"].endswith("planar.dcm") for row in manifest["inputs"])
-    assert any("not measured yet" in warning for warning in manifest["warnings"])
+    assert any("but not measured" in warning for warning in manifest["warnings"])
 
 
 def told_beside_an_mri(patient: Path, tmp_path: Path, scans: Path, edit) -> list[str]:
@@ -118,7 +120,7 @@ def told_beside_an_mri(patient: Path, tmp_path: Path, scans: Path, edit) -> list
     exam = job.read_exam([folder, scans])
     assert len(exam.series) == 1
     assert set(exam.scans_left_out) <= set(exam.notes)
-    return job._unmeasured_scans(exam)
+    return measure_bone_scan(exam, ())[1]
 
 
 def test_beside_an_mri_a_silent_bone_scan_is_still_asked_about(patient, tmp_path, scans):

@@ -16,6 +16,7 @@ from marrowmap.measure.edema import EdemaResult
 from marrowmap.measure.effusion import Effusion
 from marrowmap.measure.head import HeadMeasurement
 from marrowmap.measure.medial_head import MedialHead
+from marrowmap.measure.planar import PlanarHip
 from marrowmap.values import Evidence
 from marrowmap.values import Quantity
 from marrowmap.values import Side
@@ -57,6 +58,10 @@ class HipMeasurement:
         What lies under the head's joint surface; None where there is no bone to look in.
     ct_head : CtHead or None
         What a CT shows of the head; None where there is none.
+    planar : PlanarHip or None
+        What the planar images of a bone scan show; None where there are none, or hips were not found in them.
+    planar_obstacle : str
+        Why planar images were not measured; empty if they were or there are none.
     """
 
     side: Side
@@ -77,6 +82,8 @@ class HipMeasurement:
     acetabulum_obstacle: str = ""
     head: HeadMeasurement | None = None
     ct_head: CtHead | None = None
+    planar: PlanarHip | None = None
+    planar_obstacle: str = ""
 
     @property
     def modality(self) -> str:

@@ -47,6 +47,7 @@ from marrowmap.phantom.osteoarthritis import sample_osteoarthritis
 from marrowmap.phantom.person import Hip
 from marrowmap.phantom.person import Person
 from marrowmap.phantom.person import sample_person
+from marrowmap.phantom.planar_exam import write_planar_scan
 from marrowmap.phantom.scene import Scene
 from marrowmap.phantom.scene import build_scene
 from marrowmap.phantom.scene import render
@@ -99,7 +100,7 @@ PEOPLE = {
 }
 """Age range and share of women of kinds that do not have those of transient osteoporosis."""
 
-MODALITIES = ("mr", "ct")
+MODALITIES = ("mr", "ct", "scan")
 """What a virtual exam can be made of."""
 
 Progress = Callable[[str, float], None]
@@ -272,8 +273,13 @@ def _write(
             _write_share(masks / f"{name}_{side.value}.nii.gz", share, grid)
     for row in (*measurements, *findings):
         in_ct = row.get("sign") == "crescent" or row.get("quantity") == "joint_space_width"
-        if "mr" not in modalities or ("ct" in modalities and in_ct):
+        if ("mr" not in modalities and "ct" in modalities) or ("ct" in modalities and in_ct):
             row["modality"] = "CT"
+    if "scan" in modalities:
+        progress("scanning under the gamma camera", 0.85)
+        rows, signs = write_planar_scan(folder / "dicom" / "NM", scene, study, seed, date)
+        measurements += rows
+        findings += signs
     truth = {
         "schema": "marrowmap/1",
         "subject": {"person_id": study.person_id, "sex": person.sex, "age_years": person.age_years},

@@ -53,12 +53,21 @@ class Scene:
     fine: dict[Side, Part]
 
 
-def build_scene(person: Person, lesions: dict[Side, Lesion], acquisition: Acquisition, seed: int) -> Scene:
-    """Build all layers of a body once; every sequence paints them anew."""
+def build_scene(
+    person: Person,
+    lesions: dict[Side, Lesion],
+    acquisition: Acquisition,
+    seed: int,
+    coarse_mm: float = COARSE_MM,
+) -> Scene:
+    """Build all layers of a body once; every sequence paints them anew.
+
+    A larger `coarse_mm` is for what a gamma camera sees: it makes no fine parts, where `acquisition` shows no side.
+    """
     # Each part draws from its own stream, so that a change in one leaves the others as they were.
     streams = [np.random.default_rng([seed, n]) for n in range(5)]
     tissue = lay_out(person, streams[0])
-    grid = make_grid(REACH_MM[0] + person.origin, REACH_MM[1] + person.origin, COARSE_MM)
+    grid = make_grid(REACH_MM[0] + person.origin, REACH_MM[1] + person.origin, coarse_mm)
     both = (Side.LEFT, Side.RIGHT)
 
     def part(grid: Grid, sides: tuple[Side, ...], rng: np.random.Generator) -> Part:

@@ -13,6 +13,7 @@ from typing import Any
 
 from marrowmap.ingest.exam import Series
 from marrowmap.ingest.exam import Subject
+from marrowmap.ingest.scan import describe_scan
 from marrowmap.report.canvas import Picture
 from marrowmap.report.figures import draw_bone_fit
 from marrowmap.report.figures import draw_boundary
@@ -26,6 +27,7 @@ from marrowmap.report.head_slices import draw_head_slices
 from marrowmap.report.head_tables import head_rows_text
 from marrowmap.report.head_tables import outcome_rows
 from marrowmap.report.head_tables import read_head
+from marrowmap.report.planar_figures import draw_planar
 from marrowmap.report.result import AnalysisResult
 from marrowmap.report.result import JointReading
 from marrowmap.report.rows import order_findings
@@ -191,8 +193,9 @@ def _technique(result: AnalysisResult) -> Section:
         ),
         numeric=(2, 3),
     )
-    tables = (series, bones) if result.frames else (series,)
-    return Section("technique", "Technique and adequacy", items=result.exam.notes, tables=tables)
+    scans = tuple(f"Bone scan: {describe_scan(scan)}; {scan.source.phase_reason}" for scan in result.exam.scans)
+    tables = (*((series,) if series.rows else ()), *((bones,) if result.frames else ()))
+    return Section("technique", "Technique and adequacy", items=(*scans, *result.exam.notes), tables=tables)
 
 
 def _places(result: AnalysisResult) -> list[tuple[Joint, Side]]:
@@ -278,9 +281,10 @@ def _measurements(result: AnalysisResult) -> Section | None:
         mine = [m for m in ordered if m.joint is joint]
         sides: list[Side | None] = [side for side in SIDE_ORDER if any(m.side is side for m in mine)]
         sides = sides or [None]
-        rows: dict[tuple[str, str, str], dict[Side | None, Measurement]] = {}
+        rows: dict[tuple[str, str, str, str], dict[Side | None, Measurement]] = {}
         for m in mine:
-            key = (m.region, m.name, m.evidence.series_uid)
+            # A bone scan gives one ratio by several methods; elsewhere both sides' methods share a row.
+            key = (m.region, m.name, m.evidence.series_uid, m.method if m.modality == "NM" else "")
             rows.setdefault(key, {})[m.side] = m
         regions, quantities = list(REGIONS), list(QUANTITIES)
         in_order = sorted(rows.items(), key=lambda row: (regions.index(row[0][0]), quantities.index(row[0][1])))
@@ -297,7 +301,7 @@ def _measurements(result: AnalysisResult) -> Section | None:
                         *(text for side in sides for text in _cell(by_side.get(side))),
                         ", ".join(dict.fromkeys(str(methods.index(m.method) + 1) for m in by_side.values())),
                     )
-                    for (region, name, _), by_side in in_order
+                    for (region, name, _, _), by_side in in_order
                 ),
                 numeric=tuple(range(3, 3 + 2 * len(sides))),
             )
@@ -329,6 +333,9 @@ def draw_pictures(
     both = [draw_comparison(result, pair), draw_regions(result)]
     if any(both):
         groups.append(("Both sides", tuple(p for p in both if p is not None)))
+    scan = draw_planar(result)
+    if scan:
+        groups.append(("Bone scan", scan))
     readings = sorted(result.readings, key=lambda r: (r.joint.value, SIDE_ORDER.index(r.side)))
     for number, reading in enumerate(readings):
         progress("drawing", number / len(readings))
@@ -389,6 +396,7 @@ def _methods(result: AnalysisResult, fixed: dict[str, Any], version: str, heads:
         "boundary": any(r.boundary is not None for r in result.readings),
         "effusion": any(r.effusion is not None for r in result.readings),
         "ct_head": any(r.ct_head is not None and r.ct_head.edge is not None for r in result.readings),
+        "planar": result.planar is not None,
         "head": any(r.head is not None and not r.head.obstacle for r in result.readings),
     }
     k = f"{edema[0].k:g}" if edema else ""

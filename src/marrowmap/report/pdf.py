@@ -15,7 +15,19 @@ from marrowmap.report.document import Section
 
 # The page takes what a reader signs off; the curves of threshold stay in the HTML.
 _PICTURES = frozenset(
-    {"head_map", "head_layers", "head_slices", "comparison", "bone_fit", "edema", "boundary", "regions"}
+    {
+        "head_map",
+        "head_layers",
+        "head_slices",
+        "comparison",
+        "bone_fit",
+        "edema",
+        "boundary",
+        "regions",
+        "planar_phases",
+        "planar_curves",
+        "planar_profile",
+    }
 )
 _LEFT_OUT = frozenset({"question", "comparison", "time", "methods", "literature"})
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from marrowmap.measure.ct_head import CtHead
     from marrowmap.measure.edema import EdemaResult
     from marrowmap.measure.head import HeadMeasurement
+    from marrowmap.measure.planar import PlanarExam
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +124,8 @@ class AnalysisResult:
         What the user or the defaults chose, as the manifest shall print it.
     warnings : tuple of str
         One line each; shown at the head of the report.
+    planar : PlanarExam, optional
+        The planar images of a bone scan, measured.
 
     Raises
     ------
@@ -139,6 +142,7 @@ class AnalysisResult:
     steps: Mapping[str, float] = field(default_factory=dict)
     options: Mapping[str, str | float | int | bool | None] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    planar: PlanarExam | None = None
 
     def __post_init__(self) -> None:
         for reading in self.readings:

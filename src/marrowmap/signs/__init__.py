@@ -6,6 +6,7 @@ from marrowmap.measure.hip import HipMeasurement
 from marrowmap.signs import acetabular_edema
 from marrowmap.signs import crescent
 from marrowmap.signs import diffuse_edema
+from marrowmap.signs import diffuse_hyperemia
 from marrowmap.signs import double_line
 from marrowmap.signs import effusion
 from marrowmap.signs import head_collapse
@@ -30,6 +31,7 @@ REGISTRY = {
         double_line,
         crescent,
         head_collapse,
+        diffuse_hyperemia,
     )
 }
 """Sign name to the function that judges it, in the order reports list them."""

@@ -77,6 +77,19 @@ QUANTITIES: dict[str, QuantityDefinition] = {
         private("joint_space_width", "Joint space width"),
         "From the femoral head's bone to the socket's, along lines from the head center",
     ),
+    "flow_ratio": QuantityDefinition("1", RATIO, "Blood flow phase of a bone scan, this side over the other"),
+    "pool_ratio": QuantityDefinition("1", RATIO, "Blood pool phase of a bone scan, this side over the other"),
+    "delayed_ratio": QuantityDefinition("1", RATIO, "Delayed phase of a bone scan, this side over the other"),
+    "uptake_boundary_position": QuantityDefinition(
+        "mm",
+        private("uptake_boundary_position", "Uptake boundary position"),
+        "Where raised uptake ends along the neck-shaft midline, from the intertrochanteric plane, + is distal",
+    ),
+    "uptake_boundary_width": QuantityDefinition(
+        "mm",
+        private("uptake_boundary_width", "Uptake boundary width"),
+        "Length over which raised uptake falls from 90 to 10 %",
+    ),
 }
 
 

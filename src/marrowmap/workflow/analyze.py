@@ -17,7 +17,6 @@ from marrowmap.ingest import Exam
 from marrowmap.ingest import Series
 from marrowmap.ingest import read_exam
 from marrowmap.ingest.exam import Sequence as ImageSequence
-from marrowmap.ingest.scan import describe_scan
 from marrowmap.measure.ct_head import ct_head_rows
 from marrowmap.measure.ct_head import measure_ct_head
 from marrowmap.measure.edema import DEFAULT_K
@@ -25,6 +24,7 @@ from marrowmap.measure.head import head_rows
 from marrowmap.measure.head import measure_head
 from marrowmap.measure.hip import HipMeasurement
 from marrowmap.measure.hips import measure_hips
+from marrowmap.measure.planar import planar_rows
 from marrowmap.report.result import AnalysisResult
 from marrowmap.report.result import BoneReading
 from marrowmap.report.result import JointReading
@@ -32,6 +32,9 @@ from marrowmap.signs import assess_signs
 from marrowmap.values import Joint
 from marrowmap.values import Measurement
 from marrowmap.values import Side
+from marrowmap.workflow.bone_scan import measure_bone_scan
+from marrowmap.workflow.bone_scan import measure_lone_bone_scan
+from marrowmap.workflow.bone_scan import with_planar
 from marrowmap.workflow.bones import BONE_IMAGES
 from marrowmap.workflow.bones import BoneHint
 from marrowmap.workflow.bones import locate_bones
@@ -84,8 +87,9 @@ def analyze(
             progress=lambda step, done, total: inner(step, done / max(total, 1)),
             patient_position=patient_position,
         )
+    if not exam.series:
+        return _analyze_scan_alone(exam, sources, hint, patient_position, steps)
     group, warnings = _one_frame_of_reference(exam)
-    warnings += _unmeasured_scans(exam)
     with steps.step("finding bones", 0.1, 0.55) as inner:
         frames = locate_bones(group, hint, progress=inner)
     if not frames:
@@ -112,6 +116,13 @@ def analyze(
         hips, unread = _measure_ct_heads(hips, exam, group, frames, inner)
         warnings += unread
         measurements += tuple(row for hip in hips if hip.ct_head for row in ct_head_rows(hip.ct_head))
+    planar = None
+    if exam.scans or exam.scans_left_out:
+        with steps.step("measuring the bone scan", 0.96, 0.96):
+            planar, told = measure_bone_scan(exam, frames)
+            warnings += told
+            hips = with_planar(hips, planar, told[0] if told else "", exam.date)
+            measurements += planar_rows(planar) if planar else ()
     with steps.step("judging signs", 0.96, 0.97):
         findings = tuple(finding for hip in hips for finding in assess_signs(hip))
     with steps.step("painting bones", 0.97, 1.0):
@@ -137,6 +148,35 @@ def analyze(
             "patient_position": patient_position or None,
         },
         warnings=tuple(warnings),
+        planar=planar,
+    )
+
+
+def _analyze_scan_alone(
+    exam: Exam, sources: Sequence[Path], hint: BoneHint | None, patient_position: str, steps: Steps
+) -> AnalysisResult:
+    """Analyze a bone scan that comes without MRI or CT."""
+    with steps.step("measuring the bone scan", 0.1, 0.95):
+        planar, warnings = measure_lone_bone_scan(exam, hint)
+    hips = with_planar((), planar, "", exam.date)
+    with steps.step("judging signs", 0.95, 1.0):
+        findings = tuple(finding for hip in hips for finding in assess_signs(hip))
+    points = hint.points if hint else None
+    return AnalysisResult(
+        exam=exam,
+        sources=tuple(sources),
+        frames=planar.bones.frames,
+        readings=(),
+        measurements=planar_rows(planar),
+        findings=findings,
+        steps=steps.seconds,
+        options={
+            "points": None if points is None else " ".join(",".join(f"{x:g}" for x in point) for point in points),
+            "side": hint.side.value if hint and hint.side else None,
+            "patient_position": patient_position or None,
+        },
+        warnings=tuple(warnings),
+        planar=planar,
     )
 
 
@@ -205,8 +245,6 @@ def _one_frame_of_reference(exam: Exam) -> tuple[list[Series], list[str]]:
     for series in exam.series:
         if series.sequence in BONE_IMAGES:
             groups.setdefault(series.volume.grid.frame_of_reference_uid, []).append(series)
-    if not groups and not exam.series:
-        raise InputError(f"{_unmeasured_scans(exam)[0]}: add the hip MRI or CT of the same day")
     if not groups:
         kinds = ", ".join(dict.fromkeys(_name(series) for series in exam.series))
         raise InputError(f"no series in which bones can be looked for (found: {kinds}): give a hip MRI or CT")
@@ -223,13 +261,6 @@ def _one_frame_of_reference(exam: Exam) -> tuple[list[Series], list[str]]:
         for series in left_out
     ]
     return chosen, warnings
-
-
-def _unmeasured_scans(exam: Exam) -> list[str]:
-    """Say in one line what was read of a bone scan, as nothing is measured in it yet; then what was not, and why."""
-    parts = "; ".join(describe_scan(scan) for scan in exam.scans)
-    read = [f"the bone scan was read but is not measured yet ({parts})"] if parts else []
-    return read + list(exam.scans_left_out)
 
 
 def _fluid_series(group: Sequence[Series], frames: Sequence[BoneFrame]) -> Series | None:

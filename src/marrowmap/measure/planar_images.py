@@ -1,0 +1,223 @@
+"""The phases of a planar bone scan brought together: which images serve, and how the patient moved between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from marrowmap.anatomy.planar_fit import PIXEL_MM
+from marrowmap.anatomy.planar_fit import conjugate
+from marrowmap.anatomy.planar_hips import PlanarHips
+from marrowmap.errors import GeometryError
+from marrowmap.image import Plane
+from marrowmap.image import View
+from marrowmap.ingest.scan import BoneScan
+from marrowmap.ingest.scan import DynamicScan
+from marrowmap.ingest.scan import Phase
+from marrowmap.ingest.scan import Planar
+from marrowmap.ingest.scan import Source
+from marrowmap.values import Evidence
+
+VIEWS = (View.ANTERIOR, View.POSTERIOR)
+FURTHEST_MM = 36.0
+"""Motion between phases is looked for so far."""
+LEAST_MOTION_SD_MM = 1.0
+BLADDER_AHEAD = -0.3
+"""Log of front over back in the bladder, less that in the sacrum: below this the views carry each other's names."""
+
+
+@dataclass(frozen=True, eq=False)
+class PhaseImage:
+    """One phase as it is measured.
+
+    Parameters
+    ----------
+    phase : Phase
+    source : Source
+    views : tuple of Plane
+        Anterior and posterior counts, frames added up, or the one of them that was taken.
+    dynamic : DynamicScan or None
+        Where there are frames.
+    frame_numbers : tuple of int
+        Of the file, 1-based.
+    moved_mm : array, shape (2,)
+        How much further to the left and to the feet the patient lies than in the delayed images.
+    moved_sd_mm : float
+    """
+
+    phase: Phase
+    source: Source
+    views: tuple[Plane, ...]
+    dynamic: DynamicScan | None = None
+    frame_numbers: tuple[int, ...] = ()
+    moved_mm: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
+    moved_sd_mm: float = 0.0
+
+    @property
+    def evidence(self) -> Evidence:
+        """The file and its frames, counted from 0."""
+        return Evidence(self.source.uid, (self.source.instance_uid,), tuple(n - 1 for n in self.frame_numbers))
+
+
+def phase_images(scans: Sequence[BoneScan]) -> tuple[dict[Phase, PhaseImage], list[str]]:
+    """Choose an image for each phase: two views before one, then the later acquisition.
+
+    Returns
+    -------
+    dict of Phase to PhaseImage
+    list of str
+        What was left out, and why.
+    """
+    found: dict[Phase, PhaseImage] = {}
+    notes = []
+    for scan in scans:
+        if not isinstance(scan, Planar | DynamicScan):
+            continue
+        kept = [(n, scan.view(view)) for n, view in enumerate(VIEWS)]
+        views = [view for _, view in kept if view is not None]
+        phase, name = scan.source.phase, scan.source.file.name
+        if not views:
+            notes.append(f"{name}: no view is named anterior or posterior, so left is open: it was not measured")
+            continue
+        if phase is Phase.UNKNOWN:
+            notes.append(f"{name}: its phase is unknown ({scan.source.phase_reason}): it was not measured")
+            continue
+        planes = tuple(view if isinstance(view, Plane) else view.summed() for view in views)
+        dynamic = scan if isinstance(scan, DynamicScan) else None
+        numbers: list[int] = []
+        for frames in scan.frame_numbers:
+            numbers += frames if isinstance(frames, tuple) else (frames,)
+        image = PhaseImage(phase, scan.source, planes, dynamic, tuple(numbers))
+        before = found.get(phase)
+        if before is not None:
+            better = len(planes) > len(before.views)
+            left = before if better else image
+            notes.append(f"{left.source.file.name}: another {phase.value} image serves; it was not measured")
+            if not better:
+                continue
+        found[phase] = image
+    return found, notes
+
+
+def _flattened(image: NDArray[np.float64]) -> NDArray[np.float64]:
+    body = image[image > 0.05 * image.max()]
+    return np.sqrt(np.minimum(image, np.percentile(body, 90) if body.size else 1.0))
+
+
+def _edges(image: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.hypot(*np.gradient(ndimage.gaussian_filter(image, 1.0))), np.float64)
+
+
+def _shared_information(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Return normalized mutual information (Studholme 1999)."""
+    joint = np.histogram2d(a.ravel(), b.ravel(), bins=24)[0] / a.size
+
+    def entropy(p: NDArray[np.float64]) -> float:
+        return float(-(p[p > 0] * np.log(p[p > 0])).sum())
+
+    return (entropy(joint.sum(axis=1)) + entropy(joint.sum(axis=0))) / max(entropy(joint), 1e-9)
+
+
+def _peak(scores: NDArray[np.floating], steps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the place of the greatest score, between samples by a parabola."""
+    place = np.unravel_index(scores.argmax(), scores.shape)
+    found = []
+    for axis, n in enumerate(place):
+        line = scores[:, place[1]] if axis == 0 else scores[place[0]]
+        offset = 0.0
+        if 0 < n < len(line) - 1:
+            a, b, c = line[n - 1 : n + 2]
+            offset = float(0.5 * (a - c) / min(a - 2 * b + c, -1e-12))
+        found.append(steps[n] + (steps[1] - steps[0]) * offset)
+    return np.array(found)
+
+
+def find_motion(
+    fixed: tuple[Plane, ...], moving: tuple[Plane, ...], middle_mm: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float]:
+    """Find how the patient moved between two phases, from outline, vessels and bones together.
+
+    Shared information and the likeness of edges give a place each; their mean is taken, their
+    difference tells its error.
+
+    Parameters
+    ----------
+    fixed, moving : tuple of Plane
+    middle_mm : array, shape (2,)
+        LPS x and z of the middle between the hips in `fixed`.
+
+    Returns
+    -------
+    array, shape (2,)
+        How much further to the left and to the feet the patient lies in `moving`, mm.
+    float
+        Standard deviation, mm; infinite where the place lies at the end of the search.
+    """
+    side, above, below = 44, 30, 40
+    shape = (2 * side + 1, above + below)
+    corner = np.array([middle_mm[0] - side * PIXEL_MM, middle_mm[1] + above * PIXEL_MM])
+    still = _flattened(conjugate(fixed, corner, shape))
+    still_edges = _edges(still)
+    reach = int(FURTHEST_MM / PIXEL_MM)
+    steps = np.asarray(np.arange(-reach, reach + 1) * PIXEL_MM, np.float64)
+    wide = _flattened(
+        conjugate(moving, corner + np.array([-reach, reach]) * PIXEL_MM, (shape[0] + 2 * reach, shape[1] + 2 * reach))
+    )
+    wide_edges = _edges(wide)
+    shared, alike = np.zeros((2, len(steps), len(steps)))
+    for i in range(len(steps)):
+        for j in range(len(steps)):
+            cut = np.s_[i : i + shape[0], j : j + shape[1]]
+            shared[i, j] = _shared_information(still, wide[cut])
+            alike[i, j] = np.corrcoef(still_edges.ravel(), wide_edges[cut].ravel())[0, 1]
+    places = np.stack([_peak(shared, steps), _peak(np.asarray(np.nan_to_num(alike), np.float64), steps)])
+    if (np.abs(places) >= steps[-1]).any():
+        return np.zeros(2), float("inf")
+    moved = places.mean(axis=0)
+    # The two err to opposite sides, so that their mean errs less.
+    spread = float(np.abs(places[0] - places[1]).max()) / 4
+    return np.asarray(moved, np.float64), float(np.hypot(spread, LEAST_MOTION_SD_MM))
+
+
+def require_front_and_back(hips: PlanarHips, image: PhaseImage) -> str:
+    """Check the names of the views by the bladder, which lies in front, and the sacrum, which lies behind.
+
+    Returns
+    -------
+    str
+        Why it could not be checked; empty if it could.
+
+    Raises
+    ------
+    GeometryError
+        If the bladder is nearer to the posterior view: then left and right are swapped as well.
+    """
+    if len(image.views) < 2:
+        return f"{image.source.file.name}: one view only: that it is {image.views[0].grid.view.value} cannot be checked"
+    window = hips.fit.explainer
+    projector = window.projector
+    front, back = (conjugate((view,), projector.corner_mm, projector.shape) for view in image.views)
+    parts = dict(zip(projector.names.tolist(), projector.thickness(hips.fit.pose), strict=True))
+    sacrum = parts.get("sacrum")
+    behind = (
+        sacrum
+        if sacrum is not None and sacrum.max() > 0
+        else sum(part for name, part in parts.items() if "ilium" in name)
+    )
+    hidden = window.weight == 0
+    urine = hidden & (window.image > 0.6 * window.image[hidden].max(initial=0.0)) if hidden.any() else hidden
+    sides = (behind > 0.5 * np.max(behind)) & ~ndimage.binary_dilation(urine, iterations=6)
+    if urine.sum() < 4 or sides.sum() < 10 or window.image[urine].mean() < 1.5 * window.image[sides].mean():
+        return f"{image.source.file.name}: no bladder is seen: that anterior is in front cannot be checked"
+    ahead = np.log(front[urine].sum() / back[urine].sum()) - np.log(front[sides].sum() / back[sides].sum())
+    if ahead < BLADDER_AHEAD:
+        raise GeometryError(
+            f"{image.source.file.name}: the bladder is nearer to the posterior view, the sacrum to the anterior one: "
+            "anterior and posterior are swapped, and so left and right; correct (0054,0220) View Code Sequence"
+        )
+    return ""
