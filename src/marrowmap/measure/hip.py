@@ -16,6 +16,7 @@ from marrowmap.measure.edema import EdemaResult
 from marrowmap.measure.effusion import Effusion
 from marrowmap.measure.head import HeadMeasurement
 from marrowmap.measure.medial_head import MedialHead
+from marrowmap.measure.spect import SpectHip
 from marrowmap.values import Evidence
 from marrowmap.values import Quantity
 from marrowmap.values import Side
@@ -57,6 +58,8 @@ class HipMeasurement:
         What lies under the head's joint surface; None where there is no bone to look in.
     ct_head : CtHead or None
         What a CT shows of the head; None where there is none.
+    spect : SpectHip or None
+        What SPECT shows of its uptake; None where there is none.
     """
 
     side: Side
@@ -77,6 +80,7 @@ class HipMeasurement:
     acetabulum_obstacle: str = ""
     head: HeadMeasurement | None = None
     ct_head: CtHead | None = None
+    spect: SpectHip | None = None
 
     @property
     def modality(self) -> str:

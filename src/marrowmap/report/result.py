@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marrowmap.anatomy.bone_frame import BoneFrame
+from marrowmap.anatomy.registration import BoneRegistration
 from marrowmap.image import LabelMap
 from marrowmap.image import Mask
+from marrowmap.image import Volume
 from marrowmap.ingest.exam import Exam
 from marrowmap.ingest.exam import Series
+from marrowmap.ingest.scan import BoneScan
 from marrowmap.values import Finding
 from marrowmap.values import Joint
 from marrowmap.values import Measurement
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from marrowmap.measure.ct_head import CtHead
     from marrowmap.measure.edema import EdemaResult
     from marrowmap.measure.head import HeadMeasurement
+    from marrowmap.measure.spect import SpectHip
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +107,32 @@ class JointReading:
 
 
 @dataclass(frozen=True, eq=False)
+class SpectImage:
+    """The SPECT that uptake was measured in.
+
+    Parameters
+    ----------
+    scan : BoneScan
+    volume : Volume
+        SUV (``g/mL``) where known.
+    ct : Series or None
+        In the same frame of reference.
+    frames : tuple of BoneFrame
+        In that frame of reference.
+    hips : tuple of SpectHip
+    registrations : tuple of BoneRegistration
+        From the exam's bones to these, where their frames of reference differ.
+    """
+
+    scan: BoneScan
+    volume: Volume
+    ct: Series | None
+    frames: tuple[BoneFrame, ...]
+    hips: tuple[SpectHip, ...]
+    registrations: tuple[BoneRegistration, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
 class AnalysisResult:
     """One analyzed exam, complete.
 
@@ -123,6 +153,7 @@ class AnalysisResult:
         What the user or the defaults chose, as the manifest shall print it.
     warnings : tuple of str
         One line each; shown at the head of the report.
+    spect : SpectImage, optional
 
     Raises
     ------
@@ -139,6 +170,7 @@ class AnalysisResult:
     steps: Mapping[str, float] = field(default_factory=dict)
     options: Mapping[str, str | float | int | bool | None] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    spect: SpectImage | None = None
 
     def __post_init__(self) -> None:
         for reading in self.readings:

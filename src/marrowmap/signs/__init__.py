@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from marrowmap.measure.hip import HipMeasurement
 from marrowmap.signs import acetabular_edema
+from marrowmap.signs import cold_area
 from marrowmap.signs import crescent
 from marrowmap.signs import diffuse_edema
 from marrowmap.signs import double_line
 from marrowmap.signs import effusion
 from marrowmap.signs import head_collapse
+from marrowmap.signs import homogeneous_uptake
 from marrowmap.signs import intertrochanteric_demarcation
 from marrowmap.signs import medial_head_sparing
 from marrowmap.signs import subchondral_band
 from marrowmap.signs import subchondral_fracture_line
 from marrowmap.signs import trochanter_sparing
+from marrowmap.signs import uptake_demarcation
 from marrowmap.values import Finding
 
 REGISTRY = {
@@ -30,6 +33,9 @@ REGISTRY = {
         double_line,
         crescent,
         head_collapse,
+        homogeneous_uptake,
+        uptake_demarcation,
+        cold_area,
     )
 }
 """Sign name to the function that judges it, in the order reports list them."""

@@ -9,6 +9,7 @@ from marrowmap.terms.codes import private
 
 VOLUME = Code("118565006", "SCT", "Volume")
 RATIO = Code("118586006", "SCT", "Ratio")
+SUV = Code("126401", "DCM", "SUVbw")
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,29 @@ QUANTITIES: dict[str, QuantityDefinition] = {
         "mm",
         private("joint_space_width", "Joint space width"),
         "From the femoral head's bone to the socket's, along lines from the head center",
+    ),
+    "suv_mean": QuantityDefinition("g/mL", SUV, "Mean standardized uptake value (body weight) over the region's bone"),
+    "suv_max": QuantityDefinition("g/mL", SUV, "Greatest mean standardized uptake value over bone in a ball of 1 mL"),
+    "suv_min": QuantityDefinition("g/mL", SUV, "Least mean standardized uptake value over bone in a ball of 1 mL"),
+    "delayed_ratio": QuantityDefinition(
+        "1", RATIO, "Uptake of bone hours after injection: this side over the other side's same region"
+    ),
+    "uptake_ratio": QuantityDefinition("1", RATIO, "Uptake of bone over that of a reference region; see the method"),
+    "uptake_boundary_position": QuantityDefinition(
+        "mm",
+        private("uptake_boundary_position", "Uptake boundary position"),
+        "Where raised uptake ends along the neck-shaft midline, from the intertrochanteric plane, + is distal",
+    ),
+    "uptake_boundary_width": QuantityDefinition(
+        "mm",
+        private("uptake_boundary_width", "Uptake boundary width"),
+        "Length over which raised uptake falls from 90 to 10 %",
+    ),
+    "cold_area_volume": QuantityDefinition("mL", VOLUME, "Part of the femoral head that takes up less than the rest"),
+    "cold_area_contrast": QuantityDefinition(
+        "1",
+        private("cold_area_contrast", "Cold area contrast"),
+        "One less uptake of the cold area over that of the rest of the head",
     ),
 }
 

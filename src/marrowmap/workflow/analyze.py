@@ -17,6 +17,8 @@ from marrowmap.ingest import Exam
 from marrowmap.ingest import Series
 from marrowmap.ingest import read_exam
 from marrowmap.ingest.exam import Sequence as ImageSequence
+from marrowmap.ingest.scan import Projections
+from marrowmap.ingest.scan import Reconstruction
 from marrowmap.ingest.scan import describe_scan
 from marrowmap.measure.ct_head import ct_head_rows
 from marrowmap.measure.ct_head import measure_ct_head
@@ -25,13 +27,16 @@ from marrowmap.measure.head import head_rows
 from marrowmap.measure.head import measure_head
 from marrowmap.measure.hip import HipMeasurement
 from marrowmap.measure.hips import measure_hips
+from marrowmap.measure.spect_rows import spect_rows
 from marrowmap.report.result import AnalysisResult
 from marrowmap.report.result import BoneReading
 from marrowmap.report.result import JointReading
+from marrowmap.report.result import SpectImage
 from marrowmap.signs import assess_signs
 from marrowmap.values import Joint
 from marrowmap.values import Measurement
 from marrowmap.values import Side
+from marrowmap.workflow.bone_spect import study_spect
 from marrowmap.workflow.bones import BONE_IMAGES
 from marrowmap.workflow.bones import BoneHint
 from marrowmap.workflow.bones import locate_bones
@@ -85,7 +90,6 @@ def analyze(
             patient_position=patient_position,
         )
     group, warnings = _one_frame_of_reference(exam)
-    warnings += _unmeasured_scans(exam)
     with steps.step("finding bones", 0.1, 0.55) as inner:
         frames = locate_bones(group, hint, progress=inner)
     if not frames:
@@ -112,9 +116,15 @@ def analyze(
         hips, unread = _measure_ct_heads(hips, exam, group, frames, inner)
         warnings += unread
         measurements += tuple(row for hip in hips if hip.ct_head for row in ct_head_rows(hip.ct_head))
-    with steps.step("judging signs", 0.96, 0.97):
+    with steps.step("measuring SPECT", 0.96, 0.97) as inner:
+        spect, unmeasured = study_spect(exam, group, frames, inner)
+        warnings += unmeasured + _unmeasured_scans(exam, spect)
+        if spect is not None:
+            hips = tuple(replace(hip, spect=next((s for s in spect.hips if s.side is hip.side), None)) for hip in hips)
+            measurements += spect_rows(spect.hips)
+    with steps.step("judging signs", 0.97, 0.98):
         findings = tuple(finding for hip in hips for finding in assess_signs(hip))
-    with steps.step("painting bones", 0.97, 1.0):
+    with steps.step("painting bones", 0.98, 1.0):
         readings = tuple(_readings(group, frames, hips, fluid))
     warnings += [f"{frame.side.value} {frame.bone}: {frame.reason}" for frame in frames if not frame.trusted]
     return AnalysisResult(
@@ -137,6 +147,7 @@ def analyze(
             "patient_position": patient_position or None,
         },
         warnings=tuple(warnings),
+        spect=spect,
     )
 
 
@@ -225,9 +236,11 @@ def _one_frame_of_reference(exam: Exam) -> tuple[list[Series], list[str]]:
     return chosen, warnings
 
 
-def _unmeasured_scans(exam: Exam) -> list[str]:
-    """Say in one line what was read of a bone scan, as nothing is measured in it yet; then what was not, and why."""
-    parts = "; ".join(describe_scan(scan) for scan in exam.scans)
+def _unmeasured_scans(exam: Exam, spect: SpectImage | None = None) -> list[str]:
+    """Say in one line what was read of a bone scan and is not measured; then what was not read, and why."""
+    # Projections beside their reconstruction are the same counts: nothing of them is missing.
+    measured = () if spect is None else (Projections, Reconstruction)
+    parts = "; ".join(describe_scan(scan) for scan in exam.scans if not isinstance(scan, measured))
     read = [f"the bone scan was read but is not measured yet ({parts})"] if parts else []
     return read + list(exam.scans_left_out)
 
