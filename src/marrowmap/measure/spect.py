@@ -207,22 +207,42 @@ def _regions(parts: Parts, corrected: Array, means: Mapping[str, float], sd_mm: 
     residual = np.zeros(parts.grid.shape, np.float32)
     residual[near_femur(parts)] = left
     found = {}
-    for name in (*REGIONS, "femoral_shaft"):
+    names = (*REGIONS, "femoral_shaft")
+    # Relative noise of one grain: the middle of all regions', so that a cold area does not pass for noise.
+    grain = float(np.median([_spread(residual, parts.shares[n]) / max(means.get(n, 0.0), 1e-9) for n in names]))
+    for name in names:
         share = parts.shares[name]
         volume = float(share.sum()) * VOXEL_MM**3
-        spread = float(np.sqrt((residual**2 * share).sum() / share.sum()))
+        spread = _spread(residual, share)
         grains = max(volume / (2 * np.sqrt(np.pi) * GRAIN_MM) ** 3, 1.0)
         mean = max(means.get(name, 0.0), 1e-9)
         noise = spread / np.sqrt(grains) / mean
         raw = float((parts.uptake.array * share).sum() / share.sum())
-        low, high = ball_extremes(corrected, share)
+        recovery = raw / mean
+        low, high = ball_extremes(corrected, share, mean, grain * mean / max(recovery, 0.3))
         error = float(np.hypot(noise, MODEL_SD.get(name, 0.06)))
-        found[name] = RegionUptake(mean, float(noise), error, raw / mean, low, high, volume / 1000)
+        found[name] = RegionUptake(mean, float(noise), error, recovery, low, high, volume / 1000)
     return found
 
 
-def ball_extremes(image: Array, share: Array) -> tuple[float, float]:
-    """Return the least and greatest mean over bone in balls of 1 mL that lie at least half in the bone."""
+def _spread(residual: Array, share: Array) -> float:
+    return float(np.sqrt((residual**2 * share).sum() / max(float(share.sum()), 1e-9)))
+
+
+def ball_extremes(image: Array, share: Array, middle: float, noise: float) -> tuple[float, float]:
+    """Return the least and greatest mean over bone in balls of 1 mL that lie at least half in the bone.
+
+    Extremes of a noisy image lie too far out: their distance from the region's mean is shrunk by the share of the
+    balls' spread that is not noise (James and Stein 1961).
+
+    Parameters
+    ----------
+    image, share : array
+    middle : float
+        Mean of the region.
+    noise : float
+        Standard deviation that noise alone gives a ball.
+    """
     reach = int(np.ceil(BALL_MM / VOXEL_MM))
     step = np.arange(-reach, reach + 1) * VOXEL_MM
     ball = (step[:, None, None] ** 2 + step[:, None] ** 2 + step**2 <= BALL_MM**2).astype(np.float32)
@@ -230,8 +250,13 @@ def ball_extremes(image: Array, share: Array) -> tuple[float, float]:
     mean = fftconvolve(share * image, ball, mode="same") / weight
     inside = (share > 0.5) & (weight > 0.5 * ball.sum())
     if not inside.any():
-        return 0.0, 0.0
-    return float(mean[inside].min()), float(mean[inside].max())
+        return middle, middle
+    kept = max(1 - noise**2 / max(float(mean[inside].var()), 1e-9), 0.0) ** 0.5
+    low, high = (
+        middle + kept * (float(mean[inside].min()) - middle),
+        middle + kept * (float(mean[inside].max()) - middle),
+    )
+    return min(low, middle), max(high, middle)
 
 
 def _compared(hip: SpectHip, other: SpectHip | None, frame_error_mm: float) -> SpectHip:

@@ -61,7 +61,7 @@ def _rows(hip: SpectHip, other: SpectHip | None) -> list[Measurement]:
         else:
             add("suv_mean", name, _interval(region.mean, region.error, "g/mL"), f"{partial}; {source.suv_reason}")
             if name != "intertrochanteric":
-                extreme = f"{partial}; ball of 1 mL, noise included; {source.suv_reason}"
+                extreme = f"{partial}; ball of 1 mL, shrunk toward the mean by its noise; {source.suv_reason}"
                 add("suv_min", name, _interval(region.low, EXTREME_SD, "g/mL"), extreme)
                 add("suv_max", name, _interval(region.high, EXTREME_SD, "g/mL"), extreme)
         if other is not None and other.regions is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -10,6 +12,7 @@ from marrowmap.anatomy import FEMUR_REGIONS
 from marrowmap.anatomy import Midline
 from marrowmap.image import Mask
 from marrowmap.image import Volume
+from marrowmap.measure.boundary import WIDTH_PER_SD
 from marrowmap.measure.boundary import BoundaryProfile
 from marrowmap.measure.boundary import measure_boundary
 from marrowmap.measure.spect_parts import VOXEL_MM
@@ -17,6 +20,7 @@ from marrowmap.measure.spect_parts import Array
 from marrowmap.measure.spect_parts import Parts
 from marrowmap.measure.spect_parts import blurred
 from marrowmap.measure.spect_parts import fit_even
+from marrowmap.values import Quantity
 
 METHOD = (
     "cumulative-normal edge/1 of the excess over the usual uptake, image blur taken out; halfway between the neck's "
@@ -62,6 +66,11 @@ def _profile(parts: Parts, line: Midline, image: Array, where: NDArray[np.bool_]
     return middle[kept].astype(np.float32), smooth[kept].astype(np.float32)
 
 
+def uptake_profile(parts: Parts, sd_mm: float) -> tuple[Array, Array]:
+    """Return positions along the neck-shaft midline in mm, and the smooth uptake of bone around it."""
+    return _profile(parts, Midline.of(parts.femur), *lone_bone(parts, sd_mm))
+
+
 def measure_uptake_boundary(
     parts: Parts, other: Parts | None, sd_mm: float, *, frame_error_mm: float
 ) -> BoundaryProfile:
@@ -96,7 +105,7 @@ def measure_uptake_boundary(
     if excess < LEAST_EXCESS:
         return _without(f"uptake of the neck is {excess + 1:.2f} times the usual: nothing raised that could end")
     membership = Volume(parts.grid, np.asarray((ratio - 1) / excess * where, np.float32), "1")
-    return measure_boundary(
+    found = measure_boundary(
         membership,
         Mask(parts.grid, where),
         line.curve_mm,
@@ -105,6 +114,15 @@ def measure_uptake_boundary(
         frame_error_mm=frame_error_mm,
         image_sd_mm=sd_mm,
     )
+    return replace(found, width_mm=_resolvable(found.width_mm, sd_mm))
+
+
+def _resolvable(width: Quantity | None, sd_mm: float) -> Quantity | None:
+    """Bound the width of an edge sharper than the image tells: one as wide as the blur would have shown."""
+    if width is None or width.high is None:
+        return width
+    widest = max(width.value, WIDTH_PER_SD * sd_mm)
+    return Quantity(width.value, width.unit, width.low, min(width.high, widest) if width.value < widest else width.high)
 
 
 def _without(note: str) -> BoundaryProfile:
