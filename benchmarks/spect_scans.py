@@ -11,11 +11,21 @@ stores the scans, so that measuring again takes seconds and not hours.
 
 from __future__ import annotations
 
+import argparse
+import pickle
+import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from marrowmap.anatomy.bone_frame import BoneFrame
+from marrowmap.measure.hip import HipMeasurement
+from marrowmap.measure.spect import SpectHip
+from marrowmap.measure.spect import SpectSource
+from marrowmap.measure.spect import measure_spect
+from marrowmap.measure.spect_rows import spect_rows
 from marrowmap.phantom import draw_exam
 from marrowmap.phantom.bone_scan import sample_bone_scan
 from marrowmap.phantom.hip import bone_layers
@@ -38,6 +48,7 @@ from marrowmap.phantom.spect_exam import reconstruct_suv
 from marrowmap.signs import cold_area
 from marrowmap.signs import homogeneous_uptake
 from marrowmap.signs import uptake_demarcation
+from marrowmap.values import Evidence
 from marrowmap.values import Joint
 from marrowmap.values import Measurement
 from marrowmap.values import Side
@@ -134,9 +145,9 @@ def print_numbers(hips: list[dict[str, Any]]) -> None:
         pairs = np.array([hip["pairs"][key] for hip in hips if key in hip["pairs"]], float)
         value, low, high, true = pairs.T
         held = f"{int(((low <= true) & (true <= high)).sum())} of {len(true)}"
-        in_mm = "boundary" in key[1]
-        error = value - true if in_mm else 100 * (value / np.maximum(true, 1e-9) - 1)
-        unit = "mm" if in_mm else "%"
+        in_mm, in_ml = "boundary" in key[1], key[1] == "cold_area_volume"
+        error = value - true if in_mm or in_ml else 100 * (value / np.maximum(true, 1e-9) - 1)
+        unit = "mm" if in_mm else "mL" if in_ml else "%"
         name = f"| {key[0]} | {key[1]} | {len(true)} "
         print(f"{name}| {error.mean():+.1f} {unit} | {error.std():.1f} {unit} | {held} |")
 
@@ -155,13 +166,13 @@ def print_signs(hips: list[dict[str, Any]]) -> None:
         said = [hip["signs"]["cold_area"][1] for hip in hips if low <= hip["cold"][0] < high]
         print(f"| {low} to {high} | {len(said)} | " + " | ".join(str(said.count(state)) for state in STATES) + " |")
     limits = [hip["smallest"] for hip in hips if hip["smallest"] is not None]
-    print(f"\nstated limit at 50 % contrast: median {np.median(limits) if limits else 0:.0f} mm; none in "
+    print(f"\nstated limit at 70 % contrast: median {np.median(limits) if limits else 0:.0f} mm; none in "
           f"{len(hips) - len(limits)} of {len(hips)} hips")  # fmt: skip
     above = [
         hip["signs"]["cold_area"][1] == "present"
         for hip in hips
         if hip["smallest"] is not None
-        and (hip["contrast"][0] or 0) >= 0.5
+        and (hip["contrast"][0] or 0) >= 0.65
         and 2 * (hip["cold"][0] * 750 / np.pi) ** (1 / 3) >= hip["smallest"]
     ]
     print(f"cold areas at least as large as that hip's limit: {sum(above)} of {len(above)} called present")

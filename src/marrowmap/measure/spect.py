@@ -35,7 +35,7 @@ REGIONS = ("femoral_head", "femoral_neck", "intertrochanteric")
 METHOD = "SPECT regions/1: mean over bone, iterative Yang partial-volume correction on the fitted bones"
 BALL_MM = 6.2
 """Of 1 mL: least and greatest uptake are means over bone in such a ball."""
-MODEL_SD: Mapping[str, float] = {"femoral_head": 0.025, "femoral_neck": 0.025, "intertrochanteric": 0.04}
+MODEL_SD: Mapping[str, float] = {"femoral_head": 0.035, "femoral_neck": 0.05, "intertrochanteric": 0.05}
 """Relative standard deviation of a region's mean beyond noise (fit, resolution), as on virtual hips (tuning seeds)."""
 WELL_HEAD_SUV = 2.18
 """Of 38 well femoral heads, standard deviation 0.32 (Xiong 2015)."""
@@ -43,6 +43,8 @@ WELL_NECK_SUV = 2.32
 """Standard deviation 0.53 (Ryoo 2019)."""
 WELL_OVER_SHAFT = {"femoral_head": 1.45, "femoral_neck": 1.55}
 """Uptake of a well head and neck over that of the shaft; a choice, as no source was found."""
+NOISE_SHARE = 0.5
+"""Share of the unexplained variance that is noise within a ball, as on virtual hips (tuning seeds)."""
 RAISED_FROM = 1.5
 LEAST_SEEN = 0.9
 
@@ -251,7 +253,7 @@ def ball_extremes(image: Array, share: Array, middle: float, noise: float) -> tu
     inside = (share > 0.5) & (weight > 0.5 * ball.sum())
     if not inside.any():
         return middle, middle
-    kept = max(1 - noise**2 / max(float(mean[inside].var()), 1e-9), 0.0) ** 0.5
+    kept = max(1 - NOISE_SHARE * noise**2 / max(float(mean[inside].var()), 1e-9), 0.0) ** 0.5
     low, high = (
         middle + kept * (float(mean[inside].min()) - middle),
         middle + kept * (float(mean[inside].max()) - middle),

@@ -31,7 +31,7 @@ MARGIN_MM = 26.0
 BELOW_TROCHANTER_MM = 34.0
 RESOLUTION_MM = (3.0, 8.0)
 """Least and greatest standard deviation of the blur that is believed."""
-USUAL_RESOLUTION_MM, RESOLUTION_SPREAD_MM, RESOLUTION_WEIGHT = 5.6, 1.5, 0.02
+USUAL_RESOLUTION_MM, RESOLUTION_SPREAD_MM, RESOLUTION_WEIGHT = 5.2, 1.5, 0.04
 """Of a bone SPECT with a usual filter, and how strongly a doubtful fit is held there; set on tuning seeds."""
 NEAR_MM = 9.0
 """The resolution is fitted on the femur and what lies this close to it."""
@@ -149,20 +149,24 @@ def correct(parts: Parts, sd_mm: float) -> tuple[Array, dict[str, float]]:
     Returns
     -------
     array, shape of the grid
-        Corrected uptake of every voxel.
+        Corrected uptake of every voxel, of its bone where it holds any.
     dict of str to float
         Its mean over each part.
     """
-    image = parts.uptake.array
-    now = np.maximum(image, 0)
-    means: dict[str, float] = {}
+    image = np.maximum(parts.uptake.array, 0)
+    shares = {name: share for name, share in parts.shares.items() if float(share.sum()) > 1}
+    means = {name: max(_mean(image, share), 1e-9) for name, share in shares.items()}
+    means["rest"] = max(_rest(parts.uptake.array, parts), 1e-9)
+    seen = image
     for _ in range(ROUNDS):
-        means = {name: _mean(now, share) for name, share in parts.shares.items() if float(share.sum()) > 1}
-        # Around the bones nothing is even: there the image itself is the model.
-        even = sum((np.float32(value) * parts.shares[name] for name, value in means.items() if name != "rest"))
-        model = np.asarray(even + parts.shares["rest"] * np.float32(_rest(image, parts)), np.float32)
-        now = np.maximum(image, 0) * model / np.maximum(blurred(model, sd_mm), 1e-6 * max(float(model.max()), 1e-9))
-    return np.asarray(now, np.float32), means
+        model = np.asarray(sum(np.float32(means[name]) * share for name, share in shares.items()), np.float32)
+        seen = image / np.maximum(blurred(model, sd_mm), 1e-6 * float(model.max()))
+        # A voxel on the border counts for each part by its share, with that part's own uptake and not the mixture's.
+        means |= {name: value * _mean(seen, shares[name]) for name, value in means.items() if name != "rest"}
+    own = sum(np.float32(means[name]) * share for name, share in shares.items() if name != "rest")
+    bone = sum(share for name, share in shares.items() if name != "rest")
+    pure = np.where(bone > 1e-3, own / np.maximum(bone, 1e-3), np.float32(means["rest"]))
+    return np.asarray(seen * pure, np.float32), means
 
 
 def _rest(image: Array, parts: Parts) -> float:

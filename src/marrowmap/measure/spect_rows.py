@@ -19,7 +19,7 @@ from marrowmap.values import Quantity
 MODALITY = "NM"
 EXTREME_SD = 0.25
 """Relative standard deviation of the least and greatest mean in 1 mL, as on virtual hips (tuning seeds)."""
-RATIO_SD = 0.02
+RATIO_SD = 0.045
 """Relative standard deviation of head to head beyond noise: what both sides share cancels."""
 
 

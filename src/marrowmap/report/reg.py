@@ -9,6 +9,7 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.dataset import FileDataset
 from pydicom.dataset import FileMetaDataset
+from pydicom.uid import UID
 from pydicom.uid import ExplicitVRLittleEndian
 from pydicom.uid import SpatialRegistrationStorage
 
@@ -91,10 +92,10 @@ def build_registration(found: BoneRegistration, source: Series, target: Series) 
     uid = name_based_uid("reg", source.uid, target.uid, side, transform.matrix.tobytes().hex())
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = SpatialRegistrationStorage
-    meta.MediaStorageSOPInstanceUID = uid
+    meta.MediaStorageSOPInstanceUID = UID(uid)
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     data = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
-    data.SOPClassUID, data.SOPInstanceUID = SpatialRegistrationStorage, uid
+    data.SOPClassUID, data.SOPInstanceUID = SpatialRegistrationStorage, UID(uid)
     for keyword in (*PATIENT, *STUDY):
         setattr(data, keyword, getattr(heads[0], keyword, ""))
     data.Modality = "REG"

@@ -104,7 +104,7 @@ def _fused(result: AnalysisResult, spect: SpectImage, hips: list[SpectHip]) -> P
         rows = len(planes) + -(-len(panels) // 2)
         figure, axes = dark_panels(rows, 2, 0.62, 0.5)
         figure.set_size_inches(7.4, 1.95 * rows + 0.3)
-        shown = None
+        shown: Any = None
         for row, (grid, name) in enumerate(planes):
             below = None if spect.ct is None else resample(spect.ct.volume, grid, outside=-1000.0)
             plain = name if below is not None else f"{name}, SPECT"

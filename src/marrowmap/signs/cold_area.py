@@ -39,7 +39,7 @@ def assess(hip: HipMeasurement) -> Finding:
     cold = spect.cold
     smallest = None if cold.smallest_mm is None else Quantity(cold.smallest_mm, "mm")
     power = (
-        "not even one of 40 mm and 50 % contrast would surely have been seen"
+        "not even one of 40 mm and 70 % contrast would surely have been seen"
         if cold.smallest_mm is None
         else f"a cold area of {cold.smallest_mm:.0f} mm and {100 * POWER_CONTRAST:.0f} % contrast would have been seen "
         f"{100 * POWER:.0f} times in 100"
