@@ -139,17 +139,23 @@ def _row(found: dict[str, Any], hip: SpectHip, rows: Sequence[Measurement], seco
 
 def print_numbers(hips: list[dict[str, Any]]) -> None:
     """Print bias, spread and coverage of every quantity that truth has."""
-    print("| region | quantity | n | bias | spread (SD) | in the 95 % interval |")
-    print("|---|---|---|---|---|---|")
+    print("| region | quantity | n | bias | spread (SD) | median off | in the 95 % interval |")
+    print("|---|---|---|---|---|---|---|")
     for key in dict.fromkeys(key for hip in hips for key in hip["pairs"]):
-        pairs = np.array([hip["pairs"][key] for hip in hips if key in hip["pairs"]], float)
+        # An end of uptake means something where uptake ends by truth.
+        mine = [hip for hip in hips if "boundary" not in key[1] or hip["signs"]["uptake_demarcation"][0] == "present"]
+        pairs = np.array([hip["pairs"][key] for hip in mine if key in hip["pairs"]], float)
+        if not len(pairs):
+            continue
         value, low, high, true = pairs.T
         held = f"{int(((low <= true) & (true <= high)).sum())} of {len(true)}"
         in_mm, in_ml = "boundary" in key[1], key[1] == "cold_area_volume"
         error = value - true if in_mm or in_ml else 100 * (value / np.maximum(true, 1e-9) - 1)
         unit = "mm" if in_mm else "mL" if in_ml else "%"
         name = f"| {key[0]} | {key[1]} | {len(true)} "
-        print(f"{name}| {error.mean():+.1f} {unit} | {error.std():.1f} {unit} | {held} |")
+        print(
+            f"{name}| {error.mean():+.1f} {unit} | {error.std():.1f} {unit} | {np.median(np.abs(error)):.1f} {unit} | {held} |"
+        )
 
 
 def print_signs(hips: list[dict[str, Any]]) -> None:

@@ -11,8 +11,6 @@ from marrowmap.anatomy.bone_frame import BoneFrame
 from marrowmap.errors import GeometryError
 from marrowmap.image.transform import Transform
 
-METHOD = "rigid, least squares over corresponding points of both fitted femoral surfaces above the lesser trochanter"
-
 
 @dataclass(frozen=True, eq=False)
 class BoneRegistration:

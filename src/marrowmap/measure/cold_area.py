@@ -146,7 +146,8 @@ def find_cold_area(parts: Parts, sd_mm: float) -> ColdArea:
     # No area takes up less than nothing: a small ball may not stand for a larger one by more than full contrast.
     even = max(float(np.linalg.lstsq(base, seen, rcond=None)[0][names.index("femoral_head")]), 1e-9)
     bound = np.clip(depth, 0.0, even)
-    best = int(np.argmax((2 * depth - bound) * bound * power))
+    gain = (2 * depth - bound) * bound * power
+    best = int(np.argmax(gain))
     depth = bound
     ball = balls[best]
     # What is left once the candidate is taken out is this head's unevenness; blurred, so that neighbors say the same.
@@ -154,6 +155,8 @@ def find_cold_area(parts: Parts, sd_mm: float) -> ColdArea:
     same = (2 * np.sqrt(np.pi) * GRAIN_MM) ** 3 / VOXEL_MM**3
     noise = float(np.sqrt((left**2).sum() / max(len(left) - base.shape[1] - 4, 1)))
     spread = noise * np.sqrt(same)
+    # All balls that explain the image about as well: likelihood falls by less than a 95 % interval's.
+    alike = [one.volume_ml for one, won in zip(balls, gain, strict=True) if won >= gain[best] - 3.84 * spread**2]
     full = np.column_stack([base, -ball.column])
     values = np.linalg.lstsq(full, seen, rcond=None)[0]
     level = max(float(values[names.index("femoral_head")]), 1e-9)
@@ -163,7 +166,7 @@ def find_cold_area(parts: Parts, sd_mm: float) -> ColdArea:
     contrast = max(contrast, 0.0)
     reach = 1.96 * contrast_sd
     return ColdArea(
-        Quantity(ball.volume_ml if contrast > 0 else 0.0, "mL"),
+        Quantity(ball.volume_ml, "mL", min(alike), max(alike)) if contrast > 0 else Quantity(0.0, "mL"),
         Quantity(contrast, "1", max(contrast - reach, 0.0), contrast + reach),
         ball.center_mm,
         ball.radius_mm,

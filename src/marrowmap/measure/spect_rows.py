@@ -19,8 +19,8 @@ from marrowmap.values import Quantity
 MODALITY = "NM"
 EXTREME_SD = 0.25
 """Relative standard deviation of the least and greatest mean in 1 mL, as on virtual hips (tuning seeds)."""
-RATIO_SD = 0.045
-"""Relative standard deviation of head to head beyond noise: what both sides share cancels."""
+RATIO_SD = {"femoral_head": 0.045, "femoral_neck": 0.08, "intertrochanteric": 0.05}
+"""Relative standard deviation of a side ratio beyond noise, as on virtual hips (tuning seeds)."""
 
 
 def spect_rows(hips: Sequence[SpectHip]) -> tuple[Measurement, ...]:
@@ -66,7 +66,7 @@ def _rows(hip: SpectHip, other: SpectHip | None) -> list[Measurement]:
                 add("suv_max", name, _interval(region.high, EXTREME_SD, "g/mL"), extreme)
         if other is not None and other.regions is not None:
             theirs = other.regions[name]
-            spread = float(np.sqrt(region.noise**2 + theirs.noise**2 + RATIO_SD**2))
+            spread = float(np.sqrt(region.noise**2 + theirs.noise**2 + RATIO_SD[name] ** 2))
             add(
                 "delayed_ratio",
                 name,

@@ -13,7 +13,6 @@ from pydicom.uid import UID
 from pydicom.uid import ExplicitVRLittleEndian
 from pydicom.uid import SpatialRegistrationStorage
 
-from marrowmap.anatomy.registration import METHOD
 from marrowmap.anatomy.registration import BoneRegistration
 from marrowmap.errors import ConformanceError
 from marrowmap.ingest.exam import Series
@@ -98,8 +97,8 @@ def build_registration(found: BoneRegistration, source: Series, target: Series) 
     data.SOPClassUID, data.SOPInstanceUID = SpatialRegistrationStorage, UID(uid)
     for keyword in (*PATIENT, *STUDY):
         setattr(data, keyword, getattr(heads[0], keyword, ""))
-    data.Modality = "REG"
-    data.SeriesInstanceUID = name_based_uid("reg series", source.uid, target.uid)
+    data.Modality, data.Laterality = "REG", side[0].upper()
+    data.SeriesInstanceUID = name_based_uid("reg series", source.uid, target.uid, side)
     data.SeriesNumber, data.InstanceNumber = 9001, 1 if side == "left" else 2
     data.Manufacturer = data.ManufacturerModelName = "marrowmap"
     data.DeviceSerialNumber, data.SoftwareVersions = "none", "marrowmap"
@@ -110,12 +109,13 @@ def build_registration(found: BoneRegistration, source: Series, target: Series) 
     data.ContentDescription = f"{side} femur, {found.error_mm:.1f} mm SD at the head"
     data.SeriesDescription = "Bone registration"
     data.ContentCreatorName = "marrowmap"
-    data.ImageComments = f"{METHOD}; surfaces {found.rms_mm:.2f} mm apart afterwards (root mean square)"
     images = [_references(series, head.SOPClassUID) for series, head in zip((source, target), heads, strict=True)]
     data.RegistrationSequence = [
         _registered(transform.target, images[1], np.eye(4)),
         _registered(transform.source, images[0], transform.matrix),
     ]
+    comment = f"rigid, femoral surfaces {found.rms_mm:.2f} mm apart afterwards"
+    data.RegistrationSequence[1].MatrixRegistrationSequence[0].FrameOfReferenceTransformationComment = comment
     same = heads[0].StudyInstanceUID == heads[1].StudyInstanceUID
     listed = [
         _item(SeriesInstanceUID=series.uid, ReferencedInstanceSequence=[_copy(one) for one in refs])
