@@ -66,4 +66,4 @@ def register_bone(source: BoneFrame, target: BoneFrame) -> BoneRegistration:
     # Both fits err; errors of neighbors on a surface are alike, so that many points do not make them small.
     finite = [frame.fit_rms_mm for frame in (source, target) if np.isfinite(frame.fit_rms_mm)]
     error = max(rms / np.sqrt(3), float(np.linalg.norm(finite)) / np.sqrt(3) if len(finite) == 2 else 1.0)
-    return BoneRegistration(transform, source, rms, error)
+    return BoneRegistration(transform, source, rms, float(error))

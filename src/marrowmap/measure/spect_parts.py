@@ -159,7 +159,7 @@ def correct(parts: Parts, sd_mm: float) -> tuple[Array, dict[str, float]]:
     means["rest"] = max(_rest(parts.uptake.array, parts), 1e-9)
     seen = image
     for _ in range(ROUNDS):
-        model = np.asarray(sum(np.float32(means[name]) * share for name, share in shares.items()), np.float32)
+        model: Array = np.asarray(sum(np.float32(means[name]) * share for name, share in shares.items()), np.float32)
         seen = np.asarray(image / np.maximum(blurred(model, sd_mm), 1e-6 * float(model.max())), np.float32)
         # A voxel on the border counts for each part by its share, with that part's own uptake and not the mixture's.
         means |= {name: value * _mean(seen, shares[name]) for name, value in means.items() if name != "rest"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -112,12 +113,20 @@ def analyze(
     with steps.step("looking under the joint surface", 0.85, 0.95) as inner:
         hips = _measure_heads(hips, frames, t1, fluid, exam.date, inner)
         measurements += tuple(row for hip in hips if hip.head for row in head_rows(hip.head))
+    in_ct: dict[int, tuple[BoneFrame, ...]] = {}
+
+    def locate_in_ct(ct: Series, progress: Progress) -> tuple[BoneFrame, ...]:
+        """Find the bones of a CT that has its own frame of reference, once."""
+        if id(ct) not in in_ct:
+            in_ct[id(ct)] = locate_bones([ct], progress=progress)
+        return in_ct[id(ct)]
+
     with steps.step("looking at CT", 0.95, 0.96) as inner:
-        hips, unread = _measure_ct_heads(hips, exam, group, frames, inner)
+        hips, unread = _measure_ct_heads(hips, exam, group, frames, inner, locate_in_ct)
         warnings += unread
         measurements += tuple(row for hip in hips if hip.ct_head for row in ct_head_rows(hip.ct_head))
     with steps.step("measuring SPECT", 0.96, 0.97) as inner:
-        spect, unmeasured = study_spect(exam, group, frames, inner)
+        spect, unmeasured = study_spect(exam, group, frames, inner, locate_in_ct)
         warnings += unmeasured + _unmeasured_scans(exam, spect)
         if spect is not None:
             hips = tuple(replace(hip, spect=next((s for s in spect.hips if s.side is hip.side), None)) for hip in hips)
@@ -176,6 +185,7 @@ def _measure_ct_heads(
     group: Sequence[Series],
     frames: Sequence[BoneFrame],
     progress: Progress,
+    locate: Callable[[Series, Progress], tuple[BoneFrame, ...]] | None = None,
 ) -> tuple[tuple[HipMeasurement, ...], list[str]]:
     """Look at each femoral head in CT: one that shares the bones' coordinates, else one with bones of its own.
 
@@ -187,7 +197,7 @@ def _measure_ct_heads(
     shared = [series for series in every if series in group]
     ct = min(shared or every, key=lambda one: float(one.volume.grid.spacing.max()))
     try:
-        found = frames if shared else locate_bones([ct], progress=progress)
+        found = frames if shared else locate(ct, progress) if locate else locate_bones([ct], progress=progress)
     except MarrowmapError as error:
         return hips, [f"{_name(ct)}: {error}: it was not read"]
     femora = {frame.side: frame for frame in found if frame.bone == "femur"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -40,8 +41,16 @@ LEAST_FRAME_ERROR_MM = 1.0
 """Standard deviation of a bone's place in the CT of a SPECT/CT, and of that CT to its SPECT, at least."""
 
 
+def _locate(ct: Series, progress: Progress) -> tuple[BoneFrame, ...]:
+    return locate_bones([ct], progress=progress)
+
+
 def study_spect(
-    exam: Exam, group: Sequence[Series], frames: tuple[BoneFrame, ...], progress: Progress
+    exam: Exam,
+    group: Sequence[Series],
+    frames: tuple[BoneFrame, ...],
+    progress: Progress,
+    locate: Callable[[Series, Progress], tuple[BoneFrame, ...]] = _locate,
 ) -> tuple[SpectImage | None, list[str]]:
     """Measure the exam's SPECT, if it has one that bones can be laid on.
 
@@ -52,6 +61,8 @@ def study_spect(
         Those in which `frames` were found; one frame of reference.
     frames : tuple of BoneFrame
     progress : callable
+    locate : callable
+        Finds the bones in a CT of a frame of reference of its own.
 
     Returns
     -------
@@ -63,7 +74,7 @@ def study_spect(
     warnings: list[str] = []
     for scan in sorted(scans, key=_preference):
         try:
-            return _study(scan, exam, group, frames, progress), warnings
+            return _study(scan, exam, group, frames, progress, locate), warnings
         except MarrowmapError as error:
             warnings.append(f"{describe_scan(scan)}: {error}: it was not measured")
     return None, warnings
@@ -86,6 +97,7 @@ def _study(
     group: Sequence[Series],
     frames: tuple[BoneFrame, ...],
     progress: Progress,
+    locate: Callable[[Series, Progress], tuple[BoneFrame, ...]],
 ) -> SpectImage:
     uid = _frame_uid(scan)
     beside = [
@@ -99,7 +111,7 @@ def _study(
                 "no CT or MR shares its (0020,0052) Frame of Reference UID, so no bone can be laid on it: add the CT "
                 "of the SPECT/CT"
             )
-        bones = locate_bones([ct], progress=lambda step, share: progress(step, 0.6 * share))
+        bones = locate(ct, lambda step, share: progress(step, 0.6 * share))
     if isinstance(scan, Projections):
         volume, note = _reconstructed(scan, ct, progress)
         factor, reason = None, "no SUV: projections are reconstructed in counts, without a calibration"
