@@ -27,13 +27,15 @@ SHELLS = (0.0, 0.45, 0.8, 1.05)
 DIRECTIONS = 32
 LEAST_SHARE = 0.25
 """Balls with less of themselves within the head are left out."""
-COLD_CONTRAST = 0.3
-"""Least contrast of a cold area: uptake below 0.7 of the rest, as in the virtual patients' truth."""
+COLD_CONTRAST = 0.5
+"""Least contrast of what is called cold; shallow and wide candidates are mostly unevenness."""
+FAINT_CONTRAST = 0.3
+"""From here to there it is left open."""
 LEAST_ML = 1.0
 POWER_CONTRAST = 0.7
 """Of dead bone: SUV 0.64 in Ficat I over 2.18 in well heads (Xiong 2015)."""
 POWER = 0.9
-STRENGTH_LIMIT = 3.0
+STRENGTH_LIMIT = 3.5
 """A candidate that stands out by fewer standard errors is none; set on tuning seeds, as the best of many balls."""
 
 

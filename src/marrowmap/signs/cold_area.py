@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from scipy.special import ndtr
 
-from marrowmap.measure.cold_area import COLD_CONTRAST
+from marrowmap.measure.cold_area import FAINT_CONTRAST
 from marrowmap.measure.cold_area import LEAST_ML
 from marrowmap.measure.cold_area import POWER
 from marrowmap.measure.cold_area import POWER_CONTRAST
@@ -51,7 +51,7 @@ def assess(hip: HipMeasurement) -> Finding:
         return judged(NAME, spect, State.PRESENT, float(ndtr(cold.strength - STRENGTH_LIMIT + 1)), smallest, note)
     if smallest is None:
         return not_assessable(NAME, hip, f"counts are too few or uptake too uneven: {power}")
-    sized = cold.volume.value >= LEAST_ML and cold.contrast.value >= COLD_CONTRAST
+    sized = cold.volume.value >= LEAST_ML and cold.contrast.value >= FAINT_CONTRAST
     if sized and cold.strength >= DOUBTFUL_BELOW * STRENGTH_LIMIT:
         note = f"perhaps {found}, too faint to tell from unevenness{beside}; {power}"
         return judged(NAME, spect, State.UNDETERMINED, 0.5, smallest, note)
