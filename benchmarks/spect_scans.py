@@ -153,9 +153,8 @@ def print_numbers(hips: list[dict[str, Any]]) -> None:
         error = value - true if in_mm or in_ml else 100 * (value / np.maximum(true, 1e-9) - 1)
         unit = "mm" if in_mm else "mL" if in_ml else "%"
         name = f"| {key[0]} | {key[1]} | {len(true)} "
-        print(
-            f"{name}| {error.mean():+.1f} {unit} | {error.std():.1f} {unit} | {np.median(np.abs(error)):.1f} {unit} | {held} |"
-        )
+        middle = np.median(np.abs(error))
+        print(f"{name}| {error.mean():+.1f} {unit} | {error.std():.1f} {unit} | {middle:.1f} {unit} | {held} |")
 
 
 def print_signs(hips: list[dict[str, Any]]) -> None:

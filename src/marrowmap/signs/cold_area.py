@@ -26,6 +26,8 @@ from marrowmap.values import State
 NAME = "cold_area"
 HOT_FROM = 1.3
 """Head over the usual, from which it is called hot; a choice."""
+COLD_BELOW = 0.8
+"""Uptake of the area over the usual: an area less hot than the rest is not cold; a choice."""
 DOUBTFUL_BELOW = 0.8
 """A candidate of this share of the limit leaves the sign undetermined."""
 VIABLE_SUV_MIN = 0.61
@@ -46,6 +48,11 @@ def assess(hip: HipMeasurement) -> Finding:
     )
     found = f"{cold.volume.value:.1f} mL at {100 * cold.contrast.value:.0f} % contrast"
     beside = _suv_min(spect)
+    if cold.present and _left_over(spect) >= COLD_BELOW:
+        note = (
+            f"{found}: less than the rest of a hot head, but {_left_over(spect):.1f} times the usual{beside}; {power}"
+        )
+        return judged(NAME, spect, State.UNDETERMINED, 0.5, smallest, note)
     if cold.present:
         note = f"{_stage(spect)}: {found}{beside}; {power}"
         return judged(NAME, spect, State.PRESENT, float(ndtr(cold.strength - STRENGTH_LIMIT + 1)), smallest, note)
@@ -57,6 +64,15 @@ def assess(hip: HipMeasurement) -> Finding:
         return judged(NAME, spect, State.UNDETERMINED, 0.5, smallest, note)
     note = f"none{_hot(spect)}{beside}; {power}"
     return judged(NAME, spect, State.ABSENT, POWER, smallest, note)
+
+
+def _left_over(spect: SpectHip) -> float:
+    """Return the candidate's uptake over the usual."""
+    assert spect.cold is not None
+    assert spect.raised is not None
+    assert spect.regions is not None
+    usual = spect.regions["femoral_head"].mean / max(spect.raised["femoral_head"].value, 1e-9)
+    return spect.cold.head_uptake * max(1 - spect.cold.contrast.value, 0.0) / max(usual, 1e-9)
 
 
 def _stage(spect: SpectHip) -> str:
