@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from marrowmap.image import Grid
-from marrowmap.measure.fracture_line import LENGTHS_MM
 from marrowmap.measure.fracture_line import LEAST_SNR
+from marrowmap.measure.fracture_line import LENGTHS_MM
 from marrowmap.measure.fracture_line import SEEN_EVIDENCE
 from marrowmap.measure.fracture_line import SURE_EVIDENCE
 from marrowmap.measure.fracture_line import FractureSheet

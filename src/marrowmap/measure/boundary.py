@@ -87,6 +87,7 @@ def measure_boundary(
     *,
     slice_thickness_mm: float,
     frame_error_mm: float,
+    image_sd_mm: float = 0.0,
 ) -> BoundaryProfile:
     """Fit the end of edema along the neck-shaft midline.
 
@@ -109,6 +110,8 @@ def measure_boundary(
         Extent of the slice profile; not the distance of slices.
     frame_error_mm : float
         Standard deviation of the bone frame along the midline; carried into the position's interval.
+    image_sd_mm : float
+        Standard deviation of the image's own blur, the same in all directions, beyond that of its voxels: SPECT.
 
     Returns
     -------
@@ -141,7 +144,7 @@ def measure_boundary(
         return without(f"the neck holds too little edema for its end to be measured (mean membership {plateau:.2f})")
     tangent = np.gradient(curve_mm, axis=0)
     tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)
-    blur = _voxel_blur(tangent, membership, slice_thickness_mm)[nearest]
+    blur = np.hypot(_voxel_blur(tangent, membership, slice_thickness_mm), image_sd_mm)[nearest]
     solution = _fit_edge(arc, values, blur, plateau)
     plateau, floor, position, sd = (float(value) for value in solution.x)
     blur_at_edge = float(np.interp(position, arc[np.argsort(arc)], blur[np.argsort(arc)]))
@@ -150,7 +153,7 @@ def measure_boundary(
         return without("the marrow beyond the neck stays above half of the neck's plateau", plateau)
     if position + WIDTH_PER_SD / 2 * sd + LEAST_VIEW_MM > arc.max():
         return without("edema reaches the end of the view: where it ends cannot be seen", plateau)
-    position_sd, sd_sd = _standard_errors(solution, membership, arc.size)
+    position_sd, sd_sd = _standard_errors(solution, membership, arc.size, image_sd_mm)
     interval = float(stdtrit(20, 0.975))
     reach = interval * float(np.hypot(position_sd, frame_error_mm))
     width = WIDTH_PER_SD * sd
@@ -233,11 +236,11 @@ def _fit_edge(
     )
 
 
-def _standard_errors(solution: Any, membership: Volume, count: int) -> tuple[float, float]:
+def _standard_errors(solution: Any, membership: Volume, count: int, image_sd_mm: float) -> tuple[float, float]:
     """Standard errors of position and sd; neighboring voxels share noise and texture, so few count as independent."""
     inverse = np.linalg.pinv(solution.jac.T @ solution.jac)
     in_plane = np.sort(membership.grid.spacing)[0]
-    dependent = max(1.0, (3.0 / in_plane) ** 2)
+    dependent = max(1.0, (3.0 / in_plane) ** 2, (2 * np.sqrt(np.pi) * image_sd_mm / in_plane) ** 3 / 4)
     variance = 2 * solution.cost / max(count - 4, 1) * dependent
     errors = np.sqrt(np.maximum(np.diag(inverse) * variance, 0.0))
     return float(errors[2]), float(errors[3])

@@ -17,6 +17,7 @@ from marrowmap.measure.effusion import Effusion
 from marrowmap.measure.head import HeadMeasurement
 from marrowmap.measure.medial_head import MedialHead
 from marrowmap.measure.planar import PlanarHip
+from marrowmap.measure.spect import SpectHip
 from marrowmap.values import Evidence
 from marrowmap.values import Quantity
 from marrowmap.values import Side
@@ -62,6 +63,8 @@ class HipMeasurement:
         What the planar images of a bone scan show; None where there are none, or hips were not found in them.
     planar_obstacle : str
         Why planar images were not measured; empty if they were or there are none.
+    spect : SpectHip or None
+        What SPECT shows of its uptake; None where there is none.
     """
 
     side: Side
@@ -84,6 +87,7 @@ class HipMeasurement:
     ct_head: CtHead | None = None
     planar: PlanarHip | None = None
     planar_obstacle: str = ""
+    spect: SpectHip | None = None
 
     @property
     def modality(self) -> str:

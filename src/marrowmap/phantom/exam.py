@@ -53,6 +53,7 @@ from marrowmap.phantom.scene import build_scene
 from marrowmap.phantom.scene import render
 from marrowmap.phantom.scene import truth_on_slices
 from marrowmap.phantom.sif import sample_sif
+from marrowmap.phantom.spect_exam import write_spect
 from marrowmap.phantom.stress_fracture import sample_stress_fracture
 from marrowmap.phantom.toh import sample_toh
 from marrowmap.phantom.truth import finding_rows
@@ -100,7 +101,7 @@ PEOPLE = {
 }
 """Age range and share of women of kinds that do not have those of transient osteoporosis."""
 
-MODALITIES = ("mr", "ct", "scan")
+MODALITIES = ("mr", "ct", "scan", "spect")
 """What a virtual exam can be made of."""
 
 Progress = Callable[[str, float], None]
@@ -257,13 +258,23 @@ def _write(
         noise = np.random.default_rng([seed, 301])
         ct_uid, _ = write_ct(folder / "dicom" / "CT", scene, ct, ct_study, 1, noise)
         fluid_uid = fluid_uid or ct_uid
+    spect_settings: dict[str, Any] = {}
+    spect_measurements: list[dict[str, Any]] = []
+    spect_findings: list[dict[str, Any]] = []
+    if "spect" in modalities:
+        progress("scanning SPECT/CT", 0.75)
+        spect_settings, spect_measurements, spect_findings = write_spect(folder / "dicom", scene, study, seed, date)
+    frame_uid = study.frame_of_reference_uid
+    if spect_settings and not {"mr", "ct"} & set(modalities):
+        frame_uid = spect_settings["frame_of_reference_uid"]
+        fluid_uid = spect_settings["ct_series_uid"]
     progress("computing the truth", 0.8)
     evidence = {"series_uid": fluid_uid, "image_uids": []}
     masks = folder / "truth"
     masks.mkdir()
     measurements, findings, frames = [], [], []
     for side in (Side.LEFT, Side.RIGHT):
-        frames.append(frame_row(person.hips[side], fluid_uid, study.frame_of_reference_uid, grid))
+        frames.append(frame_row(person.hips[side], fluid_uid, frame_uid, grid))
         if side not in acquisition.sides:
             continue
         sums = sum_hip(scene, side, grid)
@@ -280,6 +291,8 @@ def _write(
         rows, signs = write_planar_scan(folder / "dicom" / "NM", scene, study, seed, date)
         measurements += rows
         findings += signs
+    measurements += spect_measurements
+    findings += spect_findings
     truth = {
         "schema": "marrowmap/1",
         "subject": {"person_id": study.person_id, "sex": person.sex, "age_years": person.age_years},
@@ -289,6 +302,7 @@ def _write(
         "lesions": {side.value: asdict(lesion) for side, lesion in lesions.items()},
         "acquisition": _plain(asdict(acquisition)),
         **({"ct": asdict(ct)} if ct is not None else {}),
+        **({"spect": spect_settings} if spect_settings else {}),
         "measurements": measurements,
         "findings": findings,
         "frames": frames,

@@ -33,6 +33,9 @@ from marrowmap.report.result import JointReading
 from marrowmap.report.rows import order_findings
 from marrowmap.report.rows import order_frames
 from marrowmap.report.rows import order_measurements
+from marrowmap.report.spect_figures import draw_spect
+from marrowmap.report.spect_tables import spect_notes
+from marrowmap.report.spect_tables import spect_table_rows
 from marrowmap.terms.quantities import QUANTITIES
 from marrowmap.terms.regions import REGIONS
 from marrowmap.terms.signs import SIGNS
@@ -342,7 +345,21 @@ def draw_pictures(
         pictures = tuple(p for p in (draw(result, reading) for draw in _FIGURES) if p is not None)
         if pictures:
             groups.append((pictures[0].place[:1].upper() + pictures[0].place[1:], pictures))
+    scan = draw_spect(result)
+    if scan:
+        groups.append(("Bone scan", scan))
     return tuple(groups)
+
+
+def _bone_scan(result: AnalysisResult) -> list[Section]:
+    """Lay out uptake in SPECT: by region, both sides beside each other, with published values."""
+    spect = result.spect
+    if spect is None:
+        return []
+    sides = tuple(side for side in SIDE_ORDER if any(hip.side is side for hip in spect.hips))
+    columns = ("Region", "Measure", *(side.value.capitalize() for side in sides), "In the literature")
+    table = Table("Uptake in SPECT", columns, spect_table_rows(result.measurements, sides, number_text))
+    return [Section("bone-scan", "Bone scan: SPECT", items=spect_notes(spect), tables=(table,))]
 
 
 def _heads(
@@ -397,6 +414,7 @@ def _methods(result: AnalysisResult, fixed: dict[str, Any], version: str, heads:
         "effusion": any(r.effusion is not None for r in result.readings),
         "ct_head": any(r.ct_head is not None and r.ct_head.edge is not None for r in result.readings),
         "planar": result.planar is not None,
+        "spect": result.spect is not None,
         "head": any(r.head is not None and not r.head.obstacle for r in result.readings),
     }
     k = f"{edema[0].k:g}" if edema else ""
@@ -405,7 +423,13 @@ def _methods(result: AnalysisResult, fixed: dict[str, Any], version: str, heads:
         for entry in fixed["methods"]
         if has.get(entry.get("needs", ""), True)
     ]
-    cells = [cell for section in heads for table in section.tables for row in table.rows for cell in row]
+    cells = [
+        cell
+        for section in (*heads, *_bone_scan(result))
+        for table in section.tables
+        for row in table.rows
+        for cell in row
+    ]
     signs = [text for f in result.findings for text in (f.note, SIGNS[f.sign])]
     text = " ".join([*paragraphs, *signs, *cells])
     cited = tuple(f"{entry['key']}: {entry['text']}" for entry in fixed["citations"] if entry["key"] in text)
@@ -452,6 +476,7 @@ def build_document(
             compared,
             *_findings(result),
             *heads,
+            *_bone_scan(result),
             *((measurements,) if measurements else ()),
             *_plates(groups, fixed["pictures"], sum(len(section.plates) for section in heads)),
             Section("limits", "Limits", items=(*fixed["limits"], *notes)),

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marrowmap.anatomy.bone_frame import BoneFrame
+from marrowmap.anatomy.registration import BoneRegistration
 from marrowmap.image import LabelMap
 from marrowmap.image import Mask
+from marrowmap.image import Volume
 from marrowmap.ingest.exam import Exam
 from marrowmap.ingest.exam import Series
+from marrowmap.ingest.scan import BoneScan
 from marrowmap.values import Finding
 from marrowmap.values import Joint
 from marrowmap.values import Measurement
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from marrowmap.measure.edema import EdemaResult
     from marrowmap.measure.head import HeadMeasurement
     from marrowmap.measure.planar import PlanarExam
+    from marrowmap.measure.spect import SpectHip
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +108,32 @@ class JointReading:
 
 
 @dataclass(frozen=True, eq=False)
+class SpectImage:
+    """The SPECT that uptake was measured in.
+
+    Parameters
+    ----------
+    scan : BoneScan
+    volume : Volume
+        SUV (``g/mL``) where known.
+    ct : Series or None
+        In the same frame of reference.
+    frames : tuple of BoneFrame
+        In that frame of reference.
+    hips : tuple of SpectHip
+    registrations : tuple of BoneRegistration
+        From the exam's bones to these, where their frames of reference differ.
+    """
+
+    scan: BoneScan
+    volume: Volume
+    ct: Series | None
+    frames: tuple[BoneFrame, ...]
+    hips: tuple[SpectHip, ...]
+    registrations: tuple[BoneRegistration, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
 class AnalysisResult:
     """One analyzed exam, complete.
 
@@ -126,6 +156,7 @@ class AnalysisResult:
         One line each; shown at the head of the report.
     planar : PlanarExam, optional
         The planar images of a bone scan, measured.
+    spect : SpectImage, optional
 
     Raises
     ------
@@ -143,6 +174,7 @@ class AnalysisResult:
     options: Mapping[str, str | float | int | bool | None] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     planar: PlanarExam | None = None
+    spect: SpectImage | None = None
 
     def __post_init__(self) -> None:
         for reading in self.readings:

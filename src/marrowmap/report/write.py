@@ -15,6 +15,7 @@ from marrowmap.report.html import render_html
 from marrowmap.report.manifest import build_manifest
 from marrowmap.report.masks import write_masks
 from marrowmap.report.pdf import render_pdf
+from marrowmap.report.reg import write_registrations
 from marrowmap.report.result import AnalysisResult
 from marrowmap.report.rows import findings_json
 from marrowmap.report.rows import frames_json
@@ -72,6 +73,7 @@ def write_report(result: AnalysisResult, out: Path, progress: Progress | None = 
         tell("writing DICOM", 0.15)
         with _timed(seconds, "writing DICOM"):
             written = write_segs(result, folder)
+            write_registrations(result, folder)
         tell("writing tables", 0.3)
         files = {mask.sha256: mask.path for mask in reversed(masks) if mask.sha256}
         for name, text in (

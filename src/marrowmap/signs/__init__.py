@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from marrowmap.measure.hip import HipMeasurement
 from marrowmap.signs import acetabular_edema
+from marrowmap.signs import cold_area
 from marrowmap.signs import crescent
 from marrowmap.signs import diffuse_edema
 from marrowmap.signs import diffuse_hyperemia
 from marrowmap.signs import double_line
 from marrowmap.signs import effusion
 from marrowmap.signs import head_collapse
+from marrowmap.signs import homogeneous_uptake
 from marrowmap.signs import intertrochanteric_demarcation
 from marrowmap.signs import medial_head_sparing
 from marrowmap.signs import subchondral_band
 from marrowmap.signs import subchondral_fracture_line
 from marrowmap.signs import trochanter_sparing
+from marrowmap.signs import uptake_demarcation
 from marrowmap.values import Finding
 
 REGISTRY = {
@@ -32,6 +35,9 @@ REGISTRY = {
         crescent,
         head_collapse,
         diffuse_hyperemia,
+        homogeneous_uptake,
+        uptake_demarcation,
+        cold_area,
     )
 }
 """Sign name to the function that judges it, in the order reports list them."""

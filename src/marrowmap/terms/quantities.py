@@ -9,6 +9,7 @@ from marrowmap.terms.codes import private
 
 VOLUME = Code("118565006", "SCT", "Volume")
 RATIO = Code("118586006", "SCT", "Ratio")
+SUV = Code("126401", "DCM", "SUVbw")
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,10 @@ QUANTITIES: dict[str, QuantityDefinition] = {
     "flow_ratio": QuantityDefinition("1", RATIO, "Blood flow phase of a bone scan, this side over the other"),
     "pool_ratio": QuantityDefinition("1", RATIO, "Blood pool phase of a bone scan, this side over the other"),
     "delayed_ratio": QuantityDefinition("1", RATIO, "Delayed phase of a bone scan, this side over the other"),
+    "suv_mean": QuantityDefinition("g/mL", SUV, "Mean standardized uptake value (body weight) over the region's bone"),
+    "suv_max": QuantityDefinition("g/mL", SUV, "Greatest mean standardized uptake value over bone in a ball of 1 mL"),
+    "suv_min": QuantityDefinition("g/mL", SUV, "Least mean standardized uptake value over bone in a ball of 1 mL"),
+    "uptake_ratio": QuantityDefinition("1", RATIO, "Uptake of bone over that of a reference region; see the method"),
     "uptake_boundary_position": QuantityDefinition(
         "mm",
         private("uptake_boundary_position", "Uptake boundary position"),
@@ -89,6 +94,12 @@ QUANTITIES: dict[str, QuantityDefinition] = {
         "mm",
         private("uptake_boundary_width", "Uptake boundary width"),
         "Length over which raised uptake falls from 90 to 10 %",
+    ),
+    "cold_area_volume": QuantityDefinition("mL", VOLUME, "Part of the femoral head that takes up less than the rest"),
+    "cold_area_contrast": QuantityDefinition(
+        "1",
+        private("cold_area_contrast", "Cold area contrast"),
+        "One less uptake of the cold area over that of the rest of the head",
     ),
 }
 

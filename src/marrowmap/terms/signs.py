@@ -15,6 +15,9 @@ SIGNS: dict[str, str] = {
     "crescent": "A lucent line under the joint surface on radiograph or CT (Yoon 2020)",
     "head_collapse": "The head's joint surface has sunk below its own round shape",
     "diffuse_hyperemia": "Blood flow and blood pool of femoral head and neck raised on one side (Gemmel 2012)",
+    "homogeneous_uptake": "Raised and even uptake of femoral head and neck on bone scan (Gemmel 2012)",
+    "uptake_demarcation": "Raised uptake ends sharply at the intertrochanteric region on bone scan (Gemmel 2012)",
+    "cold_area": "Part of the femoral head takes up less than the rest of it",
 }
 """Sign name to what it means."""
 

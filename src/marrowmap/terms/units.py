@@ -10,6 +10,7 @@ UNITS: dict[str, str] = {
     "mm3": "cubic millimeter",
     "mL": "milliliter",
     "deg": "degree",
+    "g/mL": "gram per milliliter",
 }
 """UCUM code to its meaning."""
 

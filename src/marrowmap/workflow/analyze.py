@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,11 @@ from marrowmap.ingest import Exam
 from marrowmap.ingest import Series
 from marrowmap.ingest import read_exam
 from marrowmap.ingest.exam import Sequence as ImageSequence
+from marrowmap.ingest.scan import DynamicScan
+from marrowmap.ingest.scan import Planar
+from marrowmap.ingest.scan import Projections
+from marrowmap.ingest.scan import Reconstruction
+from marrowmap.ingest.scan import describe_scan
 from marrowmap.measure.ct_head import ct_head_rows
 from marrowmap.measure.ct_head import measure_ct_head
 from marrowmap.measure.edema import DEFAULT_K
@@ -25,9 +31,11 @@ from marrowmap.measure.head import measure_head
 from marrowmap.measure.hip import HipMeasurement
 from marrowmap.measure.hips import measure_hips
 from marrowmap.measure.planar import planar_rows
+from marrowmap.measure.spect_rows import spect_rows
 from marrowmap.report.result import AnalysisResult
 from marrowmap.report.result import BoneReading
 from marrowmap.report.result import JointReading
+from marrowmap.report.result import SpectImage
 from marrowmap.signs import assess_signs
 from marrowmap.values import Joint
 from marrowmap.values import Measurement
@@ -35,6 +43,7 @@ from marrowmap.values import Side
 from marrowmap.workflow.bone_scan import measure_bone_scan
 from marrowmap.workflow.bone_scan import measure_lone_bone_scan
 from marrowmap.workflow.bone_scan import with_planar
+from marrowmap.workflow.bone_spect import study_spect
 from marrowmap.workflow.bones import BONE_IMAGES
 from marrowmap.workflow.bones import BoneHint
 from marrowmap.workflow.bones import locate_bones
@@ -112,20 +121,34 @@ def analyze(
     with steps.step("looking under the joint surface", 0.85, 0.95) as inner:
         hips = _measure_heads(hips, frames, t1, fluid, exam.date, inner)
         measurements += tuple(row for hip in hips if hip.head for row in head_rows(hip.head))
+    in_ct: dict[int, tuple[BoneFrame, ...]] = {}
+
+    def locate_in_ct(ct: Series, progress: Progress) -> tuple[BoneFrame, ...]:
+        """Find the bones of a CT that has its own frame of reference, once."""
+        if id(ct) not in in_ct:
+            in_ct[id(ct)] = locate_bones([ct], progress=progress)
+        return in_ct[id(ct)]
+
     with steps.step("looking at CT", 0.95, 0.96) as inner:
-        hips, unread = _measure_ct_heads(hips, exam, group, frames, inner)
+        hips, unread = _measure_ct_heads(hips, exam, group, frames, inner, locate_in_ct)
         warnings += unread
         measurements += tuple(row for hip in hips if hip.ct_head for row in ct_head_rows(hip.ct_head))
     planar = None
-    if exam.scans or exam.scans_left_out:
+    if any(isinstance(scan, PLANAR) for scan in exam.scans):
         with steps.step("measuring the bone scan", 0.96, 0.96):
             planar, told = measure_bone_scan(exam, frames)
             warnings += told
             hips = with_planar(hips, planar, told[0] if told else "", exam.date)
             measurements += planar_rows(planar) if planar else ()
-    with steps.step("judging signs", 0.96, 0.97):
+    with steps.step("measuring SPECT", 0.96, 0.97) as inner:
+        spect, unmeasured = study_spect(exam, group, frames, inner, locate_in_ct)
+        warnings += unmeasured + _unmeasured_scans(exam, spect)
+        if spect is not None:
+            hips = tuple(replace(hip, spect=next((s for s in spect.hips if s.side is hip.side), None)) for hip in hips)
+            measurements += spect_rows(spect.hips)
+    with steps.step("judging signs", 0.97, 0.98):
         findings = tuple(finding for hip in hips for finding in assess_signs(hip))
-    with steps.step("painting bones", 0.97, 1.0):
+    with steps.step("painting bones", 0.98, 1.0):
         readings = tuple(_readings(group, frames, hips, fluid))
     warnings += [f"{frame.side.value} {frame.bone}: {frame.reason}" for frame in frames if not frame.trusted]
     return AnalysisResult(
@@ -149,6 +172,7 @@ def analyze(
         },
         warnings=tuple(warnings),
         planar=planar,
+        spect=spect,
     )
 
 
@@ -205,6 +229,7 @@ def _measure_ct_heads(
     group: Sequence[Series],
     frames: Sequence[BoneFrame],
     progress: Progress,
+    locate: Callable[[Series, Progress], tuple[BoneFrame, ...]] | None = None,
 ) -> tuple[tuple[HipMeasurement, ...], list[str]]:
     """Look at each femoral head in CT: one that shares the bones' coordinates, else one with bones of its own.
 
@@ -216,7 +241,7 @@ def _measure_ct_heads(
     shared = [series for series in every if series in group]
     ct = min(shared or every, key=lambda one: float(one.volume.grid.spacing.max()))
     try:
-        found = frames if shared else locate_bones([ct], progress=progress)
+        found = frames if shared else locate(ct, progress) if locate else locate_bones([ct], progress=progress)
     except MarrowmapError as error:
         return hips, [f"{_name(ct)}: {error}: it was not read"]
     femora = {frame.side: frame for frame in found if frame.bone == "femur"}
@@ -261,6 +286,19 @@ def _one_frame_of_reference(exam: Exam) -> tuple[list[Series], list[str]]:
         for series in left_out
     ]
     return chosen, warnings
+
+
+PLANAR = (Planar, DynamicScan)
+
+
+def _unmeasured_scans(exam: Exam, spect: SpectImage | None) -> list[str]:
+    """Say in one line what was read of a bone scan and is not measured; then what was not read, and why."""
+    # Why planar images were not measured is told where they are; projections beside their reconstruction are the same
+    # counts: nothing of them is missing.
+    told = PLANAR if spect is None else (*PLANAR, Projections, Reconstruction)
+    parts = "; ".join(describe_scan(scan) for scan in exam.scans if not isinstance(scan, told))
+    read = [f"the bone scan was read but is not measured ({parts})"] if parts else []
+    return read + ([] if any(isinstance(scan, PLANAR) for scan in exam.scans) else list(exam.scans_left_out))
 
 
 def _fluid_series(group: Sequence[Series], frames: Sequence[BoneFrame]) -> Series | None:
