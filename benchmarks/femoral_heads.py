@@ -45,6 +45,7 @@ KINDS = ("onfh", "toh_fracture", "onfh", "sif", "onfh", "normal", "onfh", "toh")
 MUSCLE_SNR = (15.0, 40.0)
 """Signal of muscle over noise in T1; fatty marrow has about three times that."""
 SIGNS = ("subchondral_band", "subchondral_fracture_line", "double_line", "head_collapse")
+STATED_THICK_MM = 1.0
 ROWS = ("lesion_fraction", "kerboul_angle", "head_depression", "subchondral_line_length", "subchondral_line_thickness")
 
 
@@ -203,7 +204,10 @@ def print_table(rows: list[dict[str, Any]]) -> None:
 
 
 def _print_line_or_band(good: list[dict[str, Any]], line: Any) -> None:
-    """Line against band, where either is larger than its own stated smallest size, and below it."""
+    """Line against band, where either is larger than its own stated smallest size, and below it.
+
+    That of a line is stated for lines :data:`STATED_THICK_MM` thick: thinner ones are below it.
+    """
     right, above, small, small_absent = 0, 0, 0, 0
     for r in good:
         band = r["true_lesion_fraction"]
@@ -218,7 +222,8 @@ def _print_line_or_band(good: list[dict[str, Any]], line: Any) -> None:
             else ("subchondral_fracture_line", "subchondral_band")
         )
         size, least = (band, least_band) if band else (length, least_line)
-        if least is not None and size >= least:
+        thick = bool(band) or r["true_subchondral_line_thickness"] >= STATED_THICK_MM
+        if least is not None and size >= least and thick:
             above += 1
             crossed = other == "subchondral_band" and r["signs"][other] == "present"
             right += r["signs"][sign] == "present" and not crossed

@@ -42,7 +42,8 @@ def assess(hip: HipMeasurement) -> Finding:
                 else f"slices that blur the joint surface over {head.blur_mm:.1f} mm"
             )
             return unread(NAME, hip, f"a line might not show because of {poor}")
-        return read(NAME, head, State.ABSENT, 0.9, smallest, "no dark line runs under the joint surface")
+        none = f"no dark line runs under the joint surface; one 1 mm thick would show from {length:.0f} mm length on"
+        return read(NAME, head, State.ABSENT, 0.9, smallest, none)
     if sheet.evidence < SEEN_EVIDENCE:
         faint = "something faint under the joint surface, too weak to measure, may be a line"
         return read(NAME, head, State.UNDETERMINED, 0.5, smallest, faint)
