@@ -13,9 +13,10 @@ def _judge(spect):
     return cold_area.assess(HipMeasurement(spect.side, "", None, None, spect=spect))
 
 
-def test_a_cold_area_is_present_with_its_stage_and_power():
+def test_a_cold_area_is_left_open_with_its_stage_and_power():
     found = _judge(made.hips("cold")[Side.LEFT])
-    assert found.state is State.PRESENT
+    assert found.state is State.UNDETERMINED
+    assert cold_area.UNSURE in found.note
     assert "early osteonecrosis" in found.note
     assert "Ryoo 2019" in found.note
 

@@ -17,6 +17,7 @@ from marrowmap.measure.effusion import Effusion
 from marrowmap.measure.head import HeadMeasurement
 from marrowmap.measure.medial_head import MedialHead
 from marrowmap.measure.planar import PlanarHip
+from marrowmap.measure.planar_judgement import PlanarJudgement
 from marrowmap.measure.spect import SpectHip
 from marrowmap.values import Evidence
 from marrowmap.values import Quantity
@@ -63,6 +64,8 @@ class HipMeasurement:
         What the planar images of a bone scan show; None where there are none, or hips were not found in them.
     planar_obstacle : str
         Why planar images were not measured; empty if they were or there are none.
+    planar_patterns : mapping of str to PlanarJudgement
+        What planar images alone can say of a sign that prefers SPECT, by its name.
     spect : SpectHip or None
         What SPECT shows of its uptake; None where there is none.
     """
@@ -87,6 +90,7 @@ class HipMeasurement:
     ct_head: CtHead | None = None
     planar: PlanarHip | None = None
     planar_obstacle: str = ""
+    planar_patterns: Mapping[str, PlanarJudgement] = field(default_factory=dict)
     spect: SpectHip | None = None
 
     @property

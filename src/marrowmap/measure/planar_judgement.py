@@ -9,9 +9,11 @@ import math
 from dataclasses import dataclass
 
 from marrowmap.ingest.scan import Phase
+from marrowmap.measure.planar import PlanarExam
 from marrowmap.measure.planar import PlanarHip
 from marrowmap.measure.planar_counts import side_ratio
 from marrowmap.values import Quantity
+from marrowmap.values import Side
 from marrowmap.values import State
 
 RAISED_FROM = 1.2
@@ -42,6 +44,16 @@ class PlanarJudgement:
     certainty: float | None
     smallest: Quantity | None
     note: str
+
+
+def judge_patterns(exam: PlanarExam, side: Side) -> dict[str, PlanarJudgement]:
+    """Judge one hip against the other, by the name of the sign."""
+    hip, other = exam.hips[side], exam.hips[side.opposite]
+    return {
+        "homogeneous_uptake": judge_homogeneous_uptake(hip, other),
+        "uptake_demarcation": judge_uptake_demarcation(hip),
+        "cold_area": judge_cold_area(hip, other),
+    }
 
 
 def _head_to_neck(hip: PlanarHip, other: PlanarHip) -> Quantity | None:

@@ -36,10 +36,10 @@ from marrowmap.phantom.nm_file import MOST
 from marrowmap.phantom.nm_file import Camera
 from marrowmap.phantom.nm_file import Injection
 from marrowmap.phantom.person import Person
+from marrowmap.phantom.planar_exam import draw_uptakes
 from marrowmap.phantom.scan_truth import scan_findings
 from marrowmap.phantom.scan_truth import scan_measurements
 from marrowmap.phantom.scene import Scene
-from marrowmap.phantom.uptake import sample_uptake
 
 INJECTED_AT = datetime(2026, 1, 5, 8, 30)
 LOWER_KEV = (92.0, 125.0)
@@ -202,8 +202,4 @@ def write_spect(
 
 def lay_out_activity(scene: Scene, seed: int) -> Activity:
     """Draw what each hip draws and lay the tracer out; every modality of one bone scan shares it."""
-    uptakes = {
-        side: sample_uptake(lesion, np.random.default_rng([seed, 530 + number]))
-        for number, (side, lesion) in enumerate(sorted(scene.lesions.items(), key=lambda pair: pair[0].value))
-    }
-    return build_activity(scene, uptakes, seed)
+    return build_activity(scene, draw_uptakes(scene, seed), seed)

@@ -10,7 +10,7 @@ from marrowmap.signs.judgement import sureness
 from marrowmap.signs.uptake_judgement import judged
 from marrowmap.signs.uptake_judgement import least_raise
 from marrowmap.signs.uptake_judgement import measured_spect
-from marrowmap.signs.uptake_judgement import not_assessable
+from marrowmap.signs.uptake_judgement import without_spect
 from marrowmap.values import Finding
 from marrowmap.values import Quantity
 from marrowmap.values import State
@@ -29,7 +29,7 @@ def assess(hip: HipMeasurement) -> Finding:
     """Judge how far head and neck are raised, and how evenly."""
     spect = measured_spect(hip)
     if isinstance(spect, str) or spect.raised is None:
-        return not_assessable(NAME, hip, spect if isinstance(spect, str) else "uptake was not measured")
+        return without_spect(NAME, hip, spect if isinstance(spect, str) else "uptake was not measured")
     smallest = least_raise(spect)
     head, neck = spect.raised["femoral_head"], spect.raised["femoral_neck"]
     lesser = min(head, neck, key=lambda ratio: ratio.value)

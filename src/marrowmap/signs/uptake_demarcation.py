@@ -10,7 +10,7 @@ from marrowmap.signs.judgement import sureness
 from marrowmap.signs.uptake_judgement import judged
 from marrowmap.signs.uptake_judgement import least_raise
 from marrowmap.signs.uptake_judgement import measured_spect
-from marrowmap.signs.uptake_judgement import not_assessable
+from marrowmap.signs.uptake_judgement import without_spect
 from marrowmap.values import Finding
 from marrowmap.values import State
 
@@ -25,7 +25,7 @@ def assess(hip: HipMeasurement) -> Finding:
     """Judge place and width of the end of raised uptake."""
     spect = measured_spect(hip)
     if isinstance(spect, str) or spect.raised is None:
-        return not_assessable(NAME, hip, spect if isinstance(spect, str) else "uptake was not measured")
+        return without_spect(NAME, hip, spect if isinstance(spect, str) else "uptake was not measured")
     neck = spect.raised["femoral_neck"]
     if neck.value < RAISED_FROM:
         note = f"the neck takes up {neck.value:.2f} times the usual (of {spect.usual}): nothing raised that could end"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from marrowmap.ingest.scan import Phase
 from marrowmap.measure.hip import HipMeasurement
 from marrowmap.measure.spect import SpectHip
 from marrowmap.values import Finding
@@ -14,10 +15,20 @@ NO_SCAN = "no SPECT of this hip was measured"
 
 
 def measured_spect(hip: HipMeasurement) -> SpectHip | str:
-    """Return the SPECT a sign is judged from, or why there is none. Planar views are asked where this returns a str."""
+    """Return the SPECT a sign is judged from, or why there is none."""
     if hip.spect is None:
         return NO_SCAN
     return hip.spect.obstacle or hip.spect
+
+
+def without_spect(sign: str, hip: HipMeasurement, reason: str) -> Finding:
+    """Return what planar images alone say of a sign; without any, the finding that says why nothing can be said."""
+    planar, pattern = hip.planar, hip.planar_patterns.get(sign)
+    if hip.spect is None and planar is not None and pattern is not None:
+        delayed = planar.evidence[Phase.DELAYED]
+        sure, least = pattern.certainty, pattern.smallest
+        return Finding(sign, Joint.HIP, hip.side, pattern.state, sure, least, MODALITY, hip.date, delayed, pattern.note)
+    return not_assessable(sign, hip, reason)
 
 
 def not_assessable(sign: str, hip: HipMeasurement, reason: str) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Sequence
+from dataclasses import dataclass
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from marrowmap.measure.head import head_rows
 from marrowmap.measure.head import measure_head
 from marrowmap.measure.hip import HipMeasurement
 from marrowmap.measure.hips import measure_hips
+from marrowmap.measure.planar import PlanarExam
 from marrowmap.measure.planar import planar_rows
 from marrowmap.measure.spect_rows import spect_rows
 from marrowmap.report.result import AnalysisResult
@@ -133,19 +135,9 @@ def analyze(
         hips, unread = _measure_ct_heads(hips, exam, group, frames, inner, locate_in_ct)
         warnings += unread
         measurements += tuple(row for hip in hips if hip.ct_head for row in ct_head_rows(hip.ct_head))
-    planar = None
-    if any(isinstance(scan, PLANAR) for scan in exam.scans):
-        with steps.step("measuring the bone scan", 0.96, 0.96):
-            planar, told = measure_bone_scan(exam, frames)
-            warnings += told
-            hips = with_planar(hips, planar, told[0] if told else "", exam.date)
-            measurements += planar_rows(planar) if planar else ()
-    with steps.step("measuring SPECT", 0.96, 0.97) as inner:
-        spect, unmeasured = study_spect(exam, group, frames, inner, locate_in_ct)
-        warnings += unmeasured + _unmeasured_scans(exam, spect)
-        if spect is not None:
-            hips = tuple(replace(hip, spect=next((s for s in spect.hips if s.side is hip.side), None)) for hip in hips)
-            measurements += spect_rows(spect.hips)
+    seen = _measure_scans(exam, group, frames, hips, steps, locate_in_ct)
+    hips, warnings = seen.hips, warnings + seen.warnings
+    measurements += seen.rows
     with steps.step("judging signs", 0.97, 0.98):
         findings = tuple(finding for hip in hips for finding in assess_signs(hip))
     with steps.step("painting bones", 0.98, 1.0):
@@ -171,9 +163,46 @@ def analyze(
             "patient_position": patient_position or None,
         },
         warnings=tuple(warnings),
-        planar=planar,
-        spect=spect,
+        planar=seen.planar,
+        spect=seen.spect,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Scans:
+    """What the bone scan of an exam added."""
+
+    hips: tuple[HipMeasurement, ...]
+    rows: tuple[Measurement, ...]
+    warnings: list[str]
+    planar: PlanarExam | None
+    spect: SpectImage | None
+
+
+def _measure_scans(
+    exam: Exam,
+    group: Sequence[Series],
+    frames: tuple[BoneFrame, ...],
+    hips: tuple[HipMeasurement, ...],
+    steps: Steps,
+    locate_in_ct: Callable[[Series, Progress], tuple[BoneFrame, ...]],
+) -> _Scans:
+    """Measure planar images and SPECT beside MRI or CT."""
+    planar: PlanarExam | None = None
+    rows: tuple[Measurement, ...] = ()
+    warnings: list[str] = []
+    if any(isinstance(scan, PLANAR) for scan in exam.scans):
+        with steps.step("measuring the bone scan", 0.96, 0.96):
+            planar, warnings = measure_bone_scan(exam, frames)
+            hips = with_planar(hips, planar, warnings[0] if warnings else "", exam.date)
+            rows = planar_rows(planar) if planar else ()
+    with steps.step("measuring SPECT", 0.96, 0.97) as inner:
+        spect, unmeasured = study_spect(exam, group, frames, inner, locate_in_ct)
+        warnings = [*warnings, *unmeasured, *_unmeasured_scans(exam, spect)]
+        if spect is not None:
+            hips = tuple(replace(hip, spect=next((s for s in spect.hips if s.side is hip.side), None)) for hip in hips)
+            rows += tuple(spect_rows(spect.hips))
+    return _Scans(hips, rows, warnings, planar, spect)
 
 
 def _analyze_scan_alone(

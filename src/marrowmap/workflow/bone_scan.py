@@ -16,6 +16,7 @@ from marrowmap.ingest.scan import describe_scan
 from marrowmap.measure.hip import HipMeasurement
 from marrowmap.measure.planar import PlanarExam
 from marrowmap.measure.planar import measure_planar
+from marrowmap.measure.planar_judgement import judge_patterns
 from marrowmap.values import Side
 from marrowmap.workflow.bones import BoneHint
 
@@ -93,4 +94,6 @@ def with_planar(
         return tuple(replace(hip, planar_obstacle=obstacle) for hip in hips)
     found = {hip.side: hip for hip in hips}
     both = [found.get(side, HipMeasurement(side, date, None, None, obstacle=NO_IMAGES)) for side in Side]
-    return tuple(replace(hip, planar=planar.hips[hip.side]) for hip in both)
+    return tuple(
+        replace(hip, planar=planar.hips[hip.side], planar_patterns=judge_patterns(planar, hip.side)) for hip in both
+    )
