@@ -14,6 +14,7 @@ from marrowmap.cli.console import BANNER
 from marrowmap.cli.console import Json
 from marrowmap.cli.console import answer
 from marrowmap.cli.console import say
+from marrowmap.measure import line_network
 
 PARTS: tuple[tuple[str, str, str], ...] = (
     ("numpy", "numpy", "everything"),
@@ -54,6 +55,12 @@ def command(json: Json = False) -> None:
             {"name": f"{name}.onnx", "license": "Apache-2.0", "installed": shipped(name), "enables": "finding bones"}
             for name in NETWORKS
         ),
+        {
+            "name": line_network.NETWORK,
+            "license": "Apache-2.0",
+            "installed": line_network.shipped(),
+            "enables": "fracture lines under the joint surface",
+        },
     ]
     program = totalsegmentator.find_program()
     programs = [

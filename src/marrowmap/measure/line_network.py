@@ -93,6 +93,11 @@ def describe_dome(dome: Dome, images: HeadImages) -> NDArray[np.float32]:
     return np.stack([np.clip(t1, 0, BRIGHTEST), np.clip(fluid, 0, BRIGHTEST), depth, along]).astype(np.float32)
 
 
+def shipped() -> bool:
+    """Say whether the network is there."""
+    return (files("marrowmap.measure") / "data" / NETWORK).is_file()
+
+
 @lru_cache(maxsize=1)
 def _session() -> onnxruntime.InferenceSession:
     try:
