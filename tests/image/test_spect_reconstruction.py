@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -23,7 +21,6 @@ from tests.image.spect_phantoms import orbit
 from tests.image.spect_phantoms import places
 
 SHAPE = (20, 44, 44)
-STIR = Path(__file__).resolve().parents[3] / "shared" / "data" / "spect-interfile-stir"
 
 
 @pytest.fixture(scope="module")
@@ -158,11 +155,14 @@ def test_bad_input_is_refused(water):
         Osem(0)
 
 
-def test_real_projections_are_explained_by_what_they_give():
-    if not STIR.exists():
-        pytest.skip("no ../shared/data/spect-interfile-stir here")
+def stir_counts(shared_data):
+    """Projections (views, rows, columns) of a real cylinder."""
+    return np.fromfile(shared_data / "spect-interfile-stir" / "input.s", "<f4").reshape(120, 64, 128)
+
+
+def test_real_projections_are_explained_by_what_they_give(shared_data):
     # Every fourth view and the middle rows and columns are enough for a test.
-    counts = np.fromfile(STIR / "input.s", "<f4").reshape(120, 64, 128)[::4, 24:40, 16:112]
+    counts = stir_counts(shared_data).reshape(120, 64, 128)[::4, 24:40, 16:112]
     turn = Orbit(180.0 - np.arange(30) * 12.0, np.full(30, 150.0), 3.32)
     image = reconstruct(counts, turn, Osem(2, 6, Response()))
     model = Projector(turn, image.shape, response=Response()).project(image)
@@ -173,11 +173,9 @@ def test_real_projections_are_explained_by_what_they_give():
     assert float(np.sqrt((residual**2).mean())) < 1.3
 
 
-def test_real_cylinder_is_cupped_until_attenuation_is_corrected():
-    if not STIR.exists():
-        pytest.skip("no ../shared/data/spect-interfile-stir here")
+def test_real_cylinder_is_cupped_until_attenuation_is_corrected(shared_data):
     # Rows 10 to 17 hold the cylinder without its balls; it is 20 cm wide and lies near the axis.
-    counts = np.fromfile(STIR / "input.s", "<f4").reshape(120, 64, 128)[::4, 8:20, 16:112]
+    counts = stir_counts(shared_data).reshape(120, 64, 128)[::4, 8:20, 16:112]
     turn = Orbit(180.0 - np.arange(30) * 12.0, np.full(30, 150.0), 3.32)
     step = (np.arange(96) - 47.5) * 3.32
     away = np.hypot(step[:, None], step)

@@ -123,7 +123,10 @@ def test_a_scan_stored_as_secondary_capture_is_one(tmp_path):
         data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
         data.ImageType = ["DERIVED", "SECONDARY", "STATIC", "EMISSION"]
 
-    assert only(planar(tmp_path, capture)).view(View.POSTERIOR) is not None
+    plain = only(planar(tmp_path)).view(View.POSTERIOR)
+    stored = only(planar(tmp_path, capture)).view(View.POSTERIOR)
+    assert (stored.array == plain.array).all()
+    assert stored.grid.matches(plain.grid)
 
 
 def test_transmission_images_are_left_out(tmp_path):

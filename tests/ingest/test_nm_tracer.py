@@ -80,7 +80,9 @@ def test_counts_become_suv_by_a_calibration(tmp_path):
     known = calibrate(scan, 12.5)
     assert known.volume.unit == "Bq/mL"
     assert known.volume.array == pytest.approx(scan.volume.array * 12.5)
-    assert known.suv.factor is not None
+    injected = Injection(INJECTED)
+    left_bq = injected.activity_mbq * 1e6 * 0.5 ** ((known.valid_at - INJECTED).total_seconds() / 21624.12)
+    assert known.suv.factor == pytest.approx(injected.weight_kg * 1000 / left_bq)
     with pytest.raises(InputError, match="already"):
         calibrate(known, 12.5)
     with pytest.raises(InputError, match="above 0"):

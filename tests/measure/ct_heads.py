@@ -78,5 +78,5 @@ def scanned(name: str) -> ScannedHead:
         hip.femur_faces, 0.3, True, "drawn",
     )  # fmt: skip
     space = joint_space(hip, found.truth)
-    assert space is not None
+    assert 0 < space.least_mm <= space.mean_mm < 6
     return ScannedHead(hip, femur, series_of(found.volume), space)

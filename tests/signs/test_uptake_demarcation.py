@@ -4,6 +4,7 @@ import pytest
 
 from marrowmap.measure.hip import HipMeasurement
 from marrowmap.signs import uptake_demarcation
+from marrowmap.signs.uptake_judgement import least_raise
 from marrowmap.values import Side
 from marrowmap.values import State
 from tests.measure import spect_hips as made
@@ -25,7 +26,9 @@ def test_state_follows_uptake(kind, side, state):
     found = _judge(kind, side)
     assert found.state is state
     assert found.modality == "NM"
-    assert found.smallest_detectable is not None
+    assert found.smallest_detectable == least_raise(made.hips(kind)[side])
+    ends = "raised uptake ends" if state is State.PRESENT else "nothing raised that could end"
+    assert ends in found.note
 
 
 def test_without_a_scan_nothing_is_said():

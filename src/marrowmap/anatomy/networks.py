@@ -111,13 +111,21 @@ def shipped(name: str) -> bool:
 
 @lru_cache(maxsize=2)
 def _session(name: str) -> onnxruntime.InferenceSession:
-    path = files("marrowmap.anatomy") / "data" / f"{name}.onnx"
+    return open_network("marrowmap.anatomy", f"{name}.onnx")
+
+
+def open_network(package: str, name: str) -> onnxruntime.InferenceSession:
+    """Open a shipped network for the CPU: file `name` in the folder ``data`` of a package.
+
+    Raises
+    ------
+    ModelError
+        If the installation lacks it.
+    """
     try:
-        stored = path.read_bytes()
+        stored = (files(package) / "data" / name).read_bytes()
     except OSError as error:
-        raise ModelError(
-            f"the network {name}.onnx is missing from the installation: install marrowmap again"
-        ) from error
+        raise ModelError(f"the network {name} is missing from the installation: install marrowmap again") from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     # Two threads are what a small machine has; more bring little at this size.

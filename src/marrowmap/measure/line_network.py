@@ -18,8 +18,8 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from marrowmap.anatomy.bone_frame import BoneFrame
+from marrowmap.anatomy.networks import open_network
 from marrowmap.anatomy.regions import HEAD_ENDS_AT_RADII
-from marrowmap.errors import ModelError
 from marrowmap.measure.head_lines import BRIGHTEST
 from marrowmap.measure.head_lines import HeadImages
 from marrowmap.measure.head_map import sample_at
@@ -100,15 +100,7 @@ def shipped() -> bool:
 
 @lru_cache(maxsize=1)
 def _session() -> onnxruntime.InferenceSession:
-    try:
-        stored = (files("marrowmap.measure") / "data" / NETWORK).read_bytes()
-    except OSError as error:
-        raise ModelError(f"the network {NETWORK} is missing from the installation: install marrowmap again") from error
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = 2
-    options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(stored, options, providers=["CPUExecutionProvider"])
+    return open_network("marrowmap.measure", NETWORK)
 
 
 def line_chance(dome: Dome, images: HeadImages) -> NDArray[np.float32]:
