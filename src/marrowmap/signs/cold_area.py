@@ -28,7 +28,7 @@ HOT_FROM = 1.3
 COLD_BELOW = 0.8
 """Uptake of the area over the usual: an area less hot than the rest is not cold; a choice."""
 UNSURE = "such areas were also seen in virtual heads without one"
-"""``benchmarks/spect_scans.py``: 5 of 23. Until that is better no area is called present."""
+"""``benchmarks/spect_scans.py``: 4 of 20. Until that is better no area is called present."""
 DOUBTFUL_BELOW = 0.8
 """A candidate of this share of the limit leaves the sign undetermined."""
 VIABLE_SUV_MIN = 0.61
