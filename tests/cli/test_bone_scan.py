@@ -9,6 +9,7 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
+from marrowmap.image import View
 from marrowmap.workflow import analyze as job
 from marrowmap.workflow.bone_scan import measure_bone_scan
 from tests.cli.command_line import marrowmap_here
@@ -27,6 +28,12 @@ def forget_how_the_patient_lay(data: Dataset) -> None:
         del item.ImageOrientationPatient
     for keyword in SILENT:
         del data[keyword]
+
+
+def forget_the_view(data: Dataset) -> None:
+    for keyword in ("ImageOrientationPatient", "ImagePositionPatient", "StartAngle", "ViewCodeSequence"):
+        for item in data.DetectorInformationSequence:
+            item.pop(keyword, None)
 
 
 @pytest.fixture
@@ -76,6 +83,55 @@ def test_a_patient_position_must_be_one_and_not_contradict(scans, out, said, cod
     run = marrowmap_here("analyze", scans, "--out", out, "--patient-position", said)
     assert run.code == code
     assert words in run.complaint
+
+
+def test_a_silent_view_and_phase_are_asked_for_in_one_line(scans, out):
+    planar(scans, forget_the_view, views=(View.ANTERIOR,), injection=None)
+    run = marrowmap_here("analyze", scans, "--out", out)
+    assert (run.code, len(run.stderr.splitlines())) == (3, 1)
+    assert "--view anterior|posterior" in run.complaint
+    assert "--phase flow|pool|delayed" in run.complaint
+    run = marrowmap_here("analyze", scans, "--out", out, "--view", "anterior", "--phase", "delayed")
+    assert "(series 3 planar, anterior (delayed))" in run.complaint
+
+
+@pytest.mark.parametrize(
+    ("option", "said", "code", "words"),
+    [
+        ("--view", "left", 2, "use one of anterior, posterior"),
+        ("--phase", "late", 2, "use one of flow, pool, delayed"),
+        ("--view", "posterior", 4, "--view says posterior"),
+    ],
+)
+def test_a_view_must_be_one_and_not_contradict(scans, out, option, said, code, words):
+    planar(scans, views=(View.ANTERIOR,))
+    run = marrowmap_here("analyze", scans, "--out", out, option, said)
+    assert (run.code, len(run.stderr.splitlines())) == (code, 1)
+    assert words in run.complaint
+
+
+def test_a_real_whole_body_scan_from_end_to_end(shared_data, out):
+    path = shared_data / "nm-wholebody-bone" / "NM1_RLE.dcm"
+    run = marrowmap_here("analyze", path, "--out", out, "--view", "anterior", "--phase", "delayed")
+    assert run.code == 0, run.stderr
+    assert "a wrong view swaps left and right" in run.stderr
+    rows = json.loads((out / "measurements.json").read_text())["rows"]
+    heads = [row for row in rows if (row["quantity"], row["region"]) == ("delayed_ratio", "femoral_head")]
+    assert {row["side"] for row in heads} == {"left", "right"}
+    for row in heads:
+        assert 0.8 < row["low"] < row["value"] < row["high"] < 1.25
+        assert row["method"].endswith("view anterior by --view; phase delayed by --phase")
+    assert json.loads((out / "manifest.json").read_text())["options"]["view"] == "anterior"
+    assert "view anterior by --view" in (out / "report.html").read_text()
+
+
+@pytest.mark.parametrize("name", ["JPEG-lossy", "JPEG2000"])
+def test_a_real_scan_without_counts_fails_clearly(shared_data, out, name):
+    path = shared_data / "nm-wholebody-bone" / f"{name}.dcm"
+    run = marrowmap_here("analyze", path, "--out", out, "--view", "anterior", "--phase", "delayed")
+    assert (run.code, len(run.stderr.splitlines())) == (3, 1)
+    assert name in run.complaint
+    assert not out.exists()
 
 
 def test_a_mirrored_view_stops_the_run(scans, out):

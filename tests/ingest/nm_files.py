@@ -14,6 +14,7 @@ from pydicom.multival import MultiValue
 from marrowmap.image import View
 from marrowmap.ingest import Exam
 from marrowmap.ingest import read_exam
+from marrowmap.ingest.scan_hint import ScanHint
 from marrowmap.phantom.dicom import StudyTags
 from marrowmap.phantom.dicom import make_uid
 from marrowmap.phantom.nm_dicom import Orbit
@@ -117,4 +118,4 @@ def only(path: Path, **options) -> object:
 
 
 def read(path: Path, **options) -> Exam:
-    return read_exam([path], **options)
+    return read_exam([path], scan_hint=ScanHint(**options))

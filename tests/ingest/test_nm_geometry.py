@@ -112,6 +112,36 @@ def test_a_description_names_the_view_of_a_lone_detector(tmp_path):
         read(path)
 
 
+def test_a_view_that_nothing_names_can_be_said(tmp_path):
+    path = planar(tmp_path, without(*GEOMETRY), views=(View.POSTERIOR,))
+    unknown = only(path)
+    assert (unknown.views[0].grid.view, unknown.source.said) == (View.UNKNOWN, ())
+    scan = only(path, view=View.POSTERIOR)
+    assert scan.views[0].grid.view is View.POSTERIOR
+    assert (scan.views[0].array == unknown.views[0].array[::-1]).all()  # from behind: turned round
+    assert scan.view_reasons[0].startswith("--view, as no tag names the view")
+    assert scan.source.said == ("view posterior by --view",)
+
+
+def test_a_view_that_is_named_is_never_overruled(tmp_path):
+    path = planar(tmp_path, views=(View.POSTERIOR,))
+    with pytest.raises(GeometryError, match=r"its view is posterior \(.*View Code.*--view says anterior"):
+        read(path, view=View.ANTERIOR)
+    scan = only(path, view=View.POSTERIOR)
+    assert scan.source.said == ()
+
+
+def test_the_said_view_fills_only_the_silent_one_of_two(tmp_path):
+    def silence(data):
+        for keyword in GEOMETRY:
+            data.DetectorInformationSequence[1].pop(keyword, None)
+
+    scan = only(planar(tmp_path, silence), view=View.POSTERIOR)
+    assert [plane.grid.view for plane in scan.views] == list(BOTH)
+    with pytest.raises(GeometryError, match="two detectors .* claim the anterior view"):
+        read(planar(tmp_path, silence), view=View.ANTERIOR)
+
+
 def test_words_name_a_view_only_whole_and_alone():
     assert view_in_text("WB_POST 3h") is View.POSTERIOR
     assert view_in_text("Anterior") is View.ANTERIOR

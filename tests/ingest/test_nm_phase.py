@@ -62,6 +62,23 @@ def test_a_dynamic_hours_later_is_no_flow(tmp_path):
     assert late.source.started_at > INJECTED
 
 
+def test_a_phase_that_nothing_tells_can_be_said(tmp_path):
+    scan = only(planar(tmp_path, injection=None), phase=Phase.DELAYED)
+    assert scan.source.phase is Phase.DELAYED
+    assert scan.source.phase_reason.startswith("--phase, as (0018,1072)")
+    assert scan.source.said == ("phase delayed by --phase",)
+
+
+@pytest.mark.parametrize(
+    ("at", "phase"),
+    [(datetime(2026, 1, 5, 9, 4), Phase.BLOOD_POOL), (datetime(2026, 1, 5, 9, 40), Phase.UNKNOWN)],
+)
+def test_a_said_phase_does_not_overrule_the_time(tmp_path, at, phase):
+    scan = only(planar(tmp_path, camera=camera(at=at)), phase=Phase.DELAYED)
+    assert (scan.source.phase, scan.source.said) == (phase, ())
+    assert ("--phase does not overrule" in scan.source.phase_reason) == (phase is Phase.UNKNOWN)
+
+
 @pytest.mark.parametrize(
     ("text", "phase"),
     [

@@ -14,8 +14,8 @@ from marrowmap.cli.console import Threshold
 from marrowmap.cli.console import answer
 from marrowmap.cli.console import progress_bar
 from marrowmap.cli.console import say
-from marrowmap.cli.points import read_patient_position
 from marrowmap.cli.points import read_points
+from marrowmap.cli.points import read_scan_hint
 from marrowmap.cli.points import read_side
 from marrowmap.measure.edema import DEFAULT_K
 from marrowmap.report import write_report
@@ -66,6 +66,20 @@ PatientPosition = Annotated[
         "for bone scans that do not say.",
     ),
 ]
+ViewOption = Annotated[
+    str | None,
+    typer.Option(
+        "--view",
+        help="anterior or posterior: from where planar bone scans are seen that do not say. A wrong word swaps left and "
+        "right.",
+    ),
+]
+PhaseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--phase", help="flow, pool or delayed: the phase of bone scans whose time and description are silent."
+    ),
+]
 
 
 def command(
@@ -77,19 +91,21 @@ def command(
     side: SideOption = None,
     finder: With = None,
     patient_position: PatientPosition = None,
+    view: ViewOption = None,
+    phase: PhaseOption = None,
     k: Threshold = DEFAULT_K,
     json: Json = False,
 ) -> None:
     """Measure one person's hip exam: bones, marrow edema by region, its boundary, joint fluid, signs, report."""
     hint = BoneHint(bone, read_points(points), read_side(side), bone_label, finder)
-    position = read_patient_position(patient_position)
+    scan_hint = read_scan_hint(patient_position, view, phase)
     require_writable(out)
     with progress_bar("Analyzing") as advance:
         result = analyze(
             sources,
             hint=hint,
             k=k,
-            patient_position=position,
+            scan_hint=scan_hint,
             progress=lambda step, share: advance(step, 0.85 * share),
         )
         folder = write_report(result, out, progress=lambda step, share: advance(step, 0.85 + 0.15 * share))

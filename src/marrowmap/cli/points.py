@@ -1,4 +1,4 @@
-"""Points, sides and patient positions as words on the command line."""
+"""Points, sides and what a bone scan leaves open as words on the command line."""
 
 from __future__ import annotations
 
@@ -6,8 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marrowmap.errors import UsageError
+from marrowmap.image import View
 from marrowmap.ingest.nm_geometry import POSITIONS
+from marrowmap.ingest.scan import Phase
+from marrowmap.ingest.scan_hint import PHASE_OPTION
+from marrowmap.ingest.scan_hint import VIEW_OPTION
+from marrowmap.ingest.scan_hint import ScanHint
 from marrowmap.values import Side
+
+
+_VIEWS = {view.value: view for view in (View.ANTERIOR, View.POSTERIOR)}
+_PHASES = {"flow": Phase.FLOW, "pool": Phase.BLOOD_POOL, "delayed": Phase.DELAYED}
 
 
 def read_points(text: str | None) -> NDArray[np.float64] | None:
@@ -44,16 +53,23 @@ def read_side(text: str | None) -> Side | None:
     return Side(text.lower())
 
 
-def read_patient_position(text: str | None) -> str:
-    """Read how the patient lay; empty if it was not said.
+def read_scan_hint(position: str | None, view: str | None, phase: str | None) -> ScanHint:
+    """Read what the user says of a bone scan.
 
     Raises
     ------
     UsageError
-        If it is none of `POSITIONS`.
+        If the position is none of `POSITIONS`, or view or phase are none that are known.
     """
-    if text is None:
-        return ""
-    if text.upper() not in POSITIONS:
-        raise UsageError(f"--patient-position {text!r}: use one of {', '.join(POSITIONS)}")
-    return text.upper()
+    for option, text, words in (
+        ("--patient-position", position, POSITIONS),
+        (VIEW_OPTION, view, tuple(_VIEWS)),
+        (PHASE_OPTION, phase, tuple(_PHASES)),
+    ):
+        if text is not None and text.lower() not in {word.lower() for word in words}:
+            raise UsageError(f"{option} {text!r}: use one of {', '.join(words)}")
+    return ScanHint(
+        (position or "").upper(),
+        None if view is None else _VIEWS[view.lower()],
+        Phase.UNKNOWN if phase is None else _PHASES[phase.lower()],
+    )

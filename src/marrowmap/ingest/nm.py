@@ -52,6 +52,9 @@ from marrowmap.ingest.scan import EnergyWindow
 from marrowmap.ingest.scan import Planar
 from marrowmap.ingest.scan import Reconstruction
 from marrowmap.ingest.scan import Source
+from marrowmap.ingest.scan_hint import NOTHING_SAID
+from marrowmap.ingest.scan_hint import VIEW_OPTION
+from marrowmap.ingest.scan_hint import ScanHint
 from marrowmap.ingest.volumes import series_number
 
 SOP_CLASSES = {
@@ -111,14 +114,14 @@ def _seconds(milliseconds: float | None) -> float | None:
     return None if milliseconds is None or milliseconds <= 0 else milliseconds / 1000.0
 
 
-def _placed_views(header: Header, axes: FrameAxes, position: str) -> dict[int, PlacedView]:
+def _placed_views(header: Header, axes: FrameAxes, position: str, asked: View | None) -> dict[int, PlacedView]:
     """Place each detector that frames speak of."""
     numbers = axes.values(DETECTOR)
     detectors = read_detectors(header, max(numbers))
     # A description of one view is of one detector; of several it names what they have in common.
     texts = ("SeriesDescription", "ImageID") if len(numbers) == 1 else ()
     text = " ".join(header.text(keyword) for keyword in texts)
-    placed = {number: place_view(header, detectors[number - 1], position, text) for number in numbers}
+    placed = {number: place_view(header, detectors[number - 1], position, text, asked) for number in numbers}
     names = [view.grid.view for view in placed.values() if view.grid.view not in (View.OTHER, View.UNKNOWN)]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
@@ -126,7 +129,19 @@ def _placed_views(header: Header, axes: FrameAxes, position: str) -> dict[int, P
             f"{header.name}: two detectors of {tag_label('DetectorInformationSequence')} claim the {twice.value} view: "
             "find out which of them is mislabeled"
         )
+    if asked is not None and all(view.grid.view is not asked for view in placed.values()):
+        words = " and ".join(f"{view.grid.view.value} ({view.reason})" for view in placed.values())
+        raise GeometryError(
+            f"{header.name}: its view is {words}, {VIEW_OPTION} says {asked.value}: leave out the option or this file, "
+            "or find out which is right"
+        )
     return placed
+
+
+def _with_users_view(source: Source, placed: dict[int, PlacedView]) -> Source:
+    """Record where a view is the user's word alone."""
+    views = dict.fromkeys(view.grid.view.value for view in placed.values() if view.by_user)
+    return dataclasses.replace(source, said=(*source.said, *(f"view {name} by {VIEW_OPTION}" for name in views)))
 
 
 def _one_window(header: Header, axes: FrameAxes) -> tuple[int, EnergyWindow]:
@@ -136,11 +151,15 @@ def _one_window(header: Header, axes: FrameAxes) -> tuple[int, EnergyWindow]:
     return number, windows[number - 1]
 
 
-def _read_planar(header: Header, axes: FrameAxes, source: Source, whole_body: bool) -> list[BoneScan]:
+def _read_planar(
+    header: Header, axes: FrameAxes, source: Source, asked_view: View | None, whole_body: bool
+) -> list[BoneScan]:
     number, window = _one_window(header, axes)
     counts = read_counts(header, axes.count)
     planes, frames, reasons = [], [], []
-    for detector, placed in _placed_views(header, axes, source.patient_position).items():
+    placed_views = _placed_views(header, axes, source.patient_position, asked_view)
+    source = _with_users_view(source, placed_views)
+    for detector, placed in placed_views.items():
         found = axes.frames(**{DETECTOR: detector, WINDOW: number})
         if len(found) != 1:
             raise header.lack(
@@ -188,10 +207,11 @@ def _phase_times(header: Header, axes: FrameAxes) -> dict[int, tuple[float, floa
     return times
 
 
-def _read_dynamic(header: Header, axes: FrameAxes, source: Source) -> list[BoneScan]:
+def _read_dynamic(header: Header, axes: FrameAxes, source: Source, asked_view: View | None) -> list[BoneScan]:
     number, window = _one_window(header, axes)
     counts = read_counts(header, axes.count)
-    placed_views = _placed_views(header, axes, source.patient_position)
+    placed_views = _placed_views(header, axes, source.patient_position, asked_view)
+    source = _with_users_view(source, placed_views)
     scans: list[BoneScan] = []
     for phase, (begin, duration, pause) in _phase_times(header, axes).items():
         views, frames, reasons = [], [], []
@@ -263,41 +283,41 @@ def _reserves(header: Header, source: Source) -> list[LeftOut]:
     return [LeftOut(Weight.OTHER, f"{header.name}: {text}") for text in texts]
 
 
-def _read_file(header: Header, asked_position: str) -> tuple[list[BoneScan], list[LeftOut]]:
+def _read_file(header: Header, hint: ScanHint) -> tuple[list[BoneScan], list[LeftOut]]:
     kind = _kind(header)
     axes = read_axes(header)
-    source = _source(header, read_patient_position(header, asked_position))
+    source = _source(header, read_patient_position(header, hint.patient_position))
     notes: list[LeftOut] = []
     if kind == "DYNAMIC":
-        scans = _read_dynamic(header, axes, source)
+        scans = _read_dynamic(header, axes, source, hint.view)
     elif kind == "TOMO":
         scans = [read_projections(header, axes, source)]
     elif kind == "RECON TOMO":
         scans, notes = _read_reconstruction(header, axes, source)
     else:
-        scans = _read_planar(header, axes, source, kind == "WHOLE BODY")
+        scans = _read_planar(header, axes, source, hint.view, kind == "WHOLE BODY")
     return scans, notes + _reserves(header, source)
 
 
-def read(headers: Sequence[Header], patient_position: str = "") -> tuple[list[BoneScan], list[LeftOut]]:
+def read(headers: Sequence[Header], hint: ScanHint = NOTHING_SAID) -> tuple[list[BoneScan], list[LeftOut]]:
     """Read all files of one series; each file is an acquisition of its own.
 
     Parameters
     ----------
     headers : sequence of Header
-    patient_position : str
-        What the user says, of `nm_geometry.POSITIONS`, where files do not; empty if not asked.
+    hint : ScanHint
+        What the user says where files do not.
 
     Raises
     ------
     GeometryError
-        If what says left and right contradicts itself: view, angle, orientation, patient position.
+        If what says left and right contradicts itself or the user: view, angle, orientation, patient position.
     """
     scans: list[BoneScan] = []
     left_out: list[LeftOut] = []
     for header in sorted(headers, key=lambda header: (header.instance_uid, header.path)):
         try:
-            found, notes = _read_file(header, patient_position)
+            found, notes = _read_file(header, hint)
         except InputError as error:
             left_out.append(LeftOut(Weight.FILE, str(error)))
             continue

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from marrowmap.ingest.header import get_text
 from marrowmap.ingest.header import get_value
 from marrowmap.ingest.header import safe_uid
 from marrowmap.ingest.header import tag_label
+from marrowmap.ingest.scan_hint import VIEW_OPTION
 
 NM_IMAGE = "1.2.840.10008.5.1.4.1.1.20"
 
@@ -276,18 +278,21 @@ class PlacedView:
         Axes of (columns, rows) to be reversed.
     reason : str
         What said so.
+    by_user : bool
+        Whether the view is the user's word alone.
     """
 
     grid: PlaneGrid
     flips: tuple[int, ...] = field(default=())
     reason: str = ""
+    by_user: bool = False
 
     def show(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
         """Turn frames, shape (columns, rows, ...), into the grid's order."""
         return np.ascontiguousarray(np.flip(array, self.flips))
 
 
-def place_view(header: Header, detector: Detector, position: str, text: str) -> PlacedView:
+def place_view(header: Header, detector: Detector, position: str, text: str, asked: View | None = None) -> PlacedView:
     """Find out from where a detector saw the patient, and turn its frames upright and, from behind, round.
 
     Where no Image Orientation is stated, a file with a known patient position is taken to show its views head up, as
@@ -301,6 +306,8 @@ def place_view(header: Header, detector: Detector, position: str, text: str) -> 
         As `read_patient_position` returns it.
     text : str
         Description that may name the view; only asked where nothing else does, but it must not contradict.
+    asked : View or None
+        What the user says; taken only where the file names no view at all.
 
     Raises
     ------
@@ -328,8 +335,11 @@ def place_view(header: Header, detector: Detector, position: str, text: str) -> 
             f"{header.name}: views of detector {detector.number} contradict each other: {words}: mirrored or "
             "mislabeled, find out which is right"
         )
-    view = next(iter(views or (View.OTHER,))) if said else View.UNKNOWN
+    view = next(iter(views or (View.OTHER,))) if said else asked or View.UNKNOWN
     reason = ", ".join(said) or "no tag names the view"
+    by_user = not said and asked is not None
+    if by_user:
+        reason = f"{VIEW_OPTION}, as {reason}"
     axes = detector.axes
     if axes is None:
         if not position:
@@ -348,7 +358,7 @@ def place_view(header: Header, detector: Detector, position: str, text: str) -> 
         origin_mm=None if detector.axes is None else detector.position_mm,
         frame_of_reference_uid=frame_of_reference(header),
     )
-    return _upright(header, grid, reason)
+    return replace(_upright(header, grid, reason), by_user=by_user)
 
 
 def _upright(header: Header, grid: PlaneGrid, reason: str) -> PlacedView:

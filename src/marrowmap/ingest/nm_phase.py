@@ -16,6 +16,7 @@ from marrowmap.ingest.header import tag_label
 from marrowmap.ingest.scan import BoneScan
 from marrowmap.ingest.scan import DynamicScan
 from marrowmap.ingest.scan import Phase
+from marrowmap.ingest.scan_hint import PHASE_OPTION
 
 FLOW_FRAME_S = 5.0
 FLOW_START_MIN = (-5.0, 1.5)
@@ -72,7 +73,8 @@ def _flow_start(scans: Sequence[BoneScan]) -> datetime | None:
     return min(starts, default=None)
 
 
-def _recognize(scan: BoneScan, injected_at: datetime | None, flow_at: datetime | None) -> tuple[Phase, str]:
+def _recognize(scan: BoneScan, injected_at: datetime | None, flow_at: datetime | None) -> tuple[Phase, str, bool]:
+    """Return the phase, why, and whether a time decided it."""
     source = scan.source
     described = phase_in_text(source.description)
     anchor, since = (injected_at, "the injection") if injected_at else (flow_at, "the flow began, injection not stated")
@@ -82,31 +84,42 @@ def _recognize(scan: BoneScan, injected_at: datetime | None, flow_at: datetime |
         phase, reason = _by_time(scan, minutes, since)
         if described not in (Phase.UNKNOWN, phase):
             reason += f", although described as {described.value}"
-        return phase, reason
+        return phase, reason, True
     lacking = tag_label("AcquisitionTime" if source.started_at is None else "RadiopharmaceuticalStartTime")
     if _has_short_frames(scan):
         assert isinstance(scan, DynamicScan)
         frames = scan.views[0]
         if frames.array.shape[2] >= FLOW_FRAMES:
-            return Phase.FLOW, f"{frames.array.shape[2]} frames of {frames.duration_s[0]:g} s, {lacking} is absent"
+            return (
+                Phase.FLOW,
+                f"{frames.array.shape[2]} frames of {frames.duration_s[0]:g} s, {lacking} is absent",
+                False,
+            )
     if described is not Phase.UNKNOWN:
-        return described, f"by its description alone, {lacking} is absent"
-    return Phase.UNKNOWN, f"{lacking} is absent and no description names the phase"
+        return described, f"by its description alone, {lacking} is absent", False
+    return Phase.UNKNOWN, f"{lacking} is absent and no description names the phase", False
 
 
-def recognize_phases(scans: Sequence[BoneScan]) -> list[BoneScan]:
+def recognize_phases(scans: Sequence[BoneScan], asked: Phase = Phase.UNKNOWN) -> list[BoneScan]:
     """Give each part of one exam's bone scan its phase and the reason.
 
     Timing decides; a description supports it but never overrules it. Where one file states the injection it counts for
-    all, as an exam is one person at one date; where several state different ones, each counts for itself.
+    all, as an exam is one person at one date; where several state different ones, each counts for itself. What the user
+    says, `asked`, is taken where neither time nor description tells, and recorded as such.
     """
     stated = {scan.source.tracer.injected_at for scan in scans if scan.source.tracer.injected_at is not None}
     common = next(iter(stated)) if len(stated) == 1 else None
     flow_at = _flow_start(scans)
     done: list[BoneScan] = []
     for scan in scans:
-        phase, reason = _recognize(scan, scan.source.tracer.injected_at or common, flow_at)
-        done.append(
-            dataclasses.replace(scan, source=dataclasses.replace(scan.source, phase=phase, phase_reason=reason))
-        )
+        phase, reason, timed = _recognize(scan, scan.source.tracer.injected_at or common, flow_at)
+        said = scan.source.said
+        if phase is Phase.UNKNOWN and asked is not Phase.UNKNOWN:
+            if timed:
+                reason += f"; {PHASE_OPTION} does not overrule a time"
+            else:
+                phase, reason = asked, f"{PHASE_OPTION}, as {reason}"
+                said = (*said, f"phase {asked.value} by {PHASE_OPTION}")
+        source = dataclasses.replace(scan.source, phase=phase, phase_reason=reason, said=said)
+        done.append(dataclasses.replace(scan, source=source))
     return done

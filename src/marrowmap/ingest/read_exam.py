@@ -43,6 +43,8 @@ from marrowmap.ingest.person import subject_of
 from marrowmap.ingest.pixels import read_stored_values
 from marrowmap.ingest.scan import BoneScan
 from marrowmap.ingest.scan import DynamicScan
+from marrowmap.ingest.scan_hint import NOTHING_SAID
+from marrowmap.ingest.scan_hint import ScanHint
 from marrowmap.ingest.volumes import series_name
 
 Progress = Callable[[str, int, int], None]
@@ -228,7 +230,7 @@ def _say_nothing(step: str, done: int, total: int) -> None:
     """Report no progress."""
 
 
-def read_exam(sources: Sequence[Path], progress: Progress | None = None, patient_position: str = "") -> Exam:
+def read_exam(sources: Sequence[Path], progress: Progress | None = None, scan_hint: ScanHint = NOTHING_SAID) -> Exam:
     """Read everything found under the sources as one person's examination at one date.
 
     Space: LPS mm. The result depends on what the files hold, not on their names, nesting, order or instance numbers.
@@ -239,24 +241,23 @@ def read_exam(sources: Sequence[Path], progress: Progress | None = None, patient
         Files and folders with DICOM in any nesting, or NIfTI with sidecar.
     progress : callable, optional
         Called with (step, done, total).
-    patient_position : str, optional
-        How the patient lay under the gamma camera, of `nm_geometry.POSITIONS`; used only for files that do not say,
-        and refused by those that say otherwise.
+    scan_hint : ScanHint, optional
+        What the user says of a bone scan: used only for files that do not say, never against one that does.
 
     Raises
     ------
     InputError
         If nothing usable is found; gives the most telling reasons in one line.
     GeometryError
-        If files are of two persons, sides contradict each other, or two different images bear one UID.
+        If files are of two persons, sides contradict each other or the user, or two different images bear one UID.
     UsageError
         If the files are of several dates.
     """
     with quiet():
-        return _read_exam(sources, progress or _say_nothing, patient_position)
+        return _read_exam(sources, progress or _say_nothing, scan_hint)
 
 
-def _read_exam(sources: Sequence[Path], report: Progress, patient_position: str) -> Exam:
+def _read_exam(sources: Sequence[Path], report: Progress, scan_hint: ScanHint) -> Exam:
     files, left_out = find_files([Path(source) for source in sources])
     findings = _survey(files, report)
     left_out += findings.left_out
@@ -274,7 +275,7 @@ def _read_exam(sources: Sequence[Path], report: Progress, patient_position: str)
         report("reading images", done, total)
         if key[0] is nm:
             kept, scans_of_other_dates = _of_the_date(headers, date)
-            parts, reasons = nm.read(kept, patient_position)
+            parts, reasons = nm.read(kept, scan_hint)
             scans += parts
             left_out += reasons
             scans_left_out += [*scans_of_other_dates, *(reason for reason in reasons if reason.weight is Weight.FILE)]
@@ -292,7 +293,7 @@ def _read_exam(sources: Sequence[Path], report: Progress, patient_position: str)
         except InputError as error:
             left_out.append(LeftOut(Weight.FILE, str(error)))
     report("reading images", total, total)
-    scans, unjoined = nm.join_ct(recognize_phases(scans), series)
+    scans, unjoined = nm.join_ct(recognize_phases(scans, scan_hint.phase), series)
     left_out += [*unjoined, *scans_left_out]
 
     notes = [item.text for item in sorted(set(left_out))]

@@ -134,6 +134,8 @@ class Source:
     tracer : Tracer
     phase, phase_reason
         Recognized by timing, and how.
+    said : tuple of str
+        What is the user's word alone, as the file names it not: ``view anterior by --view`` and the like.
     """
 
     uid: str
@@ -148,6 +150,7 @@ class Source:
     tracer: Tracer
     phase: Phase = Phase.UNKNOWN
     phase_reason: str = ""
+    said: tuple[str, ...] = ()
 
     @property
     def files(self) -> tuple[Path, ...]:

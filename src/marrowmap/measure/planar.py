@@ -29,6 +29,7 @@ from marrowmap.measure.planar_images import PhaseImage
 from marrowmap.measure.planar_images import find_motion
 from marrowmap.measure.planar_images import phase_images
 from marrowmap.measure.planar_images import require_front_and_back
+from marrowmap.measure.planar_images import users_word
 from marrowmap.measure.planar_profile import UptakeProfile
 from marrowmap.values import Evidence
 from marrowmap.values import Joint
@@ -142,6 +143,7 @@ def measure_planar(
         )
     unchecked = require_front_and_back(bones, delayed)
     notes += [unchecked] if unchecked else []
+    notes += users_word(images.values())
     images, moved = _align(images, bones)
     femora = {side: bones.femur(side) for side in Side}
     profiles = planar_profile.measure_uptake_profiles(bones.fit, femora)
@@ -244,6 +246,9 @@ def planar_rows(exam: PlanarExam) -> tuple[Measurement, ...]:
             hip: PlanarHip = hip,
             side: Side = side,
         ) -> Measurement:
+            # Bones were found in the delayed image: what is only said of it holds for every phase.
+            said = dict.fromkeys(words for one in (Phase.DELAYED, phase) for words in exam.images[one].source.said)
+            method = "; ".join([method, *said])
             return Measurement(name, Joint.HIP, side, region, quantity, "NM", method, hip.date, hip.evidence[phase])
 
         for (phase, region), ratio in hip.ratios.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
@@ -21,6 +22,8 @@ from marrowmap.ingest.scan import DynamicScan
 from marrowmap.ingest.scan import Phase
 from marrowmap.ingest.scan import Planar
 from marrowmap.ingest.scan import Source
+from marrowmap.ingest.scan_hint import PHASE_OPTION
+from marrowmap.ingest.scan_hint import VIEW_OPTION
 from marrowmap.values import Evidence
 
 VIEWS = (View.ANTERIOR, View.POSTERIOR)
@@ -81,11 +84,9 @@ def phase_images(scans: Sequence[BoneScan]) -> tuple[dict[Phase, PhaseImage], li
         kept = [(n, scan.view(view)) for n, view in enumerate(VIEWS)]
         views = [view for _, view in kept if view is not None]
         phase, name = scan.source.phase, scan.source.file.name
-        if not views:
-            notes.append(f"{name}: no view is named anterior or posterior, so left is open: it was not measured")
-            continue
-        if phase is Phase.UNKNOWN:
-            notes.append(f"{name}: its phase is unknown ({scan.source.phase_reason}): it was not measured")
+        open_points = _left_open(scan, not views)
+        if open_points:
+            notes.append(f"{name}: {'; '.join(open_points)}: it was not measured")
             continue
         planes = tuple(view if isinstance(view, Plane) else view.summed() for view in views)
         dynamic = scan if isinstance(scan, DynamicScan) else None
@@ -102,6 +103,32 @@ def phase_images(scans: Sequence[BoneScan]) -> tuple[dict[Phase, PhaseImage], li
                 continue
         found[phase] = image
     return found, notes
+
+
+def _left_open(scan: Planar | DynamicScan, viewless: bool) -> list[str]:
+    """Say what keeps an image from being measured, all of it at once, and what to do."""
+    source = scan.source
+    found = []
+    if viewless:
+        text = "no view is named anterior or posterior, so left is open"
+        if all(view.grid.view is View.UNKNOWN for view in scan.views):
+            text += f" (if you know it, {VIEW_OPTION} anterior|posterior)"
+        found.append(text)
+    if source.phase is Phase.UNKNOWN:
+        found.append(
+            f"its phase is unknown ({source.phase_reason}; {PHASE_OPTION} flow|pool|delayed says it where no time does)"
+        )
+    return found
+
+
+def users_word(images: Iterable[PhaseImage]) -> list[str]:
+    """Warn of each image whose view or phase is the user's word alone."""
+    return [
+        f"{image.source.file.name}: {' and '.join(image.source.said)} only, no tag says so"
+        + ("; a wrong view swaps left and right" if any("view" in words for words in image.source.said) else "")
+        for image in images
+        if image.source.said
+    ]
 
 
 def _flattened(image: NDArray[np.float64]) -> NDArray[np.float64]:

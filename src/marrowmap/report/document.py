@@ -196,7 +196,10 @@ def _technique(result: AnalysisResult) -> Section:
         ),
         numeric=(2, 3),
     )
-    scans = tuple(f"Bone scan: {describe_scan(scan)}; {scan.source.phase_reason}" for scan in result.exam.scans)
+    scans = tuple(
+        "; ".join([f"Bone scan: {describe_scan(scan)}", scan.source.phase_reason, *scan.source.said])
+        for scan in result.exam.scans
+    )
     tables = (*((series,) if series.rows else ()), *((bones,) if result.frames else ()))
     return Section("technique", "Technique and adequacy", items=(*scans, *result.exam.notes), tables=tables)
 
@@ -338,7 +341,7 @@ def draw_pictures(
         groups.append(("Both sides", tuple(p for p in both if p is not None)))
     scan = draw_planar(result)
     if scan:
-        groups.append(("Bone scan", scan))
+        groups.append(("Bone scan: planar images", scan))
     readings = sorted(result.readings, key=lambda r: (r.joint.value, SIDE_ORDER.index(r.side)))
     for number, reading in enumerate(readings):
         progress("drawing", number / len(readings))
@@ -347,7 +350,7 @@ def draw_pictures(
             groups.append((pictures[0].place[:1].upper() + pictures[0].place[1:], pictures))
     scan = draw_spect(result)
     if scan:
-        groups.append(("Bone scan", scan))
+        groups.append(("Bone scan: SPECT images", scan))
     return tuple(groups)
 
 

@@ -24,6 +24,8 @@ from marrowmap.ingest.scan import Planar
 from marrowmap.ingest.scan import Projections
 from marrowmap.ingest.scan import Reconstruction
 from marrowmap.ingest.scan import describe_scan
+from marrowmap.ingest.scan_hint import NOTHING_SAID
+from marrowmap.ingest.scan_hint import ScanHint
 from marrowmap.measure.ct_head import ct_head_rows
 from marrowmap.measure.ct_head import measure_ct_head
 from marrowmap.measure.edema import DEFAULT_K
@@ -44,6 +46,7 @@ from marrowmap.values import Measurement
 from marrowmap.values import Side
 from marrowmap.workflow.bone_scan import measure_bone_scan
 from marrowmap.workflow.bone_scan import measure_lone_bone_scan
+from marrowmap.workflow.bone_scan import scan_options
 from marrowmap.workflow.bone_scan import with_planar
 from marrowmap.workflow.bone_spect import study_spect
 from marrowmap.workflow.bones import BONE_IMAGES
@@ -62,7 +65,7 @@ def analyze(
     *,
     hint: BoneHint | None = None,
     k: float = DEFAULT_K,
-    patient_position: str = "",
+    scan_hint: ScanHint = NOTHING_SAID,
     progress: Progress = silent,
 ) -> AnalysisResult:
     """Analyze everything found under `sources` as one exam of one person.
@@ -75,8 +78,8 @@ def analyze(
         Where the bone is, if the user says so.
     k : float
         Edema starts this many robust standard deviations above reference marrow.
-    patient_position : str
-        How the patient lay under the gamma camera, for bone scans that do not say; see `read_exam`.
+    scan_hint : ScanHint
+        How the patient lay, view and phase, for bone scans that do not say; see `read_exam`.
     progress : callable
         Told of each step and the share done.
 
@@ -96,10 +99,10 @@ def analyze(
         exam = read_exam(
             sources,
             progress=lambda step, done, total: inner(step, done / max(total, 1)),
-            patient_position=patient_position,
+            scan_hint=scan_hint,
         )
     if not exam.series:
-        return _analyze_scan_alone(exam, sources, hint, patient_position, steps)
+        return _analyze_scan_alone(exam, sources, hint, scan_hint, steps)
     group, warnings = _one_frame_of_reference(exam)
     with steps.step("finding bones", 0.1, 0.55) as inner:
         frames = locate_bones(group, hint, progress=inner)
@@ -160,7 +163,7 @@ def analyze(
             if hint and hint.points is not None
             else None,
             "side": hint.side.value if hint and hint.side else None,
-            "patient_position": patient_position or None,
+            **scan_options(scan_hint),
         },
         warnings=tuple(warnings),
         planar=seen.planar,
@@ -206,7 +209,7 @@ def _measure_scans(
 
 
 def _analyze_scan_alone(
-    exam: Exam, sources: Sequence[Path], hint: BoneHint | None, patient_position: str, steps: Steps
+    exam: Exam, sources: Sequence[Path], hint: BoneHint | None, scan_hint: ScanHint, steps: Steps
 ) -> AnalysisResult:
     """Analyze a bone scan that comes without MRI or CT."""
     with steps.step("measuring the bone scan", 0.1, 0.95):
@@ -226,7 +229,7 @@ def _analyze_scan_alone(
         options={
             "points": None if points is None else " ".join(",".join(f"{x:g}" for x in point) for point in points),
             "side": hint.side.value if hint and hint.side else None,
-            "patient_position": patient_position or None,
+            **scan_options(scan_hint),
         },
         warnings=tuple(warnings),
         planar=planar,

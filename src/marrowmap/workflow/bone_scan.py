@@ -12,7 +12,9 @@ from marrowmap.anatomy.bone_frame import BoneFrame
 from marrowmap.errors import InputError
 from marrowmap.errors import UsageError
 from marrowmap.ingest import Exam
+from marrowmap.ingest.scan import Phase
 from marrowmap.ingest.scan import describe_scan
+from marrowmap.ingest.scan_hint import ScanHint
 from marrowmap.measure.hip import HipMeasurement
 from marrowmap.measure.planar import PlanarExam
 from marrowmap.measure.planar import measure_planar
@@ -84,6 +86,15 @@ def _pointed(points: NDArray[np.float64] | None, side: Side | None) -> tuple[Sid
     if side is not None and side is not seen:
         raise UsageError(f"--points are those of a {seen.value} hip, --side says {side.value}: correct one of them")
     return seen, points
+
+
+def scan_options(hint: ScanHint) -> dict[str, str | None]:
+    """Return what the user said of the bone scan as the manifest prints it."""
+    return {
+        "patient_position": hint.patient_position or None,
+        "view": hint.view.value if hint.view else None,
+        "phase": None if hint.phase is Phase.UNKNOWN else hint.phase.value,
+    }
 
 
 def with_planar(
