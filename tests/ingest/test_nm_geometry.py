@@ -138,7 +138,7 @@ def test_the_said_view_fills_only_the_silent_one_of_two(tmp_path):
 
     scan = only(planar(tmp_path, silence), view=View.POSTERIOR)
     assert [plane.grid.view for plane in scan.views] == list(BOTH)
-    with pytest.raises(GeometryError, match="two detectors .* claim the anterior view"):
+    with pytest.raises(GeometryError, match=r"two detectors .* claim the anterior view"):
         read(planar(tmp_path, silence), view=View.ANTERIOR)
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -84,6 +86,31 @@ def test_the_patients_motion_is_found_and_told():
     exam = measure_planar(scans, date="")
     assert exam.images[Phase.BLOOD_POOL].moved_mm[0] == pytest.approx(14, abs=3)
     assert any("further to the left" in note for note in exam.notes)
+
+
+def restless(scan, *, from_frame, columns):
+    """The same flow; from one frame on the patient lies so many columns further to the left."""
+    views = [
+        replace(
+            view,
+            array=np.concatenate(
+                [view.array[..., :from_frame], np.roll(view.array[..., from_frame:], columns, axis=0)], axis=2
+            ),
+        )
+        for view in scan.views
+    ]
+    return replace(scan, views=tuple(views))
+
+
+def test_a_flow_with_a_patient_who_moves_is_left_out_with_the_reason(exam):
+    assert Phase.FLOW in exam.images  # who lies still is measured
+    scans = three_phases()
+    scans[0] = restless(scans[0], from_frame=12, columns=3)
+    found = measure_planar(scans, date="")
+    assert Phase.FLOW not in found.images
+    (note,) = [note for note in found.notes if "while it ran" in note]
+    assert "flow.dcm (flow): the patient moved by 1" in note
+    assert not [row for row in planar_rows(found) if row.name == "flow_ratio"]
 
 
 def test_swapped_views_stop_the_run():

@@ -19,6 +19,7 @@ from marrowmap.ingest.exam import Sequence
 from marrowmap.phantom import KINDS
 from marrowmap.phantom import draw_exam
 from marrowmap.phantom import write_virtual_exam
+from marrowmap.phantom.exam import truth_modality
 from marrowmap.phantom.exam import write_scan
 from marrowmap.phantom.lesion import Lesion
 from marrowmap.phantom.mr import Contrast
@@ -163,3 +164,16 @@ def test_mr_and_ct_of_one_person_share_their_frame_of_reference(tmp_path):
         center = np.rint(ct.grid.to_index(frame["head_center_mm"])).astype(int)
         around = ct.array[tuple(slice(n - 8, n + 8) for n in center)]
         assert 50 < np.median(around) < 400
+
+
+def test_truth_rows_name_a_modality_that_was_taken():
+    edema, bone, space = {"quantity": "edema_volume"}, {"quantity": "bone_volume"}, {"quantity": "joint_space_width"}
+
+    def named(*modalities):
+        return [truth_modality(row, modalities) for row in (edema, bone, space, {"sign": "crescent"})]
+
+    assert named("mr") == ["MR"] * 4
+    assert named("mr", "ct", "scan") == ["MR", "MR", "CT", "CT"]
+    assert named("ct") == ["CT"] * 4
+    assert named("scan") == ["model"] * 4
+    assert named("spect", "scan") == ["model", "CT", "CT", "CT"]

@@ -70,8 +70,8 @@ ViewOption = Annotated[
     str | None,
     typer.Option(
         "--view",
-        help="anterior or posterior: from where planar bone scans are seen that do not say. A wrong word swaps left and "
-        "right.",
+        help="anterior or posterior: from where planar bone scans are seen that do not say. A wrong word swaps left "
+        "and right.",
     ),
 ]
 PhaseOption = Annotated[

@@ -14,7 +14,6 @@ from marrowmap.ingest.scan_hint import VIEW_OPTION
 from marrowmap.ingest.scan_hint import ScanHint
 from marrowmap.values import Side
 
-
 _VIEWS = {view.value: view for view in (View.ANTERIOR, View.POSTERIOR)}
 _PHASES = {"flow": Phase.FLOW, "pool": Phase.BLOOD_POOL, "delayed": Phase.DELAYED}
 

@@ -27,6 +27,7 @@ from marrowmap.measure.planar_counts import side_ratio
 from marrowmap.measure.planar_counts import time_activity
 from marrowmap.measure.planar_images import PhaseImage
 from marrowmap.measure.planar_images import find_motion
+from marrowmap.measure.planar_images import find_unrest
 from marrowmap.measure.planar_images import phase_images
 from marrowmap.measure.planar_images import require_front_and_back
 from marrowmap.measure.planar_images import users_word
@@ -46,6 +47,8 @@ SLOPE = "planar/1: steepest rise of the time-activity curve, {views}, this side 
 SHARP_MOTION_MM = 8.0
 """A phase whose place is known less well than this (standard deviation) is not measured."""
 FURTHEST_MOTION_MM = 30.0
+MOST_UNREST_MM = 6.0
+"""Frames that lie further apart do not show one place: no region fits all of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,6 +184,11 @@ def _align(images: Mapping[Phase, PhaseImage], bones: PlanarHips) -> tuple[dict[
             notes.append(
                 f"{name}: how the patient moved between it and the delayed image could not be found: not measured"
             )
+            continue
+        unrest = find_unrest(image, middle + moved * [1, -1])
+        if unrest > MOST_UNREST_MM:
+            far = f"by {unrest:.0f} mm" if np.isfinite(unrest) else "further than could be followed"
+            notes.append(f"{name}: the patient moved {far} while it ran, so no region fits all frames: not measured")
             continue
         done[phase] = replace(image, moved_mm=moved, moved_sd_mm=sd)
         if float(np.hypot(*moved)) > 5.0:

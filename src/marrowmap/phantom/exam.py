@@ -283,9 +283,7 @@ def _write(
         for name, share in truth_on_slices(scene, grid, acquisition.thickness_mm, side).items():
             _write_share(masks / f"{name}_{side.value}.nii.gz", share, grid)
     for row in (*measurements, *findings):
-        in_ct = row.get("sign") == "crescent" or row.get("quantity") == "joint_space_width"
-        if ("mr" not in modalities and "ct" in modalities) or ("ct" in modalities and in_ct):
-            row["modality"] = "CT"
+        row["modality"] = truth_modality(row, modalities)
     if "scan" in modalities:
         progress("scanning under the gamma camera", 0.85)
         rows, signs = write_planar_scan(folder / "dicom" / "NM", scene, study, seed, date)
@@ -309,6 +307,17 @@ def _write(
     }
     (folder / "truth.json").write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
     progress("done", 1.0)
+
+
+def truth_modality(row: Mapping[str, Any], modalities: Sequence[str]) -> str:
+    """Return the modality a truth row is to be compared with; ``model`` where no image of the exam could show it."""
+    in_ct = row.get("sign") == "crescent" or row.get("quantity") == "joint_space_width"
+    if "ct" in modalities and (in_ct or "mr" not in modalities):
+        return "CT"
+    if "mr" in modalities:
+        return "MR"
+    # SPECT comes with a low-dose CT.
+    return "CT" if "spect" in modalities and (in_ct or row.get("quantity") == "bone_volume") else "model"
 
 
 def write_virtual_exam(

@@ -109,12 +109,12 @@ def place_words(result: AnalysisResult, reading: JointReading) -> str:
     return f"{reading.side.value} {reading.joint.value}, series {number} ({reading.series.sequence.value})"
 
 
-def draw_legend(figure: Figure, handles: Sequence[Any]) -> None:
-    """Put a legend under the panels of a dark figure."""
+def draw_legend(figure: Figure, handles: Sequence[Any], columns: int = 5) -> None:
+    """Put a legend of at most so many columns under the panels of a dark figure."""
     figure.legend(
         handles=list(handles),
         loc="outside lower center",
-        ncols=min(len(handles), 5),
+        ncols=min(len(handles), columns),
         frameon=False,
         labelcolor=PALE,
         fontsize=7,

@@ -469,7 +469,7 @@ def build_document(
     measurements = _measurements(result)
     heads = _heads(result, groups, fixed["pictures"])
     return Document(
-        "Bone marrow edema of the hip",
+        "Bone marrow edema of the hip" if result.exam.series else "Bone scan of the hips",
         fixed["notice"],
         _subject_facts(subject, result.exam.date),
         tuple(result.warnings),

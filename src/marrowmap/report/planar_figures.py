@@ -94,12 +94,17 @@ def _draw_phases(planar: PlanarExam) -> Picture:
     order = [phase for phase in (Phase.FLOW, Phase.BLOOD_POOL, Phase.DELAYED) if phase in planar.images]
     views = max(len(image.views) for image in planar.images.values())
     with plain_style():
-        figure, axes = dark_panels(views, len(order), (SHOWN_MM[1] + SHOWN_MM[2]) / (2 * SHOWN_MM[0]), footer=0.3)
+        shape = (SHOWN_MM[1] + SHOWN_MM[2]) / (2 * SHOWN_MM[0])
+        # A lone column is too narrow for the legend in one line.
+        columns = 1 if len(order) == 1 else 3
+        figure, axes = dark_panels(views, len(order), shape, footer=0.3 if columns == 3 else 0.6)
         for column, phase in enumerate(order):
             for row in range(len(planar.images[phase].views)):
                 _show(axes[row, column], planar, planar.images[phase], row)
         names = ("femoral_head", "femoral_neck", "intertrochanteric")
-        draw_legend(figure, [Line2D([], [], color=REGION_COLORS[name], label=name.replace("_", " ")) for name in names])
+        draw_legend(
+            figure, [Line2D([], [], color=REGION_COLORS[name], label=name.replace("_", " ")) for name in names], columns
+        )
         alt = f"{', '.join(phase.value for phase in order)} images of both hips with the regions counts are taken in."
         return Picture("planar_phases", PLACE, "webp", webp(figure), alt)
 
