@@ -156,6 +156,26 @@ def test_a_ct_of_another_frame_of_reference_is_not_joined(tmp_path):
     assert any("SPECT and CT of this study are not joined" in note for note in exam.notes)
 
 
+def test_a_ct_of_another_person_stops_the_run(tmp_path):
+    write_ct(tmp_path, STUDY.frame_of_reference_uid)
+    reconstruction(tmp_path, lambda data: setattr(data, "PatientID", "P2"))
+    with pytest.raises(GeometryError, match=r"two persons: \(0010,0020\) Patient ID"):
+        read_exam([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("sop_class", "words"),
+    [("1.2.840.10008.5.1.4.1.1.128", "modality PT .* is not read yet"), ("1.2.840.10008.5.1.4.1.1.20", "contradicts")],
+)
+def test_a_pet_is_no_bone_scan(tmp_path, sop_class, words):
+    def relabel(data):
+        data.Modality = "PT"
+        data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = sop_class
+
+    with pytest.raises(InputError, match=words):
+        read(reconstruction(tmp_path, relabel))
+
+
 def test_parts_come_in_the_order_of_series_whatever_their_names(tmp_path):
     reconstruction(tmp_path).rename(tmp_path / "a")
     dynamic(tmp_path).rename(tmp_path / "z")

@@ -136,6 +136,28 @@ def test_studies_of_other_organs_are_left_out(tmp_path, edit, words):
         read(planar(tmp_path, edit))
 
 
+def untold(data, **texts):
+    """A file that does not name its tracer, with descriptions."""
+    data.RadiopharmaceuticalInformationSequence[0].pop("RadiopharmaceuticalCodeSequence", None)
+    data.RadiopharmaceuticalInformationSequence[0].pop("Radiopharmaceutical", None)
+    for keyword, text in texts.items():
+        setattr(data, keyword, text)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "text"),
+    [("StudyDescription", "THYROID UPTAKE"), ("ProtocolName", "Renogram"), ("SeriesDescription", "renal dynamic")],
+)
+def test_a_study_of_another_organ_is_known_by_its_name_where_no_tracer_is(tmp_path, keyword, text):
+    with pytest.raises(InputError, match=f"is {text}, and no tracer of bone is named"):
+        read(planar(tmp_path, lambda data: untold(data, **{keyword: text})))
+
+
+def test_a_bone_scan_may_speak_of_other_organs(tmp_path):
+    assert only(planar(tmp_path, lambda data: setattr(data, "StudyDescription", "thyroid cancer"))).views
+    assert only(planar(tmp_path, lambda data: untold(data, StudyDescription="bone scan, renal cancer"))).views
+
+
 def test_of_several_energy_windows_the_photopeak_is_used(tmp_path):
     scatter = [((108.0, 126.0), np.full((12, 6, 4), 7))]
     assert only(projections(tmp_path, scatter=scatter)).photopeak == 0

@@ -5,6 +5,7 @@ from marrowmap.errors import InputError
 from tests.ingest.nm_files import COLUMNS
 from tests.ingest.nm_files import ROWS
 from tests.ingest.nm_files import counts
+from tests.ingest.nm_files import dynamic
 from tests.ingest.nm_files import only
 from tests.ingest.nm_files import planar
 from tests.ingest.nm_files import read
@@ -33,6 +34,21 @@ def go_negative(data):
 def test_pixels_that_are_no_counts_are_refused(tmp_path, edit, words):
     with pytest.raises(InputError, match=words):
         read(planar(tmp_path, edit))
+
+
+def test_a_detector_without_counts_is_refused(tmp_path):
+    def lose_the_second(data):
+        values = data.pixel_array.copy()
+        values[1] = 0
+        data.PixelData = values.tobytes()
+
+    with pytest.raises(InputError, match="no counts from detector 2"):
+        read(planar(tmp_path, lose_the_second))
+
+
+def test_one_saturated_frame_of_a_flow_is_noticed(tmp_path):
+    with pytest.raises(InputError, match="4 pixels at 65535"):
+        read(dynamic(tmp_path, saturate))
 
 
 def test_a_reconstruction_may_be_negative(tmp_path):

@@ -165,6 +165,10 @@ def _read_planar(
             raise header.lack(
                 DETECTOR, f"gives detector {detector} {len(found)} frames of one energy window: export the original"
             )
+        if not counts[:, :, found[0]].any():
+            raise header.lack(
+                "PixelData", f"holds no counts from detector {detector}: the view is empty, export it again"
+            )
         planes.append(Plane(placed.grid, placed.show(counts[:, :, found[0]])))
         frames.append(found[0] + 1)
         reasons.append(placed.reason)

@@ -37,6 +37,11 @@ _OTHER_WORDS = re.compile(
     r"exametaz|leuko|maa|macroaggreg|mibg|iobenguan|octreot|fdg",
     re.IGNORECASE,
 )
+# Studies of other organs by what they are called: asked only where no tracer of bone is named.
+_OTHER_STUDIES = re.compile(
+    r"thyroid|schilddr|tiroid|renal|renogra|kidney|niere|myocard|parathyr|hepatob|gastric", re.I
+)
+_BONE_STUDIES = re.compile(r"bone|skelet|ossea|osseu|osteo|knochen|hueso|hip\b", re.I)
 _MEGA_BQ = (1.0, 5000.0)
 _BQ = (1e6, 5e9)
 _LATEST_INJECTION = timedelta(minutes=5)
@@ -121,6 +126,11 @@ def _agent(item: Dataset, header: Header) -> str:
     is_bone = code in _BONE_AGENTS or _BONE_WORDS.search(name) is not None
     if not is_bone and _OTHER_WORDS.search(name):
         raise header.lack("RadiopharmaceuticalCodeSequence", f"is {name}, no tracer of bone: leave this study out")
+    if not is_bone:
+        for keyword in ("StudyDescription", "SeriesDescription", "ProtocolName"):
+            text = header.text(keyword)
+            if _OTHER_STUDIES.search(text) and not _BONE_STUDIES.search(text):
+                raise header.lack(keyword, f"is {text}, and no tracer of bone is named: leave this study out")
     return name
 
 
