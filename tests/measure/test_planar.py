@@ -7,6 +7,7 @@ import pytest
 
 from marrowmap.errors import GeometryError
 from marrowmap.errors import InputError
+from marrowmap.image import Plane
 from marrowmap.ingest.scan import Phase
 from marrowmap.measure.planar import measure_planar
 from marrowmap.measure.planar import planar_rows
@@ -111,6 +112,23 @@ def test_a_flow_with_a_patient_who_moves_is_left_out_with_the_reason(exam):
     (note,) = [note for note in found.notes if "while it ran" in note]
     assert "flow.dcm (flow): the patient moved by 1" in note
     assert not [row for row in planar_rows(found) if row.name == "flow_ratio"]
+
+
+def columns_of(scan, first, last):
+    """What a camera sees that holds only these columns."""
+    views = []
+    for view in scan.views:
+        origin = view.grid.origin_mm + np.array([first * view.grid.spacing_mm[0], 0, 0])
+        grid = replace(view.grid, shape=(last - first, view.grid.shape[1]), origin_mm=origin)
+        views.append(Plane(grid, view.array[first:last]))
+    return replace(scan, views=tuple(views))
+
+
+@pytest.mark.parametrize("first", [40, 48])
+def test_one_hip_alone_in_view_is_refused(first):
+    scan = columns_of(static(Phase.DELAYED, "delayed", raised=Side.LEFT), first, 96)
+    with pytest.raises(InputError, match=r"one .*alone is in view"):
+        measure_planar([scan], date="")
 
 
 def test_swapped_views_stop_the_run():

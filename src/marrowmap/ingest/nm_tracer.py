@@ -39,9 +39,9 @@ _OTHER_WORDS = re.compile(
 )
 # Studies of other organs by what they are called: asked only where no tracer of bone is named.
 _OTHER_STUDIES = re.compile(
-    r"thyroid|schilddr|tiroid|renal|renogra|kidney|niere|myocard|parathyr|hepatob|gastric", re.I
+    r"thyroid|schilddr|tiroid|renal|renogra|kidney|niere|myocard|parathyr|hepatob|gastric", re.IGNORECASE
 )
-_BONE_STUDIES = re.compile(r"bone|skelet|ossea|osseu|osteo|knochen|hueso|hip\b", re.I)
+_BONE_STUDIES = re.compile(r"bone|skelet|ossea|osseu|osteo|knochen|hueso|hip\b", re.IGNORECASE)
 _MEGA_BQ = (1.0, 5000.0)
 _BQ = (1e6, 5e9)
 _LATEST_INJECTION = timedelta(minutes=5)

@@ -29,6 +29,7 @@ from marrowmap.measure.planar_images import PhaseImage
 from marrowmap.measure.planar_images import find_motion
 from marrowmap.measure.planar_images import find_unrest
 from marrowmap.measure.planar_images import phase_images
+from marrowmap.measure.planar_images import require_both_hips
 from marrowmap.measure.planar_images import require_front_and_back
 from marrowmap.measure.planar_images import users_word
 from marrowmap.measure.planar_profile import UptakeProfile
@@ -47,7 +48,7 @@ SLOPE = "planar/1: steepest rise of the time-activity curve, {views}, this side 
 SHARP_MOTION_MM = 8.0
 """A phase whose place is known less well than this (standard deviation) is not measured."""
 FURTHEST_MOTION_MM = 30.0
-MOST_UNREST_MM = 6.0
+MOST_UNREST_MM = 8.0
 """Frames that lie further apart do not show one place: no region fits all of them."""
 
 
@@ -142,8 +143,10 @@ def measure_planar(
     if bones is None or bones.doubt:
         why = bones.doubt if bones else "it holds next to no counts"
         raise InputError(
-            f"{name}: both hips could not be found in the delayed image: {why}; point at one with --points"
+            f"{name}: both hips could not be found in the delayed image: {why}; point at one with --points, or pass an "
+            "image of both hips if one alone is in view"
         )
+    notes += require_both_hips(bones, delayed)
     unchecked = require_front_and_back(bones, delayed)
     notes += [unchecked] if unchecked else []
     notes += users_word(images.values())
