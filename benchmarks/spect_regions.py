@@ -171,9 +171,7 @@ def main() -> None:
             f"| {exact(held, len(value))} | {spread:.3f} |"
         )
     shares = [share for found in looked for share in found["noise"]]
-    print(
-        f"\nof the variance that even bones leave unexplained {np.median(shares):.2f} (median) is noise (NOISE_SHARE)"
-    )
+    print(f"\nof the variance that even bones leave unexplained at most {np.median(shares):.2f} (median) is noise")
 
 
 if __name__ == "__main__":

@@ -51,7 +51,8 @@ WELL_NECK_SUV = 2.32
 WELL_OVER_SHAFT = {"femoral_head": 1.45, "femoral_neck": 1.55}
 """Uptake of a well head and neck over that of the shaft; a choice, as no source was found."""
 NOISE_SHARE = 0.5
-"""Share of the variance that even bones leave unexplained that is noise; ``benchmarks/spect_regions.py`` prints it."""
+"""Share of the variance that even bones leave unexplained that is taken for noise: a choice (at most what
+``benchmarks/spect_regions.py`` prints). It says how intervals grow with noise; :data:`MODEL_SD` adds what they lack."""
 RAISED_FROM = 1.5
 LEAST_SEEN = 0.9
 

@@ -30,7 +30,8 @@ proportion to themselves. Of :data:`~marrowmap.measure.spect.MODEL_SD`'s source.
 RATIO_SD: Mapping[str, float] = {"femoral_head": 0.035, "femoral_neck": 0.035, "intertrochanteric": 0.03}
 """Relative standard deviation of a side ratio beyond noise; of the same source."""
 SHAFT_RATIO_SD: Mapping[str, float] = {"femoral_head": 0.08, "femoral_neck": 0.08, "intertrochanteric": 0.08}
-"""The same of a region over the shaft."""
+"""The same of a region over the shaft: a choice. Six persons of ``benchmarks/spect_regions.py --seeds 1:7`` need
+less, but are too few to set it."""
 
 
 def spect_rows(hips: Sequence[SpectHip]) -> tuple[Measurement, ...]:
