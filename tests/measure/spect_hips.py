@@ -23,6 +23,8 @@ from marrowmap.values import Joint
 from marrowmap.values import Side
 
 BLUR_MM = 5.6
+HOT_BLUR_MM = 4.8
+"""OSEM converges faster where there is more activity: hot bone comes out sharper, as on the virtual camera."""
 WELL = {"femoral_head": 2.2, "femoral_neck": 2.3, "intertrochanteric": 2.3, "femoral_shaft": 1.6}
 HOT = {"femoral_head": 7.0, "femoral_neck": 7.0}
 FINE_MM = 2.0
@@ -80,7 +82,9 @@ def _labels() -> tuple[Grid, dict[Side, np.ndarray], np.ndarray]:
     return grid, {side: region_labels(femur(side), grid).array for side in Side}, hip_bones
 
 
-def spect(left: dict[str, float], right: dict[str, float], cold=(), noise: float = 0.03) -> Volume:
+def spect(
+    left: dict[str, float], right: dict[str, float], cold=(), noise: float = 0.03, hot_blur_mm: float = HOT_BLUR_MM
+) -> Volume:
     """Return a SPECT; `cold` holds (side, LPS center, radius in mm, share of uptake that is left)."""
     grid, labels, hip_bones = _labels()
     image = np.full(grid.shape, 0.25, np.float32)
@@ -92,7 +96,10 @@ def spect(left: dict[str, float], right: dict[str, float], cold=(), noise: float
     for side, center, radius, left_over in cold:
         ball = (np.linalg.norm(points - center, axis=-1) < radius) & (labels[side] == 1)
         image[ball] *= left_over
-    image = ndimage.gaussian_filter(image, BLUR_MM / FINE_MM)
+    hot = image > 2 * WELL["femoral_neck"]
+    image = ndimage.gaussian_filter(np.where(hot, 0, image), BLUR_MM / FINE_MM) + ndimage.gaussian_filter(
+        np.where(hot, image, 0), hot_blur_mm / FINE_MM
+    )
     rough = ndimage.gaussian_filter(np.random.default_rng(1).standard_normal(grid.shape), 3.4 / FINE_MM)
     image = image * (1 + noise * rough / rough.std())
     step = np.array(grid.affine)

@@ -7,8 +7,11 @@ import pytest
 
 from marrowmap.errors import InputError
 from marrowmap.image import Volume
+from marrowmap.measure.boundary import WIDTH_PER_SD
 from marrowmap.measure.spect import measure_spect
 from marrowmap.measure.spect_rows import spect_rows
+from marrowmap.measure.uptake_boundary import _resolvable
+from marrowmap.values import Quantity
 from marrowmap.values import Side
 from tests.measure import spect_hips as made
 
@@ -32,10 +35,45 @@ def test_suv_is_that_of_the_bone_and_not_of_its_surroundings():
     assert mean.low < 7.0 < mean.high
 
 
+def test_hot_over_well_is_not_more_than_it_is_and_its_interval_the_same_both_ways():
+    rows = _rows(made.hips("hot"))
+    for name in ("femoral_head", "femoral_neck"):
+        hot, well = (rows[side, name, "delayed_ratio"] for side in (Side.LEFT, Side.RIGHT))
+        assert hot.value == pytest.approx(7.0 / made.WELL[name], rel=0.05)
+        assert hot.low < 7.0 / made.WELL[name] < hot.high
+        assert hot.value * well.value == pytest.approx(1)
+        assert hot.low * well.high == pytest.approx(1)
+
+
+def test_where_hot_bone_is_as_blurred_as_the_rest_it_is_read_too_low_but_within_its_interval():
+    hips = made.measured(made.spect(made.HOT, made.WELL, hot_blur_mm=made.BLUR_MM))
+    mean = _rows(hips)[Side.LEFT, "femoral_head", "suv_mean"]
+    assert 0.91 * 7.0 < mean.value < 7.0 < mean.high
+
+
+def test_a_least_suv_has_an_interval_that_is_wide_against_the_mean_and_not_against_itself():
+    rows = _rows(made.hips("cold"))
+    least, mean = (rows[Side.LEFT, "femoral_head", f"suv_{which}"] for which in ("min", "mean"))
+    assert least.value < mean.value
+    assert least.low < 0.1 * made.WELL["femoral_head"] < least.high
+
+
+def test_an_edge_sharper_than_the_blur_is_given_as_the_least_that_could_be_told():
+    blur_sd = 4.6
+    sharp = _resolvable(Quantity(0.2, "mm", 0.0, 900.0), blur_sd)
+    assert sharp.low == 0
+    assert 0.5 * WIDTH_PER_SD * blur_sd < sharp.value < 1.5 * WIDTH_PER_SD * blur_sd
+    assert sharp.high < 30
+    wide = _resolvable(Quantity(30.0, "mm", 24.0, 36.0), blur_sd)
+    assert wide.value == 30
+    assert wide.low > 0
+
+
 def test_raised_uptake_ends_at_the_plane():
     boundary = made.hips("hot")[Side.LEFT].boundary
     assert boundary.position_mm.value == pytest.approx(0, abs=4)
-    assert boundary.width_mm.high < 30
+    assert boundary.width_mm.low == 0
+    assert 8 < boundary.width_mm.value < boundary.width_mm.high < 30
     well = made.hips("hot")[Side.RIGHT].boundary
     assert well.position_mm is None
     assert "nothing raised" in well.note

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,15 +13,25 @@ from marrowmap.measure.spect import METHOD
 from marrowmap.measure.spect import REGIONS
 from marrowmap.measure.spect import RegionUptake
 from marrowmap.measure.spect import SpectHip
+from marrowmap.measure.spect import together
 from marrowmap.values import Joint
 from marrowmap.values import Measurement
 from marrowmap.values import Quantity
 
 MODALITY = "NM"
-EXTREME_SD = 0.25
-"""Relative standard deviation of the least and greatest mean in 1 mL, as on virtual hips (tuning seeds)."""
-RATIO_SD = {"femoral_head": 0.045, "femoral_neck": 0.08, "intertrochanteric": 0.05}
-"""Relative standard deviation of a side ratio beyond noise, as on virtual hips (tuning seeds)."""
+EXTREME_SD: Mapping[tuple[str, str], float] = {
+    ("femoral_head", "suv_min"): 0.196,
+    ("femoral_head", "suv_max"): 0.219,
+    ("femoral_neck", "suv_min"): 0.146,
+    ("femoral_neck", "suv_max"): 0.34,
+}
+"""Standard deviation of the least and greatest mean in 1 mL, over the region's mean: extremes err by an amount, not in
+proportion to themselves. Of :data:`~marrowmap.measure.spect.MODEL_SD`'s source."""
+RATIO_SD: Mapping[str, float] = {"femoral_head": 0.035, "femoral_neck": 0.035, "intertrochanteric": 0.03}
+"""Relative standard deviation of a side ratio beyond noise; of the same source."""
+SHAFT_RATIO_SD: Mapping[str, float] = {"femoral_head": 0.08, "femoral_neck": 0.08, "intertrochanteric": 0.08}
+"""The same of a region over the shaft: a choice. Six persons of ``benchmarks/spect_regions.py --seeds 1:7`` need
+less, but are too few to set it."""
 
 
 def spect_rows(hips: Sequence[SpectHip]) -> tuple[Measurement, ...]:
@@ -30,8 +41,14 @@ def spect_rows(hips: Sequence[SpectHip]) -> tuple[Measurement, ...]:
 
 
 def _interval(value: float, relative_sd: float, unit: str) -> Quantity:
-    reach = 1.96 * relative_sd * value
-    return Quantity(value, unit, max(value - reach, 0.0), value + reach)
+    """Return a 95 % interval that is even in the logarithm, so that a ratio and its inverse say the same."""
+    factor = float(np.exp(1.96 * relative_sd))
+    return Quantity(value, unit, value / factor, value * factor)
+
+
+def _extreme(value: float, mean: float, relative_sd: float) -> Quantity:
+    reach = 1.96 * relative_sd * mean
+    return Quantity(value, "g/mL", max(value - reach, 0.0), value + reach)
 
 
 def _rows(hip: SpectHip, other: SpectHip | None) -> list[Measurement]:
@@ -51,7 +68,7 @@ def _rows(hip: SpectHip, other: SpectHip | None) -> list[Measurement]:
         )
         if source.suv_factor is None:
             shaft = _reference(hip, other)
-            ratio = _interval(region.mean / shaft.mean, float(np.hypot(region.error, shaft.error)), "1")
+            ratio = _interval(region.mean / shaft.mean, together(region.noise, shaft.noise, SHAFT_RATIO_SD[name]), "1")
             add(
                 "uptake_ratio",
                 name,
@@ -62,11 +79,11 @@ def _rows(hip: SpectHip, other: SpectHip | None) -> list[Measurement]:
             add("suv_mean", name, _interval(region.mean, region.error, "g/mL"), f"{partial}; {source.suv_reason}")
             if name != "intertrochanteric":
                 extreme = f"{partial}; ball of 1 mL, shrunk toward the mean by its noise; {source.suv_reason}"
-                add("suv_min", name, _interval(region.low, EXTREME_SD, "g/mL"), extreme)
-                add("suv_max", name, _interval(region.high, EXTREME_SD, "g/mL"), extreme)
+                add("suv_min", name, _extreme(region.low, region.mean, EXTREME_SD[name, "suv_min"]), extreme)
+                add("suv_max", name, _extreme(region.high, region.mean, EXTREME_SD[name, "suv_max"]), extreme)
         if other is not None and other.regions is not None:
             theirs = other.regions[name]
-            spread = float(np.sqrt(region.noise**2 + theirs.noise**2 + RATIO_SD[name] ** 2))
+            spread = together(region.noise, theirs.noise, RATIO_SD[name])
             add(
                 "delayed_ratio",
                 name,

@@ -20,6 +20,7 @@ from marrowmap.measure.spect_parts import Array
 from marrowmap.measure.spect_parts import Parts
 from marrowmap.measure.spect_parts import blurred
 from marrowmap.measure.spect_parts import fit_even
+from marrowmap.measure.spect_parts import sharpness
 from marrowmap.values import Quantity
 
 METHOD = (
@@ -28,6 +29,9 @@ METHOD = (
 )
 LEAST_EXCESS = 0.3
 """Neck over usual, less 1: below it nothing is raised that could end."""
+WIDTH_SHARE = 0.24
+"""Standard deviation of the seen width of an edge beyond the fit's, over the width of the blur;
+``benchmarks/spect_scans.py --tune``."""
 PROFILE_MM = 3.0
 REACH_MM = 12.0
 SHAFT_SHARE = 0.66
@@ -104,6 +108,7 @@ def measure_uptake_boundary(
     excess = float(np.median(ratio[neck])) - 1
     if excess < LEAST_EXCESS:
         return _without(f"uptake of the neck is {excess + 1:.2f} times the usual: nothing raised that could end")
+    sharp = sharpness(1 + excess, sd_mm)
     membership = Volume(parts.grid, np.asarray((ratio - 1) / excess * where, np.float32), "1")
     found = measure_boundary(
         membership,
@@ -112,17 +117,27 @@ def measure_uptake_boundary(
         line.arc_mm,
         slice_thickness_mm=VOXEL_MM,
         frame_error_mm=frame_error_mm,
-        image_sd_mm=sd_mm,
+        image_sd_mm=sharp,
     )
-    return replace(found, width_mm=_resolvable(found.width_mm, sd_mm))
+    if found.width_mm is None or found.position_mm is None:
+        return found
+    return replace(found, width_mm=_resolvable(found.width_mm, found.slice_blur_mm))
 
 
-def _resolvable(width: Quantity | None, sd_mm: float) -> Quantity | None:
-    """Bound the width of an edge sharper than the image tells: one as wide as the blur would have shown."""
-    if width is None or width.high is None:
-        return width
-    widest = max(width.value, WIDTH_PER_SD * sd_mm)
-    return Quantity(width.value, width.unit, width.low, min(width.high, widest) if width.value < widest else width.high)
+def _resolvable(width: Quantity, blur_sd_mm: float) -> Quantity:
+    """Bound a width through what was seen, edge and blur together; one not told from none is given as the least told.
+
+    The seen width is the root of the squares of edge and blur: near no width, a small error of it is a large one of the
+    edge's.
+    """
+    blur = WIDTH_PER_SD * blur_sd_mm
+    seen = float(np.hypot(width.value, blur))
+    fitted = 0.0 if width.high is None else (width.high - width.value) / 1.96 * width.value / seen
+    reach = 1.96 * float(np.hypot(fitted, WIDTH_SHARE * blur))
+    least = float(np.sqrt((blur + 1.96 * WIDTH_SHARE * blur) ** 2 - blur**2))
+    low = float(np.sqrt(max(max(seen - reach, 0.0) ** 2 - blur**2, 0.0)))
+    high = float(np.sqrt((seen + reach) ** 2 - blur**2))
+    return Quantity(max(width.value, least), width.unit, low, max(high, least))
 
 
 def _without(note: str) -> BoundaryProfile:
