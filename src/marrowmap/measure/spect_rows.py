@@ -61,12 +61,13 @@ def _rows(hip: SpectHip, other: SpectHip | None) -> list[Measurement]:
         else:
             add("suv_mean", name, _interval(region.mean, region.error, "g/mL"), f"{partial}; {source.suv_reason}")
             if name != "intertrochanteric":
+                apart = float(np.hypot(EXTREME_SD, region.place))
                 extreme = f"{partial}; ball of 1 mL, shrunk toward the mean by its noise; {source.suv_reason}"
-                add("suv_min", name, _interval(region.low, EXTREME_SD, "g/mL"), extreme)
-                add("suv_max", name, _interval(region.high, EXTREME_SD, "g/mL"), extreme)
+                add("suv_min", name, _interval(region.low, apart, "g/mL"), extreme)
+                add("suv_max", name, _interval(region.high, apart, "g/mL"), extreme)
         if other is not None and other.regions is not None:
             theirs = other.regions[name]
-            spread = float(np.sqrt(region.noise**2 + theirs.noise**2 + RATIO_SD[name] ** 2))
+            spread = float(np.sqrt(_free(region) + _free(theirs) + RATIO_SD[name] ** 2))
             add(
                 "delayed_ratio",
                 name,
@@ -83,6 +84,11 @@ def _rows(hip: SpectHip, other: SpectHip | None) -> list[Measurement]:
         add("cold_area_volume", "femoral_head", cold.volume, f"{cold_area.METHOD}; {source.note}")
         add("cold_area_contrast", "femoral_head", cold.contrast, f"{cold_area.METHOD}; {source.note}")
     return rows
+
+
+def _free(region: RegionUptake) -> float:
+    """Return the relative variance that two sides do not share: noise, and what the bones' place gives."""
+    return region.noise**2 + region.place**2
 
 
 def _reference(hip: SpectHip, other: SpectHip | None) -> RegionUptake:
