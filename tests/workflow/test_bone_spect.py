@@ -7,8 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from marrowmap.anatomy.registration import carry_bone
+from marrowmap.errors import InputError
 from marrowmap.image import Grid
 from marrowmap.image import Volume
+from marrowmap.image.transform import Transform
 from marrowmap.ingest import Exam
 from marrowmap.ingest import read_exam
 from marrowmap.ingest.exam import Sequence
@@ -120,6 +123,41 @@ def test_spect_that_no_bone_can_be_laid_on_is_said(folder):
     assert len(warnings) == 1
     assert "(0020,0052)" in warnings[0]
     assert "add the CT" in warnings[0]
+
+
+def test_a_spect_without_ct_is_laid_on_the_bones_of_mr(acquired, folder):
+    read, scan = _scans(folder[0] / "falling", Reconstruction)
+    shift = np.eye(4)
+    shift[:3, 3] = (30.0, -50.0, 200.0)
+    away = Transform(shift, "1.5", "1.5")
+    bones = tuple(carry_bone(frame, away, 0.0, "moved") for frame in _frames(acquired[0], "1.5"))
+    exam = Exam(read.subject, read.date, (), scans=(scan,))
+    study, warnings = study_spect(exam, [], bones, silent)
+    assert warnings == []
+    assert [one.bone.side for one in study.registrations] == [Side.LEFT, Side.RIGHT]
+    for one in study.registrations:
+        there = acquired[0].hips[one.bone.side].center
+        assert np.linalg.norm(one.transform(one.bone.head_center_mm) - there) < 2.8 * one.error_mm
+        assert np.isclose(one.transform.matrix[2, 3], -200, atol=40)
+    # Its error widens what is measured: more than bones that lie where they were found.
+    ct = _ct(acquired, scan.volume.grid.frame_of_reference_uid)
+    own = _frames(acquired[0], scan.volume.grid.frame_of_reference_uid)
+    sure, _ = study_spect(Exam(read.subject, read.date, (ct,), scans=(scan,)), [ct], own, silent)
+    for one, other in zip(study.hips, sure.hips, strict=True):
+        assert one.regions["femoral_neck"].place > other.regions["femoral_neck"].place > 0
+
+
+def test_a_ct_that_shows_no_hip_leaves_the_bones_of_mr(acquired, folder):
+    read, scan = _scans(folder[0] / "falling", Reconstruction)
+    ct = _ct(acquired, scan.volume.grid.frame_of_reference_uid)
+    exam = Exam(read.subject, read.date, (ct,), scans=(scan,))
+
+    def nothing(series, progress):
+        raise InputError("no hip was found")
+
+    study, warnings = study_spect(exam, [], _frames(acquired[0], "1.5"), silent, nothing)
+    assert warnings == []
+    assert "laid on the SPECT by uptake" in study.registrations[0].note
 
 
 def test_a_spect_without_counts_is_said(acquired, folder):

@@ -26,6 +26,8 @@ from marrowmap.measure.spect_parts import fit_even
 from marrowmap.measure.spect_parts import fit_resolution
 from marrowmap.measure.spect_parts import lay_parts
 from marrowmap.measure.spect_parts import near_femur
+from marrowmap.measure.spect_sensitivity import place_sensitivity
+from marrowmap.measure.spect_sensitivity import widen_cold_area
 from marrowmap.measure.uptake_boundary import measure_uptake_boundary
 from marrowmap.values import Evidence
 from marrowmap.values import Quantity
@@ -93,6 +95,8 @@ class RegionUptake:
     low, high : float
         Least and greatest mean in a ball of 1 mL.
     volume_ml : float
+    place : float
+        Relative standard deviation of the mean from the bones' place; within `error`.
     """
 
     mean: float
@@ -102,6 +106,7 @@ class RegionUptake:
     low: float
     high: float
     volume_ml: float
+    place: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,10 +200,18 @@ def measure_spect(
             parts=parts,
             corrected=corrected,
             resolution_mm=sd,
-            regions=_regions(parts, corrected, means, sd),
-            cold=find_cold_area(parts, sd),
+            regions=_with_place(_regions(parts, corrected, means, sd), place_sensitivity(parts, sd, frame_error_mm)),
+            cold=widen_cold_area(find_cold_area(parts, sd), parts, sd, frame_error_mm),
         )
     return tuple(_compared(hip, hips.get(side.opposite), frame_error_mm) for side, hip in hips.items())
+
+
+def _with_place(regions: Mapping[str, RegionUptake], place: Mapping[str, float]) -> dict[str, RegionUptake]:
+    """Add the error from the bones' place."""
+    return {
+        name: replace(region, place=place.get(name, 0.0), error=float(np.hypot(region.error, place.get(name, 0.0))))
+        for name, region in regions.items()
+    }
 
 
 def _obstacle(femur: BoneFrame, image: Volume) -> str:

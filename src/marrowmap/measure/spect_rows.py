@@ -46,8 +46,9 @@ def _interval(value: float, relative_sd: float, unit: str) -> Quantity:
     return Quantity(value, unit, value / factor, value * factor)
 
 
-def _extreme(value: float, mean: float, relative_sd: float) -> Quantity:
-    reach = 1.96 * relative_sd * mean
+def _extreme(name: str, region: RegionUptake, quantity: str) -> Quantity:
+    value = region.low if quantity == "suv_min" else region.high
+    reach = 1.96 * together(EXTREME_SD[name, quantity], region.place) * region.mean
     return Quantity(value, "g/mL", max(value - reach, 0.0), value + reach)
 
 
@@ -68,7 +69,7 @@ def _rows(hip: SpectHip, other: SpectHip | None) -> list[Measurement]:
         )
         if source.suv_factor is None:
             shaft = _reference(hip, other)
-            ratio = _interval(region.mean / shaft.mean, together(region.noise, shaft.noise, SHAFT_RATIO_SD[name]), "1")
+            ratio = _interval(region.mean / shaft.mean, together(region.noise, region.place, shaft.noise, shaft.place, SHAFT_RATIO_SD[name]), "1")
             add(
                 "uptake_ratio",
                 name,
@@ -79,11 +80,11 @@ def _rows(hip: SpectHip, other: SpectHip | None) -> list[Measurement]:
             add("suv_mean", name, _interval(region.mean, region.error, "g/mL"), f"{partial}; {source.suv_reason}")
             if name != "intertrochanteric":
                 extreme = f"{partial}; ball of 1 mL, shrunk toward the mean by its noise; {source.suv_reason}"
-                add("suv_min", name, _extreme(region.low, region.mean, EXTREME_SD[name, "suv_min"]), extreme)
-                add("suv_max", name, _extreme(region.high, region.mean, EXTREME_SD[name, "suv_max"]), extreme)
+                add("suv_min", name, _extreme(name, region, "suv_min"), extreme)
+                add("suv_max", name, _extreme(name, region, "suv_max"), extreme)
         if other is not None and other.regions is not None:
             theirs = other.regions[name]
-            spread = together(region.noise, theirs.noise, RATIO_SD[name])
+            spread = together(region.noise, region.place, theirs.noise, theirs.place, RATIO_SD[name])
             add(
                 "delayed_ratio",
                 name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,40 @@ from pydicom.uid import SpatialRegistrationStorage
 
 from marrowmap.anatomy.registration import BoneRegistration
 from marrowmap.errors import ConformanceError
-from marrowmap.ingest.exam import Series
+from marrowmap.ingest.scan import Reconstruction
 from marrowmap.report.result import AnalysisResult
 from marrowmap.report.seg import name_based_uid
 
 PATIENT = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex")
 STUDY = ("StudyInstanceUID", "StudyID", "StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName")
+
+
+@dataclass(frozen=True)
+class Images:
+    """What a registration says it is of: one series.
+
+    Parameters
+    ----------
+    uid : str
+    files : tuple of Path
+        At least one.
+    instance_uids : tuple of str
+    """
+
+    uid: str
+    files: tuple[Path, ...]
+    instance_uids: tuple[str, ...]
+
+
+def _images(result: AnalysisResult, frame_uid: str) -> Images | None:
+    """Return the series of a frame of reference, before the SPECT itself; None where it has no DICOM."""
+    for series in result.exam.series:
+        if series.volume.grid.frame_of_reference_uid == frame_uid and series.instance_uids:
+            return Images(series.uid, tuple(series.files), tuple(series.instance_uids))
+    scan = None if result.spect is None else result.spect.scan
+    if isinstance(scan, Reconstruction) and scan.volume.grid.frame_of_reference_uid == frame_uid:
+        return Images(scan.source.uid, scan.source.files, (scan.source.instance_uid,))
+    return None
 
 
 def write_registrations(result: AnalysisResult, folder: Path) -> tuple[str, ...]:
@@ -39,12 +68,7 @@ def write_registrations(result: AnalysisResult, folder: Path) -> tuple[str, ...]
     written = []
     for found in result.spect.registrations if result.spect else ():
         transform = found.transform
-        source, target = (
-            next(
-                (s for s in result.exam.series if s.volume.grid.frame_of_reference_uid == uid and s.instance_uids), None
-            )
-            for uid in (transform.source, transform.target)
-        )
+        source, target = (_images(result, uid) for uid in (transform.source, transform.target))
         if source is None or target is None:
             continue
         path = f"dicom/registration_{found.bone.side.value}.dcm"
@@ -62,7 +86,7 @@ def _item(**values: object) -> Dataset:
     return item
 
 
-def _references(series: Series, sop_class: str) -> list[Dataset]:
+def _references(series: Images, sop_class: str) -> list[Dataset]:
     return [
         _item(ReferencedSOPClassUID=sop_class, ReferencedSOPInstanceUID=uid)
         for uid in dict.fromkeys(series.instance_uids)
@@ -84,7 +108,7 @@ def _registered(uid: str, images: list[Dataset], matrix: np.ndarray) -> Dataset:
     )
 
 
-def build_registration(found: BoneRegistration, source: Series, target: Series) -> FileDataset:
+def build_registration(found: BoneRegistration, source: Images, target: Images) -> FileDataset:
     """Build the object; its Frame of Reference is the target's, and the matrix maps the source's points to it."""
     heads = [pydicom.dcmread(series.files[0], stop_before_pixels=True) for series in (source, target)]
     transform, side = found.transform, found.bone.side.value
@@ -114,7 +138,7 @@ def build_registration(found: BoneRegistration, source: Series, target: Series) 
         _registered(transform.target, images[1], np.eye(4)),
         _registered(transform.source, images[0], transform.matrix),
     ]
-    comment = f"rigid, femoral surfaces {found.rms_mm:.2f} mm apart afterwards"
+    comment = f"rigid, {found.note}"
     data.RegistrationSequence[1].MatrixRegistrationSequence[0].FrameOfReferenceTransformationComment = comment
     same = heads[0].StudyInstanceUID == heads[1].StudyInstanceUID
     listed = [

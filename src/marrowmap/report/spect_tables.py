@@ -58,8 +58,8 @@ def spect_notes(spect: SpectImage) -> tuple[str, ...]:
             + ". The calibration of the camera is taken as it stands in the file; its error is not in the intervals."
         )
     notes += [
-        f"{found.bone.side.value.capitalize()} femur registered between the images: surfaces {found.rms_mm:.1f} mm "
-        f"apart afterwards, standard deviation {found.error_mm:.1f} mm at the head."
+        f"{found.bone.side.value.capitalize()} femur registered between the images: {found.note}; standard "
+        f"deviation {found.error_mm:.1f} mm along each axis at the head."
         for found in spect.registrations
     ]
     return tuple(notes)

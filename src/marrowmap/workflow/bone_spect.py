@@ -11,6 +11,7 @@ import numpy as np
 from marrowmap.anatomy.bone_frame import BoneFrame
 from marrowmap.anatomy.registration import BoneRegistration
 from marrowmap.anatomy.registration import register_bone
+from marrowmap.anatomy.registration import register_to_spect
 from marrowmap.errors import InputError
 from marrowmap.errors import MarrowmapError
 from marrowmap.image import Grid
@@ -104,14 +105,9 @@ def _study(
         one for one in exam.series if one.sequence is ImageSequence.CT and one.volume.grid.frame_of_reference_uid == uid
     ]
     ct = min(beside, key=lambda one: float(one.volume.grid.spacing.max()), default=None)
-    bones = frames
+    bones: tuple[BoneFrame, ...] | None = frames
     if not any(series.volume.grid.frame_of_reference_uid == uid for series in group):
-        if ct is None:
-            raise InputError(
-                "no CT or MR shares its (0020,0052) Frame of Reference UID, so no bone can be laid on it: add the CT "
-                "of the SPECT/CT"
-            )
-        bones = locate(ct, lambda step, share: progress(step, 0.6 * share))
+        bones = None if ct is None else _in_ct(ct, locate, lambda step, share: progress(step, 0.6 * share))
     if isinstance(scan, Projections):
         volume, note = _reconstructed(scan, ct, progress)
         factor, reason = None, "no SUV: projections are reconstructed in counts, without a calibration"
@@ -125,6 +121,17 @@ def _study(
         reason,
         f"{note}; {scan.source.phase.value} phase",
     )
+    registrations: tuple[BoneRegistration, ...] = ()
+    if bones is None:
+        progress("registering SPECT", 0.75)
+        try:
+            registrations, bones = register_to_spect(frames, volume)
+        except MarrowmapError as problem:
+            raise InputError(
+                f"no CT or MR that shows hips shares its (0020,0052) Frame of Reference UID, and {problem}"
+            ) from problem
+    else:
+        registrations = _registered(frames, bones)
     progress("uptake", 0.8)
     fits = [frame.fit_rms_mm for frame in bones if frame.bone == "femur" and np.isfinite(frame.fit_rms_mm)]
     error = max([LEAST_FRAME_ERROR_MM, *fits])
@@ -133,7 +140,18 @@ def _study(
         raise InputError(hips[0].obstacle if hips else "no femur was found in its CT")
     if factor is not None:
         volume = Volume(volume.grid, volume.array * np.float32(factor), "g/mL")
-    return SpectImage(scan, volume, ct, bones, hips, _registered(frames, bones))
+    return SpectImage(scan, volume, ct, bones, hips, registrations)
+
+
+def _in_ct(
+    ct: Series, locate: Callable[[Series, Progress], tuple[BoneFrame, ...]], progress: Progress
+) -> tuple[BoneFrame, ...] | None:
+    """Return the bones of the CT of a SPECT/CT; None where it shows none well enough."""
+    try:
+        found = locate(ct, progress)
+    except MarrowmapError:
+        return None
+    return found if any(frame.bone == "femur" and frame.trusted for frame in found) else None
 
 
 def _registered(frames: Sequence[BoneFrame], bones: Sequence[BoneFrame]) -> tuple[BoneRegistration, ...]:
