@@ -115,7 +115,7 @@ def measure_hips(found: dict[str, Any]) -> tuple[SpectHip, ...]:
     rng = np.random.default_rng([found["seed"], 730])
     frames = [fitted(hip, side, bone, rng) for side, hip in found["hips"].items() for bone in ("femur", "hip_bone")]
     source = SpectSource(Evidence("1.2"), 1.0, "drawn", "virtual")
-    return measure_spect(frames, found["suv"], source, date="", frame_error_mm=1.0)
+    return measure_spect(frames, found["suv"], source, date="", frame_error_mm=SHIFT_MM)
 
 
 def measure(found: dict[str, Any]) -> list[dict[str, Any]]:

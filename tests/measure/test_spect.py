@@ -8,6 +8,7 @@ import pytest
 from marrowmap.errors import InputError
 from marrowmap.image import Volume
 from marrowmap.measure.boundary import WIDTH_PER_SD
+from marrowmap.measure.cold_area import ColdSearch
 from marrowmap.measure.spect import measure_spect
 from marrowmap.measure.spect_rows import spect_rows
 from marrowmap.measure.uptake_boundary import _resolvable
@@ -88,7 +89,14 @@ def test_a_cold_area_is_found_where_it_is():
     assert np.linalg.norm(cold.center_mm - made.femur(Side.LEFT).to_world((-3.0, 9.0, 3.0))) < 9
     other = made.hips("cold")[Side.RIGHT].cold
     assert not other.present
-    assert other.smallest_mm is not None
+    sizes = [other.smallest_mm[contrast] for contrast in (0.9, 0.7)]
+    assert sizes == sorted(sizes)
+
+
+def test_a_cold_area_is_less_certain_where_the_bone_s_place_is():
+    hip = made.hips("cold")[Side.LEFT]
+    near, far = (ColdSearch(hip.parts, hip.resolution_mm, frame_error_mm=error).find().contrast for error in (0.5, 4.0))
+    assert far.high - far.low > near.high - near.low
 
 
 def test_without_suv_uptake_stands_over_the_shaft_and_says_why():

@@ -10,7 +10,6 @@ from marrowmap.measure.spect_parts import correct
 from marrowmap.measure.spect_parts import lay_parts
 from marrowmap.measure.spect_sensitivity import HELD_MM
 from marrowmap.measure.spect_sensitivity import place_sensitivity
-from marrowmap.measure.spect_sensitivity import widen_cold_area
 from marrowmap.values import Side
 from tests.measure import spect_hips as made
 
@@ -53,14 +52,3 @@ def test_the_stated_spread_is_that_of_bones_really_laid_aside():
             there = correct(lay_parts(bones[0], bones[1], volume), hip.resolution_mm)[1]["femoral_neck"]
             squares += 0.5 * (there / here - 1) ** 2
     assert stated == pytest.approx(math.sqrt(squares), rel=0.15)
-
-
-def test_intervals_of_a_cold_area_grow_and_its_values_stay():
-    hip = made.hips("cold")[Side.LEFT]
-    assert hip.cold.present
-    wide = widen_cold_area(hip.cold, hip.parts, hip.resolution_mm, 3.0)
-    assert (wide.volume.value, wide.contrast.value) == (hip.cold.volume.value, hip.cold.contrast.value)
-    assert wide.contrast.low < hip.cold.contrast.low
-    assert wide.volume.high >= hip.cold.volume.high
-    well = made.hips("well")[Side.LEFT]
-    assert widen_cold_area(well.cold, well.parts, well.resolution_mm, 3.0) is well.cold

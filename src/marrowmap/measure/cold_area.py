@@ -1,42 +1,63 @@
 """A cold area of the femoral head in SPECT: looked for with blurred balls, with its power.
 
 An area that takes up less than the rest of the head is a ball, cut off by the head's surface, whose uptake is lower by
-its contrast. Each ball of a list is blurred like the image and fitted beside even uptake of the head and all around it;
-the one that explains most is the candidate. How well a ball of any size and contrast would have stood out of this
-head's unevenness follows from the same fit, so that absence can be earned.
+its contrast. Each ball of a list is blurred like the image and fitted beside even uptake of every part, by generalized
+least squares: what else makes a head look uneven (noise of its grain, uneven bone, a bone's place, size and the image's
+blur not quite known, hip bone and soft tissue around that are not even) is in the covariance, so that it is not taken
+for cold. The ball that explains most is the candidate. How well a ball of any size and contrast would have stood out
+follows from the same fit, so that absence can be earned.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import linalg
 from scipy.special import ndtr
 
-from marrowmap.measure.spect_parts import GRAIN_MM
 from marrowmap.measure.spect_parts import VOXEL_MM
+from marrowmap.measure.spect_parts import Array
 from marrowmap.measure.spect_parts import Parts
 from marrowmap.measure.spect_parts import blurred
 from marrowmap.values import Quantity
 
-METHOD = "blurred balls/1: ball within the head fitted beside even uptake of head, neck and surroundings"
-RADII_MM = (6.0, 8.0, 10.0, 12.0, 14.5, 17.0, 20.0)
+Square = NDArray[np.float64]
+
+METHOD = "blurred balls/2: ball within the head, generalized least squares beside even parts and their unevenness"
+RADII_MM = (4.0, 6.0, 8.0, 10.0, 12.0, 14.5, 17.0, 20.0)
 SHELLS = (0.0, 0.45, 0.8, 1.05)
 """Distance of balls' centers from the head center over its radius."""
 DIRECTIONS = 32
 LEAST_SHARE = 0.25
 """Balls with less of themselves within the head are left out."""
-COLD_CONTRAST = 0.5
-"""Least contrast of what is called cold; shallow and wide candidates are mostly unevenness."""
-FAINT_CONTRAST = 0.3
-"""From here to there it is left open."""
-LEAST_ML = 1.0
-POWER_CONTRAST = 0.7
-"""Of dead bone: SUV 0.64 in Ficat I over 2.18 in well heads (Xiong 2015)."""
+STRIDE = 2
+"""Every second voxel along each axis is fitted: closer ones say the same, as they are blurred."""
+MARGIN_MM = 14.0
+
+FEMUR, HIP_BONE, REST = (0.10, 8.0), (0.25, 10.0), (0.4, 15.0)
+"""Relative standard deviation of true uptake within a part, and over how many mm (SD) it is alike."""
+SIZE_SD = 0.012
+BLUR_SD_MM, BLUR_STEP_MM = 0.5, 0.3
+LOBE, LOBE_MM, CORE_MM = 0.08, 6.0, 3.5
+"""Noise of an OSEM image with resolution recovery is alike nearby and a little opposed further off: this share of a
+wider Gaussian is taken off a narrow one. Of repeated draws of two virtual people's counts (tuning seeds)."""
+NOISE = (0.03, 0.05, 0.07, 0.10, 0.14, 0.20, 0.28, 0.40)
+"""Relative standard deviations of the image's noise that are tried; the likeliest is taken."""
+CONTRASTS = (0.5, 0.7, 0.9)
+"""For which the least diameter is stated."""
 POWER = 0.9
-STRENGTH_LIMIT = 3.5
-"""A candidate that stands out by fewer standard errors is none; set on tuning seeds, as the best of many balls."""
+LEAST_ML = 1.0
+STRENGTH_LIMIT = 4.5
+"""A candidate that stands out by fewer standard errors is none: the best of many balls in heads without a cold area
+stands out by up to that (``benchmarks/cold_areas.py``, tuning seeds)."""
+WHOLE = 0.9
+"""Balls with that share of themselves within the head tell the power."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,9 +77,11 @@ class ColdArea:
         How many standard errors it stands out.
     head_uptake : float
         Of the head without the candidate, in the image's unit.
-    smallest_mm : float or None
-        Least diameter of a ball of :data:`POWER_CONTRAST` that would have been called present in 90 of 100 such heads;
-        None where not even the largest would.
+    uptake_sd : float
+        Standard deviation of the candidate's own uptake, in the image's unit.
+    smallest_mm : mapping of float to (float or None)
+        By contrast (:data:`CONTRASTS`) the least diameter of a ball that would have stood out in 90 of 100 such heads;
+        None where not even the largest that a head holds would.
     """
 
     volume: Quantity
@@ -67,13 +90,52 @@ class ColdArea:
     radius_mm: float
     strength: float
     head_uptake: float
-    smallest_mm: float | None
+    uptake_sd: float
+    smallest_mm: Mapping[float, float | None]
+
+    @property
+    def uptake(self) -> float:
+        """Uptake of the candidate, in the image's unit."""
+        return self.head_uptake * max(1 - self.contrast.value, 0.0)
 
     @property
     def present(self) -> bool:
-        """Whether the candidate is a cold area: large, cold and clear enough."""
-        found = self.volume.value >= LEAST_ML and self.contrast.value >= COLD_CONTRAST
-        return found and self.strength >= STRENGTH_LIMIT
+        """Whether the candidate stands out: large and clear enough."""
+        return self.volume.value >= LEAST_ML and self.strength >= STRENGTH_LIMIT
+
+
+@dataclass(frozen=True, eq=False)
+class _Ball:
+    center_mm: NDArray[np.float64]
+    radius_mm: float
+    volume_ml: float
+    whole: bool
+    column: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Head:
+    """A head's voxels and what may be seen in them.
+
+    Parameters
+    ----------
+    box : tuple of slice
+        Part of the grid.
+    where : array of bool, shape of the box
+        Voxels that are fitted.
+    seen : array, shape (n,)
+    base : array, shape (n, parts)
+        Each part, blurred.
+    names : list of str
+    place_mm : array, shape (n, 3)
+    """
+
+    box: tuple[slice, slice, slice]
+    where: NDArray[np.bool_]
+    seen: NDArray[np.float64]
+    base: NDArray[np.float64]
+    names: list[str]
+    place_mm: NDArray[np.float64]
 
 
 def _directions() -> NDArray[np.float64]:
@@ -84,27 +146,32 @@ def _directions() -> NDArray[np.float64]:
     return np.stack([np.sqrt(1 - up**2) * np.cos(turn), np.sqrt(1 - up**2) * np.sin(turn), up], axis=1)
 
 
-@dataclass(frozen=True, eq=False)
-class _Ball:
-    center_mm: NDArray[np.float64]
-    radius_mm: float
-    volume_ml: float
-    column: NDArray[np.float64]
-
-
-def _cut(parts: Parts, margin_mm: float) -> tuple[slice, slice, slice]:
+def _cut(parts: Parts) -> tuple[slice, slice, slice]:
     index = parts.grid.to_index(parts.femur.head_center_mm)
-    reach = (parts.femur.head_radius_mm + margin_mm) / VOXEL_MM
+    reach = (parts.femur.head_radius_mm + MARGIN_MM) / VOXEL_MM
     low = np.clip(np.floor(index - reach), 0, None).astype(int)
     high = np.clip(np.ceil(index + reach) + 1, None, parts.grid.shape).astype(int)
     a, b, c = (slice(int(x), int(y)) for x, y in zip(low, high, strict=True))
     return a, b, c
 
 
-def _balls(parts: Parts, box: tuple[slice, slice, slice], where: NDArray[np.bool_], sd_mm: float) -> list[_Ball]:
-    head = parts.shares["femoral_head"][box]
-    corner = parts.grid.to_world([s.start for s in box])
-    axes = [corner[n] + VOXEL_MM * np.arange(head.shape[n]) for n in range(3)]
+def _head(parts: Parts, sd_mm: float) -> _Head:
+    box = _cut(parts)
+    shares = {name: share[box] for name, share in parts.shares.items()}
+    every = np.zeros(shares["rest"].shape, bool)
+    every[::STRIDE, ::STRIDE, ::STRIDE] = True
+    where = every & (blurred(shares["femoral_head"], 1.5) > 0.2)
+    images = {name: blurred(share, sd_mm)[where] for name, share in shares.items()}
+    names = [name for name, image in images.items() if float(image.max(initial=0)) > 0.03]
+    base = np.stack([images[name] for name in names], axis=1).astype(np.float64)
+    seen = parts.uptake.array[box][where].astype(np.float64)
+    return _Head(box, where, seen, base, names, np.asarray(np.argwhere(where) * VOXEL_MM, np.float64))
+
+
+def _balls(parts: Parts, head: _Head, sd_mm: float) -> list[_Ball]:
+    share = parts.shares["femoral_head"][head.box]
+    corner = parts.grid.to_world([s.start for s in head.box])
+    axes = [corner[n] + VOXEL_MM * np.arange(share.shape[n]) for n in range(3)]
     center, radius = parts.femur.head_center_mm, parts.femur.head_radius_mm
     middles = [center]
     for shell in SHELLS[1:]:
@@ -115,74 +182,155 @@ def _balls(parts: Parts, box: tuple[slice, slice, slice], where: NDArray[np.bool
             (axes[0][:, None, None] - middle[0]) ** 2 + (axes[1][:, None] - middle[1]) ** 2 + (axes[2] - middle[2]) ** 2
         )
         for size in RADII_MM:
-            ball = np.clip(0.5 + (size - away) / VOXEL_MM, 0, 1).astype(np.float32) * head
+            ball = np.clip(0.5 + (size - away) / VOXEL_MM, 0, 1).astype(np.float32) * share
             volume = float(ball.sum()) * VOXEL_MM**3 / 1000
-            if volume < LEAST_SHARE * 4 / 3 * np.pi * size**3 / 1000:
-                continue
-            found.append(_Ball(np.asarray(middle), size, volume, blurred(ball, sd_mm)[where].astype(np.float64)))
+            full = 4 / 3 * np.pi * size**3 / 1000
+            if volume >= LEAST_SHARE * full:
+                column = blurred(ball, sd_mm)[head.where].astype(np.float64)
+                found.append(_Ball(np.asarray(middle), size, volume, volume >= WHOLE * full, column))
     return found
 
 
-def find_cold_area(parts: Parts, sd_mm: float) -> ColdArea:
-    """Look for the cold area that explains a head's uptake best.
+def _slopes(image: Array) -> list[Array]:
+    return [np.asarray(np.gradient(image, VOXEL_MM, axis=axis), np.float32) for axis in range(3)]
+
+
+def _covariance(
+    head: _Head, parts: Parts, levels: Mapping[str, float], sd_mm: float, frame_error_mm: float
+) -> tuple[Square, Square]:
+    """Return the covariance of the voxels without noise, and that of noise with a relative SD of 1."""
+    shares = {name: parts.shares[name][head.box] for name in head.names}
+    spread = {name: blurred(share, sd_mm) for name, share in shares.items()}
+    rest = levels.get("rest", 0.0)
+
+    def look(names: Sequence[str], over: float) -> Array:
+        weights = [np.float32(levels[name] - over) for name in names]
+        return np.asarray(np.tensordot(weights, [spread[name] for name in names], axes=1), np.float32)
+
+    femur = [name for name in spread if name not in ("hip_bone", "rest")]
+    slopes = _slopes(look(femur, rest))
+    known = [frame_error_mm * slope[head.where] for slope in slopes]
+    if "hip_bone" in spread:
+        known += [frame_error_mm * slope[head.where] for slope in _slopes(look(["hip_bone"], rest))]
+    middle = (parts.grid.to_index(parts.femur.head_center_mm) - [s.start for s in head.box]) * VOXEL_MM
+    away = head.place_mm - middle
+    known.append(SIZE_SD * sum(slope[head.where] * away[:, n] for n, slope in enumerate(slopes)))
+    wider = np.zeros(len(head.seen))
+    for name, share in shares.items():
+        band = blurred(share, sd_mm + BLUR_STEP_MM) - blurred(share, sd_mm - BLUR_STEP_MM)
+        wider += levels[name] * band[head.where]
+    known.append(BLUR_SD_MM / (2 * BLUR_STEP_MM) * wider)
+    columns = np.stack(known, axis=1).astype(np.float64)
+    total = columns @ columns.T
+    apart = ((head.place_mm[:, None] - head.place_mm[None]) ** 2).sum(axis=-1)
+    for names, (sd, length) in ((femur, FEMUR), (["hip_bone"], HIP_BONE), (["rest"], REST)):
+        if all(name in spread for name in names):
+            image = look(names, 0.0)[head.where].astype(np.float64)
+            # A Gaussian field that is alike over `length`, blurred.
+            wide = length**2 + sd_mm**2
+            total += sd**2 * np.outer(image, image) * np.exp(-apart / (4 * wide)) * (length**2 / wide) ** 1.5
+    seen = look(list(spread), 0.0)[head.where].astype(np.float64)
+    alike = (1 + LOBE) * np.exp(-apart / (4 * CORE_MM**2)) - LOBE * np.exp(-apart / (4 * LOBE_MM**2))
+    return total, alike * np.outer(seen, seen)
+
+
+class ColdSearch:
+    """Balls of less uptake in one head, fitted.
 
     Parameters
     ----------
     parts : Parts
     sd_mm : float
         Standard deviation of the image's blur.
+    frame_error_mm : float
+        Standard deviation of a bone's place along an axis.
     """
-    box = _cut(parts, 10.0)
-    shares = {name: share[box] for name, share in parts.shares.items()}
-    where = blurred(shares["femoral_head"], 1.5) > 0.25
-    names = [name for name, share in shares.items() if float(blurred(share, sd_mm)[where].max()) > 0.05]
-    base = np.stack([blurred(shares[name], sd_mm)[where] for name in names], axis=1).astype(np.float64)
-    seen = parts.uptake.array[box][where].astype(np.float64)
-    basis = np.linalg.qr(base)[0]
-    rest = seen - basis @ (basis.T @ seen)
-    balls = _balls(parts, box, where, sd_mm)
-    columns = np.stack([ball.column for ball in balls], axis=1)
-    columns = columns - basis @ (basis.T @ columns)
-    power = (columns**2).sum(axis=0)
-    depth = -(columns.T @ rest) / power
-    # No area takes up less than nothing: a small ball may not stand for a larger one by more than full contrast.
-    even = max(float(np.linalg.lstsq(base, seen, rcond=None)[0][names.index("femoral_head")]), 1e-9)
-    bound = np.clip(depth, 0.0, even)
-    gain = (2 * depth - bound) * bound * power
-    best = int(np.argmax(gain))
-    depth = bound
-    ball = balls[best]
-    # What is left once the candidate is taken out is this head's unevenness; blurred, so that neighbors say the same.
-    left = rest + depth[best] * columns[:, best]
-    same = (2 * np.sqrt(np.pi) * GRAIN_MM) ** 3 / VOXEL_MM**3
-    noise = float(np.sqrt((left**2).sum() / max(len(left) - base.shape[1] - 4, 1)))
-    spread = noise * np.sqrt(same)
-    # All balls that explain the image about as well: likelihood falls by less than a 95 % interval's.
-    alike = [one.volume_ml for one, won in zip(balls, gain, strict=True) if won >= gain[best] - 3.84 * spread**2]
-    full = np.column_stack([base, -ball.column])
-    values = np.linalg.lstsq(full, seen, rcond=None)[0]
-    level = max(float(values[names.index("femoral_head")]), 1e-9)
-    error = spread / np.sqrt(power)
-    contrast, contrast_sd = float(depth[best]) / level, float(error[best]) / level
-    smallest = _smallest(balls, error, level)
-    contrast = max(contrast, 0.0)
-    reach = 1.96 * contrast_sd
-    return ColdArea(
-        Quantity(ball.volume_ml, "mL", min(alike), max(alike)) if contrast > 0 else Quantity(0.0, "mL"),
-        Quantity(contrast, "1", max(contrast - reach, 0.0), contrast + reach),
-        ball.center_mm,
-        ball.radius_mm,
-        float(depth[best] / error[best]),
-        level,
-        smallest,
-    )
+
+    def __init__(self, parts: Parts, sd_mm: float, *, frame_error_mm: float) -> None:
+        head = _head(parts, sd_mm)
+        start = np.maximum(np.linalg.lstsq(head.base, head.seen, rcond=None)[0], 0)
+        levels = dict(zip(head.names, start.tolist(), strict=True))
+        white = _whitening(head, *_covariance(head, parts, levels, sd_mm, frame_error_mm))
+        self._balls = _balls(parts, head, sd_mm)
+        self._mine = head.names.index("femoral_head")
+        self._base, self._seen = white(head.base), white(head.seen)
+        self._columns = white(np.stack([ball.column for ball in self._balls], axis=1))
+        self._even = max(levels["femoral_head"], 1e-9)
+
+    def find(self, usual: float | None = None, usual_sd: float = 0.0) -> ColdArea:
+        """Return the ball that explains most.
+
+        Parameters
+        ----------
+        usual : float, optional
+            Uptake of the head if it were well, in the image's unit. A head that takes up less than that on the whole
+            has lost it somewhere: the rest of it is held to the usual. Without, an area that fills most of a head looks
+            like a head that takes up little.
+        usual_sd : float
+            Standard deviation of `usual`.
+        """
+        base, seen, columns = self._base, self._seen, self._columns
+        if usual is not None and self._even < usual:
+            known = np.zeros((1, base.shape[1]))
+            known[0, self._mine] = 1 / usual_sd
+            base = np.concatenate([base, known])
+            seen = np.append(seen, usual / usual_sd)
+            columns = np.concatenate([columns, np.zeros((1, columns.shape[1]))])
+        basis, upper = np.linalg.qr(base)
+        rest = seen - basis @ (basis.T @ seen)
+        apart = columns - basis @ (basis.T @ columns)
+        power = (apart**2).sum(axis=0)
+        free = -(apart.T @ rest) / power
+        # No area takes up less than nothing: a small ball may not stand for a larger one by more than full contrast.
+        depth = np.clip(free, 0.0, max(self._even, usual or 0.0))
+        gain = (2 * free - depth) * depth * power
+        best = int(np.argmax(gain))
+        ball, error = self._balls[best], 1 / np.sqrt(power)
+        # All balls that explain the image about as well: likelihood falls by less than a 95 % interval's.
+        alike = [one.volume_ml for one, won in zip(self._balls, gain, strict=True) if won >= gain[best] - 3.84]
+        values = linalg.solve_triangular(upper, basis.T @ (seen + depth[best] * columns[:, best]))
+        level = max(float(values[self._mine]), 1e-9)
+        contrast, reach = min(float(depth[best]) / level, 1.0), 1.96 * float(error[best]) / level
+        return ColdArea(
+            Quantity(ball.volume_ml, "mL", min(alike), max(alike)) if contrast > 0 else Quantity(0.0, "mL"),
+            Quantity(contrast, "1", max(contrast - reach, 0.0), min(contrast + reach, 1.0)),
+            ball.center_mm,
+            ball.radius_mm,
+            float(depth[best] / error[best]),
+            level,
+            float(error[best]),
+            {share: _smallest(self._balls, error, share * level) for share in CONTRASTS},
+        )
 
 
-def _smallest(balls: list[_Ball], error: NDArray[np.float64], level: float) -> float | None:
-    """Return the least diameter whose balls of dead bone pass the limit often enough."""
+def _whitening(head: _Head, uneven: Square, grain: Square) -> Callable[[Square], Square]:
+    """Return what makes voxels independent and of unit variance, for the likeliest noise (restricted likelihood)."""
+    jitter = 1e-4 * float(head.seen.mean()) ** 2 * np.eye(len(head.seen))
+    tried = []
+    for noise in NOISE:
+        lower = np.linalg.cholesky(uneven + noise**2 * grain + jitter)
+        base, seen = (linalg.solve_triangular(lower, one, lower=True) for one in (head.base, head.seen))
+        basis, upper = np.linalg.qr(base)
+        rest = seen - basis @ (basis.T @ seen)
+        size = np.log(np.diag(lower)).sum() + np.log(np.abs(np.diag(upper))).sum()
+        tried.append((2 * float(size) + float(rest @ rest), lower))
+    lower = min(tried, key=lambda one: one[0])[1]
+    return lambda image: np.asarray(linalg.solve_triangular(lower, image, lower=True), np.float64)
+
+
+def _smallest(balls: list[_Ball], error: NDArray[np.float64], depth: float) -> float | None:
+    """Return the least diameter of whole balls that stand out often enough, straight between the sizes of the list."""
     sizes = np.array([ball.radius_mm for ball in balls])
+    whole = np.array([ball.whole for ball in balls])
+    chances = []
     for size in RADII_MM:
-        mine = POWER_CONTRAST * level / error[sizes == size]
-        if mine.size and float(ndtr(np.median(mine) - STRENGTH_LIMIT)) >= POWER:
-            return 2 * size
+        mine = depth / error[(sizes == size) & whole]
+        if not mine.size:
+            break
+        chances.append((2 * size, float(ndtr(mine - STRENGTH_LIMIT).mean())))
+    if chances and chances[0][1] >= POWER:
+        return chances[0][0]
+    for (before, less), (after, more) in pairwise(chances):
+        if more >= POWER:
+            return before + (after - before) * (POWER - less) / (more - less)
     return None

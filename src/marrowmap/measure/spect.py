@@ -15,7 +15,7 @@ from marrowmap.errors import InputError
 from marrowmap.image import Volume
 from marrowmap.measure.boundary import BoundaryProfile
 from marrowmap.measure.cold_area import ColdArea
-from marrowmap.measure.cold_area import find_cold_area
+from marrowmap.measure.cold_area import ColdSearch
 from marrowmap.measure.spect_parts import GRAIN_MM
 from marrowmap.measure.spect_parts import VOXEL_MM
 from marrowmap.measure.spect_parts import Array
@@ -27,7 +27,6 @@ from marrowmap.measure.spect_parts import fit_resolution
 from marrowmap.measure.spect_parts import lay_parts
 from marrowmap.measure.spect_parts import near_femur
 from marrowmap.measure.spect_sensitivity import place_sensitivity
-from marrowmap.measure.spect_sensitivity import widen_cold_area
 from marrowmap.measure.uptake_boundary import measure_uptake_boundary
 from marrowmap.values import Evidence
 from marrowmap.values import Quantity
@@ -50,6 +49,8 @@ WELL_HEAD_SUV = 2.18
 """Of 38 well femoral heads, standard deviation 0.32 (Xiong 2015)."""
 WELL_NECK_SUV = 2.32
 """Standard deviation 0.53 (Ryoo 2019)."""
+SIDES_SD = 0.1
+"""Relative standard deviation of one well head to the other; no published range was found, a choice."""
 WELL_OVER_SHAFT = {"femoral_head": 1.45, "femoral_neck": 1.55}
 """Uptake of a well head and neck over that of the shaft; a choice, as no source was found."""
 NOISE_SHARE = 0.5
@@ -193,6 +194,7 @@ def measure_spect(
     if not laid:
         return tuple(hips.values())
     sd = fit_resolution(list(laid.values()))
+    searches = {side: ColdSearch(parts, sd, frame_error_mm=frame_error_mm) for side, parts in laid.items()}
     for side, parts in laid.items():
         corrected, means = correct(parts, sd)
         hips[side] = replace(
@@ -201,9 +203,11 @@ def measure_spect(
             corrected=corrected,
             resolution_mm=sd,
             regions=_with_place(_regions(parts, corrected, means, sd), place_sensitivity(parts, sd, frame_error_mm)),
-            cold=widen_cold_area(find_cold_area(parts, sd), parts, sd, frame_error_mm),
+            cold=searches[side].find(),
         )
-    return tuple(_compared(hip, hips.get(side.opposite), frame_error_mm) for side, hip in hips.items())
+    return tuple(
+        _compared(hip, hips.get(side.opposite), searches.get(side), frame_error_mm) for side, hip in hips.items()
+    )
 
 
 def _with_place(regions: Mapping[str, RegionUptake], place: Mapping[str, float]) -> dict[str, RegionUptake]:
@@ -285,9 +289,9 @@ def ball_extremes(image: Array, share: Array, middle: float, noise: float) -> tu
     return min(low, middle), max(high, middle)
 
 
-def _compared(hip: SpectHip, other: SpectHip | None, frame_error_mm: float) -> SpectHip:
+def _compared(hip: SpectHip, other: SpectHip | None, search: ColdSearch | None, frame_error_mm: float) -> SpectHip:
     """Add what needs to know the usual uptake."""
-    if hip.regions is None or hip.parts is None or hip.corrected is None:
+    if hip.regions is None or hip.parts is None or hip.corrected is None or search is None:
         return hip
     usual, spread, reason = usual_uptake(hip, other)
     raised = {}
@@ -309,7 +313,8 @@ def _compared(hip: SpectHip, other: SpectHip | None, frame_error_mm: float) -> S
     boundary = measure_uptake_boundary(
         hip.parts, None if well is None else well.parts, hip.resolution_mm, frame_error_mm=frame_error_mm
     )
-    return replace(hip, raised=raised, usual=reason, even_share=even, boundary=boundary)
+    cold = search.find(usual["femoral_head"], usual["femoral_head"] * float(np.hypot(spread, SIDES_SD)))
+    return replace(hip, raised=raised, usual=reason, even_share=even, boundary=boundary, cold=cold)
 
 
 def usual_uptake(hip: SpectHip, other: SpectHip | None) -> tuple[dict[str, float], float, str]:

@@ -69,7 +69,11 @@ def _rows(hip: SpectHip, other: SpectHip | None) -> list[Measurement]:
         )
         if source.suv_factor is None:
             shaft = _reference(hip, other)
-            ratio = _interval(region.mean / shaft.mean, together(region.noise, region.place, shaft.noise, shaft.place, SHAFT_RATIO_SD[name]), "1")
+            ratio = _interval(
+                region.mean / shaft.mean,
+                together(region.noise, region.place, shaft.noise, shaft.place, SHAFT_RATIO_SD[name]),
+                "1",
+            )
             add(
                 "uptake_ratio",
                 name,

@@ -15,12 +15,9 @@ import numpy as np
 from scipy import ndimage
 
 from marrowmap.image import Volume
-from marrowmap.measure.cold_area import ColdArea
-from marrowmap.measure.cold_area import find_cold_area
 from marrowmap.measure.spect_parts import VOXEL_MM
 from marrowmap.measure.spect_parts import Parts
 from marrowmap.measure.spect_parts import correct
-from marrowmap.values import Quantity
 
 HELD_MM = 0.6
 """Standard deviation of the place that other errors of a region's mean hold already: they were set on bones that lay so
@@ -52,39 +49,6 @@ def place_sensitivity(parts: Parts, sd_mm: float, error_mm: float) -> dict[str, 
         for name, mean in here.items():
             squares[name] += 0.5 * ((there[name] - mean) / max(mean, 1e-9)) ** 2
     return {name: float(np.sqrt(square)) for name, square in squares.items()}
-
-
-def widen_cold_area(cold: ColdArea, parts: Parts, sd_mm: float, error_mm: float) -> ColdArea:
-    """Widen the intervals of a cold area's volume and contrast by what the bones' place does to them.
-
-    Parameters
-    ----------
-    cold : ColdArea
-        As found where the bones were found; one that is not present stays as it is.
-    parts, sd_mm, error_mm
-        See :func:`place_sensitivity`.
-    """
-    if not cold.present:
-        return cold
-    beside = [find_cold_area(aside, sd_mm) for aside in _laid_aside(parts, error_mm)]
-    return replace(
-        cold,
-        volume=_widened(cold.volume, [one.volume.value for one in beside], math.inf),
-        contrast=_widened(cold.contrast, [one.contrast.value for one in beside], 1.0),
-    )
-
-
-def _widened(quantity: Quantity, beside: list[float], most: float) -> Quantity:
-    """Add the spread of values beside a quantity to either end of its interval, in quadrature."""
-    if quantity.low is None or quantity.high is None:
-        return quantity
-    reach = 1.96 * float(np.sqrt(0.5 * sum((value - quantity.value) ** 2 for value in beside)))
-    return Quantity(
-        quantity.value,
-        quantity.unit,
-        max(quantity.value - math.hypot(quantity.value - quantity.low, reach), 0.0),
-        max(min(quantity.value + math.hypot(quantity.high - quantity.value, reach), most), quantity.high),
-    )
 
 
 def _laid_aside(parts: Parts, error_mm: float) -> Iterator[Parts]:

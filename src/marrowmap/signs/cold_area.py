@@ -7,10 +7,10 @@ I to IV, 2.18 in well heads); the note says which. Ryoo 2019 calls a head with S
 
 from __future__ import annotations
 
-from marrowmap.measure.cold_area import FAINT_CONTRAST
+from scipy.special import ndtr
+
 from marrowmap.measure.cold_area import LEAST_ML
 from marrowmap.measure.cold_area import POWER
-from marrowmap.measure.cold_area import POWER_CONTRAST
 from marrowmap.measure.cold_area import STRENGTH_LIMIT
 from marrowmap.measure.hip import HipMeasurement
 from marrowmap.measure.spect import SpectHip
@@ -25,10 +25,13 @@ from marrowmap.values import State
 NAME = "cold_area"
 HOT_FROM = 1.3
 """Head over the usual, from which it is called hot; a choice."""
-COLD_BELOW = 0.8
-"""Uptake of the area over the usual: an area less hot than the rest is not cold; a choice."""
-UNSURE = "such areas were also seen in virtual heads without one"
-"""``benchmarks/spect_scans.py``: 4 of 20. Until that is better no area is called present."""
+COLD_BELOW = 0.9
+"""Uptake of the candidate over the usual: what is merely less hot than the rest of a hot head is not cold. Between dead
+bone (0.3, Xiong 2015) and well bone, near the latter, as a ball holds some of the rim; set on tuning seeds."""
+STATED_CONTRAST = 0.7
+"""For which the least size is stated as the sign's smallest detectable: dead bone in a well head (Xiong 2015)."""
+LARGEST_MM = 26.0
+"""If only a larger one would have been seen, nothing can be said; half a head, a choice."""
 DOUBTFUL_BELOW = 0.8
 """A candidate of this share of the limit leaves the sign undetermined."""
 VIABLE_SUV_MIN = 0.61
@@ -40,49 +43,63 @@ def assess(hip: HipMeasurement) -> Finding:
     if isinstance(spect, str) or spect.cold is None or spect.raised is None:
         return without_spect(NAME, hip, spect if isinstance(spect, str) else "uptake was not measured")
     cold = spect.cold
-    smallest = None if cold.smallest_mm is None else Quantity(cold.smallest_mm, "mm")
-    power = (
-        "not even one of 40 mm and 70 % contrast would surely have been seen"
-        if cold.smallest_mm is None
-        else f"a cold area of {cold.smallest_mm:.0f} mm and {100 * POWER_CONTRAST:.0f} % contrast would have been seen "
-        f"{100 * POWER:.0f} times in 100"
-    )
+    size = cold.smallest_mm[STATED_CONTRAST]
+    smallest = None if size is None else Quantity(size, "mm")
     found = f"{cold.volume.value:.1f} mL at {100 * cold.contrast.value:.0f} % contrast"
-    beside = _suv_min(spect)
-    if cold.present and _left_over(spect) >= COLD_BELOW:
-        note = (
-            f"{found}: less than the rest of a hot head, but {_left_over(spect):.1f} times the usual{beside}; {power}"
-        )
-        return judged(NAME, spect, State.UNDETERMINED, 0.5, smallest, note)
+    beside, power = _suv_min(spect), _power(spect)
     if cold.present:
-        note = f"{_stage(spect)}: {found}{beside}; {power}; left open: {UNSURE}"
-        return judged(NAME, spect, State.UNDETERMINED, 0.5, smallest, note)
-    if smallest is None:
+        return _judge_standing_out(spect, smallest, found)
+    if size is None or size > LARGEST_MM:
         return not_assessable(NAME, hip, f"counts are too few or uptake too uneven: {power}")
-    sized = cold.volume.value >= LEAST_ML and cold.contrast.value >= FAINT_CONTRAST
-    if sized and cold.strength >= DOUBTFUL_BELOW * STRENGTH_LIMIT:
+    if cold.volume.value >= LEAST_ML and cold.strength >= DOUBTFUL_BELOW * STRENGTH_LIMIT:
         note = f"perhaps {found}, too faint to tell from unevenness{beside}; {power}"
         return judged(NAME, spect, State.UNDETERMINED, 0.5, smallest, note)
-    note = f"none{_hot(spect)}{beside}; {power}"
-    return judged(NAME, spect, State.ABSENT, POWER, smallest, note)
+    return judged(NAME, spect, State.ABSENT, POWER, smallest, f"none{_hot(spect)}{beside}; {power}")
 
 
-def _left_over(spect: SpectHip) -> float:
-    """Return the candidate's uptake over the usual."""
+def _judge_standing_out(spect: SpectHip, smallest: Quantity | None, found: str) -> Finding:
+    """Tell an area that stands out and is cold from one that is merely less hot than the rest."""
+    left, sd = _left_over(spect)
+    beside, power = _suv_min(spect), _power(spect)
+    if left <= COLD_BELOW:
+        note = f"{_stage(spect)}: {found}, {left:.1f} times the usual{beside}; {power}"
+        return judged(NAME, spect, State.PRESENT, _sure(left, sd), smallest, note)
+    note = f"{found}: less than the rest of a hot head, but {left:.1f} times the usual{beside}; {power}"
+    if left - 1.96 * sd > COLD_BELOW:
+        return judged(NAME, spect, State.ABSENT, _sure(left, sd), smallest, note)
+    return judged(NAME, spect, State.UNDETERMINED, 0.5, smallest, note)
+
+
+def _sure(left: float, sd: float) -> float:
+    return float(ndtr(abs(COLD_BELOW - left) / max(sd, 1e-6)))
+
+
+def _power(spect: SpectHip) -> str:
+    """Say which cold areas would have stood out."""
     assert spect.cold is not None
+    seen = [f"one of {size:.0f} mm and {100 * c:.0f} %" for c, size in spect.cold.smallest_mm.items() if size]
+    if not seen:
+        return "not even a cold area as large as a head and of 90 % contrast would surely have been seen"
+    return f"a cold area ({' or '.join(seen)} contrast) would have been seen {100 * POWER:.0f} times in 100"
+
+
+def _usual(spect: SpectHip) -> float:
     assert spect.raised is not None
     assert spect.regions is not None
-    usual = spect.regions["femoral_head"].mean / max(spect.raised["femoral_head"].value, 1e-9)
-    return spect.cold.head_uptake * max(1 - spect.cold.contrast.value, 0.0) / max(usual, 1e-9)
+    return max(spect.regions["femoral_head"].mean / max(spect.raised["femoral_head"].value, 1e-9), 1e-9)
+
+
+def _left_over(spect: SpectHip) -> tuple[float, float]:
+    """Return the candidate's uptake over the usual, and its standard deviation."""
+    assert spect.cold is not None
+    usual = _usual(spect)
+    return spect.cold.uptake / usual, spect.cold.uptake_sd / usual
 
 
 def _stage(spect: SpectHip) -> str:
     """Say cold or cold amid hot, by the rest of the head."""
     assert spect.cold is not None
-    assert spect.raised is not None
-    assert spect.regions is not None
-    usual = spect.regions["femoral_head"].mean / max(spect.raised["femoral_head"].value, 1e-9)
-    around = spect.cold.head_uptake / max(usual, 1e-9)
+    around = spect.cold.head_uptake / _usual(spect)
     word = "cold amid hot, as in repair" if around >= HOT_FROM else "cold, as in early osteonecrosis"
     return f"{word} (the rest of the head {around:.1f} times the usual; Xiong 2015)"
 
