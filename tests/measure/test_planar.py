@@ -9,7 +9,6 @@ from marrowmap.ingest.scan import Phase
 from marrowmap.measure.planar import measure_planar
 from marrowmap.measure.planar import planar_rows
 from marrowmap.measure.planar_counts import poisson_interval
-from marrowmap.measure.planar_judgement import judge_cold_area
 from marrowmap.measure.planar_judgement import judge_homogeneous_uptake
 from marrowmap.measure.planar_judgement import judge_uptake_demarcation
 from marrowmap.signs import diffuse_hyperemia
@@ -71,7 +70,6 @@ def test_planar_judgements_say_no_more_than_a_projection_can(exam):
     right, left = exam.hips[Side.RIGHT], exam.hips[Side.LEFT]
     assert judge_homogeneous_uptake(right, left).state is State.PRESENT
     assert judge_homogeneous_uptake(left, right).state is State.ABSENT
-    assert judge_cold_area(left, right).state is not State.ABSENT
     assert judge_uptake_demarcation(right).state in (State.PRESENT, State.UNDETERMINED)
     assert judge_uptake_demarcation(left).state is State.ABSENT
 
