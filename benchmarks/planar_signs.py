@@ -39,7 +39,7 @@ from scan_readings import FIRST_SEED
 from scan_readings import SIGNS
 from scan_readings import study
 
-PEOPLE = {"toh": 12, "onfh": 15, "normal": 3, "osteoarthritis": 1, "tumor": 1, "infection": 1}
+PEOPLE = {"toh": 12, "onfh": 15, "normal": 3}
 """How many of each kind, from the first seed on."""
 DIAMETERS_MM = (24.0, 30.0, 36.0)
 CONTRASTS = (0.7, 0.5)
