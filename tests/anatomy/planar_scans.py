@@ -37,16 +37,27 @@ def posed(left_mm=6.0, feet_mm=20.0):
     return cloud, pose
 
 
-def expected(raised=None, factor=3.0, moved_mm=(0.0, 0.0), bone=60.0, soft=25.0, bladder=900.0):
-    """Counts of the front and the back view; head and neck of the side `raised` take up `factor` times as much."""
+def expected(raised=None, factor=3.0, moved_mm=(0.0, 0.0), bone=60.0, soft=25.0, bladder=900.0, dead=None):
+    """Counts of the front and the back view; head and neck of the side `raised` take up `factor` times as much.
+
+    `dead` is a side and a diameter in mm: a ball in the upper head that takes up 0.15 of the usual.
+    """
     cloud, pose = posed()
     pose[:2] += moved_mm
     corner = np.array([-(COLUMNS - 1) / 2 * PIXEL, (ROWS - 1) / 2 * PIXEL])
     projector = Projector(cloud, corner, (COLUMNS, ROWS))
     level = dict.fromkeys(projector.names, bone)
+    # More of the body lies before and behind the heads than at the trochanters.
+    level.update({f"{side.value} head": 0.77 * bone for side in Side})
     if raised is not None:
-        level.update({f"{raised.value} {part}": bone * factor for part in ("head", "neck")})
+        level.update({name: level[name] * factor for name in (f"{raised.value} head", f"{raised.value} neck")})
     image = np.tensordot([level[name] for name in projector.names], projector.thickness(pose), axes=1)
+    if dead is not None:
+        side, diameter = dead
+        ball = np.linalg.norm(cloud.points(pose) - cloud.center(pose, side) - [0, 0, 8.0], axis=1) < diameter / 2
+        head = f"{side.value} head"
+        missing = projector.thickness(pose, ball.astype(float))[projector.names.tolist().index(head)]
+        image = image - (level[head] - 0.15 * 0.77 * bone) * missing
     x = corner[0] + np.arange(COLUMNS)[:, None] * PIXEL - pose[0]
     z = corner[1] - np.arange(ROWS)[None, :] * PIXEL + pose[1]
     body = 1 / (1 + np.exp((np.abs(x) - 175) / 4)) + 0 * z

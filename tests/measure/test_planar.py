@@ -8,17 +8,21 @@ import pytest
 from marrowmap.errors import GeometryError
 from marrowmap.errors import InputError
 from marrowmap.image import Plane
+from marrowmap.image import View
 from marrowmap.ingest.scan import Phase
 from marrowmap.measure.planar import measure_planar
 from marrowmap.measure.planar import planar_rows
+from marrowmap.measure.planar_counts import count_region
 from marrowmap.measure.planar_counts import poisson_interval
-from marrowmap.measure.planar_judgement import judge_cold_area
+from marrowmap.measure.planar_images import PhaseImage
 from marrowmap.measure.planar_judgement import judge_homogeneous_uptake
 from marrowmap.measure.planar_judgement import judge_uptake_demarcation
 from marrowmap.signs import diffuse_hyperemia
 from marrowmap.values import Side
 from marrowmap.values import State
 from marrowmap.workflow.bone_scan import with_planar
+from tests.anatomy.planar_scans import grid
+from tests.anatomy.planar_scans import source
 from tests.anatomy.planar_scans import static
 from tests.anatomy.planar_scans import three_phases
 
@@ -74,7 +78,6 @@ def test_planar_judgements_say_no_more_than_a_projection_can(exam):
     right, left = exam.hips[Side.RIGHT], exam.hips[Side.LEFT]
     assert judge_homogeneous_uptake(right, left).state is State.PRESENT
     assert judge_homogeneous_uptake(left, right).state is State.ABSENT
-    assert judge_cold_area(left, right).state is not State.ABSENT
     assert judge_uptake_demarcation(right).state in (State.PRESENT, State.UNDETERMINED)
     assert judge_uptake_demarcation(left).state is State.ABSENT
 
@@ -139,6 +142,15 @@ def test_swapped_views_stop_the_run():
 def test_without_a_delayed_image_nothing_is_measured():
     with pytest.raises(InputError, match="no delayed planar image"):
         measure_planar([static(Phase.BLOOD_POOL, "pool")], date="")
+
+
+def test_a_neck_of_few_large_pixels_is_counted_and_a_sliver_is_not():
+    large = replace(grid(View.ANTERIOR), shape=(8, 8), spacing_mm=(9.6, 9.6))
+    image = PhaseImage(Phase.FLOW, source(Phase.FLOW, "flow"), (Plane(large, np.full((8, 8), 20.0, np.float32)),))
+    share = np.zeros((8, 8))
+    share[3:5, 3] = 1.0
+    assert count_region(image, share, Side.LEFT, 1.0).density == pytest.approx(20)
+    assert count_region(image, share / 4, Side.LEFT, 1.0) is None
 
 
 def test_poisson_intervals_are_exact():

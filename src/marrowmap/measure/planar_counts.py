@@ -22,6 +22,8 @@ from marrowmap.values import Quantity
 from marrowmap.values import Side
 
 REGIONS = ("femoral_head", "femoral_neck", "intertrochanteric")
+LEAST_MM2 = 90.0
+"""A region of which less is in view is not counted."""
 STEP_MM = 2.0
 SHARED = 0.8
 """Of the variance of place: a pelvis found too wide or too high lays both heads outward or up alike (tuning seeds)."""
@@ -85,7 +87,8 @@ def count_region(
 ) -> RegionCounts | None:
     """Count one region; None where it lies outside the view or a view holds no count in it."""
     density = _density(image, share)
-    if share.sum() < 4 or density <= 0:
+    # By area: on the large pixels of a flow a whole neck is four of them.
+    if share.sum() * image.views[0].grid.pixel_area_mm2 < LEAST_MM2 or density <= 0:
         return None
     counts = [float((view.array * share).sum()) for view in image.views]
     counting = sum(1 / one for one in counts) / len(counts) ** 2
