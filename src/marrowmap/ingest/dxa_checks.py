@@ -57,6 +57,21 @@ def check_records(records: Sequence[DensityRecord], today: date) -> tuple[str, .
     GeometryError
         If records of one person contradict each other on who it is, or left and right are one set of numbers.
     """
+    warnings = check_each(records, today)
+    _check_duplicates(records)
+    warnings += _check_same_sides(records)
+    warnings += _check_crossed_sides(records)
+    return tuple(warnings)
+
+
+def check_each(records: Sequence[DensityRecord], today: date) -> list[str]:
+    """Check every record by itself, and who it is of; repeated scans may stand beside each other.
+
+    Raises
+    ------
+    InputError, GeometryError
+        As :func:`check_records`.
+    """
     warnings: list[str] = []
     for record in records:
         _check_dates(record, today)
@@ -64,10 +79,7 @@ def check_records(records: Sequence[DensityRecord], today: date) -> tuple[str, .
         warnings += _check_ranges(record)
         _check_consistent(record)
     _check_persons(records)
-    _check_duplicates(records)
-    warnings += _check_same_sides(records)
-    warnings += _check_crossed_sides(records)
-    return tuple(warnings)
+    return warnings
 
 
 def _check_dates(record: DensityRecord, today: date) -> None:
@@ -178,7 +190,7 @@ def _numbers(record: DensityRecord) -> tuple[float | None, ...]:
 def _by_exam(records: Sequence[DensityRecord], key: Callable[[DensityRecord], Any]) -> dict[Any, list[DensityRecord]]:
     groups: dict[Any, list[DensityRecord]] = defaultdict(list)
     for record in records:
-        if record.side is not None:
+        if record.side is not None and record.bmd is not None:
             groups[key(record)].append(record)
     return groups
 
@@ -207,7 +219,7 @@ def _check_crossed_sides(records: Sequence[DensityRecord]) -> list[str]:
     for group in _by_exam(records, lambda r: (r.person, r.region, r.machine)).values():
         exams: dict[date, dict[Side, tuple[float, DensityRecord]]] = defaultdict(dict)
         for record in group:
-            if record.date and record.bmd and record.side:
+            if record.date and record.side and record.bmd is not None:
                 exams[record.date][record.side] = record.bmd, record
         pairs = [exams[day] for day in sorted(exams) if len(exams[day]) == 2]
         for first, second in pairwise(pairs):

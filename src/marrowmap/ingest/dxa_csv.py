@@ -188,8 +188,8 @@ def _record(cells: dict[str, str], units: dict[str, str], source: str, place: st
     vertebrae = read_vertebrae(cell("vertebrae"), where)
     if vertebrae and (region != "spine" or (named and named != vertebrae)):
         raise InputError(f"{where}: vertebrae {cell('vertebrae')!r} do not belong to region {cell('region')!r}")
-    if not any(numbers[name] is not None for name in numbers):
-        raise InputError(f"{where}: no number in the line: give at least bmd, or remove it")
+    if not any(numbers[name] is not None for name in numbers) and not cell("note"):
+        raise InputError(f"{where}: no number in the line: give at least bmd, or say in a column note what was found")
     record = DensityRecord(
         person=cell("person"),
         birth_date=read_date(cell("birth_date"), f"{where}, birth_date"),
