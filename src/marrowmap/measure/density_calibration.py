@@ -129,7 +129,7 @@ def calibrate(records: Sequence[DensityRecord], from_machine: str, to_machine: s
 def _fit(pairs: np.ndarray, from_machine: str, to_machine: str, region: str, vertebrae: tuple[int, ...]) -> Calibration:
     x, y = pairs[:, 0], pairs[:, 1]
     spread = float(((x - x.mean()) ** 2).sum())
-    if spread <= 0:
+    if float(np.ptp(x)) == 0.0:
         raise InputError(f"{region}: everyone has the same BMD on {from_machine!r}: no line can be fitted")
     line = stats.linregress(x, y)
     n = len(x)

@@ -58,8 +58,8 @@ def reported_table(records: Sequence[DensityRecord]) -> tuple[str, Table]:
         )
         machine = () if shared else (_machine(record), record.reference or "not stated")
         rows.append((*row, *machine, f"{record.place}{': ' + record.note if record.note else ''}"))
-    columns = ("Date", "Region", "BMD g/cm²", "BMC g", "Area cm²", "T", "Z")
-    columns += (() if shared else ("Machine", "Reference of T and Z")) + ("From",)
+    more = () if shared else ("Machine", "Reference of T and Z")
+    columns = ("Date", "Region", "BMD g/cm²", "BMC g", "Area cm²", "T", "Z", *more, "From")
     told = f"Machine: {_machine(records[0])}. Reference of T and Z: {records[0].reference or 'not stated'}."
     table = Table("As reported by the machine", columns, tuple(rows), numeric=(2, 3, 4, 5, 6), text_last=True)
     return told if shared else "", table
