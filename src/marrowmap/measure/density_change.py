@@ -11,13 +11,12 @@ from dataclasses import replace
 from scipy import stats
 
 from marrowmap.measure.density_calibration import Calibration
-from marrowmap.measure.density_precision import LSC_FACTOR
 from marrowmap.measure.density_precision import SitePrecision
 from marrowmap.measure.density_tables import change_limits
 from marrowmap.values import DensityRecord
 
 ALPHA = 0.05
-_NORMAL = 1.96
+_NORMAL = float(stats.norm.ppf(1 - ALPHA / 2))
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def error_of(
     lsc = fallback.percent / 100.0 * bmd
     memory = ", from memory" if fallback.confidence == "M" else ""
     method = f"LSC {fallback.percent:g} % of {bmd:.3f} g/cm2: no precision study given, {fallback.source}{memory}"
-    return ErrorOfDifference(lsc * math.sqrt(2) / LSC_FACTOR, math.inf, lsc, None, None, method)
+    return ErrorOfDifference(lsc / _NORMAL, math.inf, lsc, None, None, method)
 
 
 @dataclass(frozen=True)
