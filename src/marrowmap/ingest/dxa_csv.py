@@ -83,11 +83,15 @@ def read_density_csv(path: Path) -> DensityTable:
         raise InputError(f"{path.name}: the file is empty: give a header line and one line a region")
     header, units = _read_header(rows[0][1], path.name)
     records: list[DensityRecord] = []
+    commas: list[int] = []
     for line, row in rows[1:]:
         cells = _cells(row, header, f"{path.name}, line {line}")
-        record, done = _record(cells, units, path.name, f"line {line}")
+        record, done, with_comma = _record(cells, units, path.name, f"line {line}")
         records.append(record)
         notes += [f"line {line}, {what}" for what in done]
+        commas += [line] * with_comma
+    if commas:
+        notes.append(f"decimal commas of {len(commas)} numbers read as points, lines {commas[0]} to {commas[-1]}")
     if not records:
         raise InputError(f"{path.name}: a header but no record: give one line a region")
     known = set(COLUMNS) | set(MORE_COLUMNS)
@@ -165,19 +169,23 @@ def _cells(row: Sequence[str], header: Sequence[str], where: str) -> dict[str, s
     return dict(zip(header, row, strict=True))
 
 
-def _record(cells: dict[str, str], units: dict[str, str], source: str, place: str) -> tuple[DensityRecord, list[str]]:
+def _record(
+    cells: dict[str, str], units: dict[str, str], source: str, place: str
+) -> tuple[DensityRecord, list[str], int]:
     where = f"{source}, {place}"
 
     def cell(name: str) -> str:
         return cells.get(name, "").strip()
 
     done: list[str] = []
+    commas = 0
     numbers: dict[str, float | None] = {}
     for column in FACTORS:
         read = read_number(cell(column), column, units.get(column, ""), f"{where}, {column}")
         numbers[column] = None if read is None else read.value
         if read is not None and read.done:
             done.append(f"{column}: {read.done}")
+        commas += read is not None and read.comma
     region, named = read_region(cell("region"), where)
     _check_site(cell("site"), region, where)
     side = read_side(cell("side"), where)
@@ -207,7 +215,7 @@ def _record(cells: dict[str, str], units: dict[str, str], source: str, place: st
         note=cell("note"),
         **numbers,
     )
-    return record, done
+    return record, done, commas
 
 
 def _check_site(site: str, region: str, where: str) -> None:

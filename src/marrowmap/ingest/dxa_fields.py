@@ -53,10 +53,11 @@ _VERTEBRAE = re.compile(r"l\s*([1-4])(?:\s*-\s*l?\s*([1-4]))?")
 
 @dataclass(frozen=True)
 class NumberRead:
-    """A number in our unit, and what had to be done for it (empty if nothing)."""
+    """A number in our unit, what had to be done for it (empty if nothing), and whether it had a decimal comma."""
 
     value: float
     done: str
+    comma: bool = False
 
 
 def normalize_unit(text: str) -> str:
@@ -89,19 +90,14 @@ def read_number(text: str, column: str, unit: str, where: str) -> NumberRead | N
     match = _NUMBER.fullmatch(cleaned)
     if match is None:
         raise InputError(f"{where}: {text.strip()!r} is not a number: write it like 0.783, or leave the field empty")
-    done = []
-    digits = match["number"]
-    if "," in digits:
-        digits = digits.replace(",", ".")
-        done.append(f"decimal comma in {text.strip()!r} read as {float(digits):g}")
+    digits = match["number"].replace(",", ".")
     stated = normalize_unit(match["unit"] or "")
     if stated and unit and stated != unit:
         raise InputError(f"{where}: {text.strip()!r} stands under a header in {unit}: state one unit only")
     factor, ours = _factor(stated or unit, column, where, text.strip())
     value = float(digits) * factor
-    if factor != 1.0:
-        done.append(f"{float(digits):g} {stated or unit}, as stated, is {value:g} {ours}")
-    return NumberRead(value, "; ".join(done))
+    done = "" if factor == 1.0 else f"{float(digits):g} {stated or unit}, as stated, is {value:g} {ours}"
+    return NumberRead(value, done, "," in match["number"])
 
 
 def _factor(unit: str, column: str, where: str, text: str) -> tuple[float, str]:
@@ -185,3 +181,10 @@ def read_region(text: str, where: str) -> tuple[str, tuple[int, ...]]:
         ward = " (Ward's area is not used, ISCD)" if "ward" in cleaned else ""
         raise InputError(f"{where}: region {text.strip()!r}{ward}: use one of {', '.join(JOINT_OF_REGION)}")
     return name, ()
+
+
+def write_vertebrae(vertebrae: tuple[int, ...]) -> str:
+    """Return lumbar vertebrae as they are written: ``L1-L4``, ``L1,L3``."""
+    if len(vertebrae) > 2 and vertebrae == tuple(range(vertebrae[0], vertebrae[-1] + 1)):
+        return f"L{vertebrae[0]}-L{vertebrae[-1]}"
+    return ",".join(f"L{n}" for n in vertebrae)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from marrowmap.ingest.dxa_fields import write_vertebrae
 from marrowmap.measure.density_calibration import Calibration
 from marrowmap.measure.density_change import Change
 from marrowmap.measure.density_change import error_of
@@ -136,7 +137,7 @@ def _row(name: str, quantity: Quantity, method: str, *records: DensityRecord, si
 
 def _origin(record: DensityRecord) -> str:
     machine = record.machine or "not stated"
-    vertebrae = f", {','.join(f'L{n}' for n in record.vertebrae)}" if record.vertebrae else ""
+    vertebrae = f", {write_vertebrae(record.vertebrae)}" if record.vertebrae else ""
     return f"machine {machine}, software {record.software or 'not stated'}{vertebrae}"
 
 

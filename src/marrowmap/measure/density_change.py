@@ -153,7 +153,10 @@ def compare_exams(
         half = ratio_error(percent, base, error)
         low, high = percent - half, percent + half
     else:
-        reason = f"{reason}; " * bool(reason) + f"no least significant change is known for the {later.region}"
+        reason = (
+            f"{reason}; " * bool(reason)
+            + f"no least significant change is known for the {later.region.replace('_', ' ')}"
+        )
     return Change(first, later, since, difference, percent, low, high, error, reason, stated == (False, False))
 
 

@@ -60,7 +60,8 @@ def choose_score(record: DensityRecord) -> ScoreChoice:
 def may_be_judged(record: DensityRecord) -> str:
     """Return why a region does not count for the classification, empty if it does."""
     if record.region not in JUDGED_REGIONS:
-        return f"{record.region} is not among the regions ISCD classifies by (spine, total hip, femoral neck)"
+        region = record.region.replace("_", " ")
+        return f"{region} is not among the regions ISCD classifies by (spine, total hip, femoral neck)"
     if record.region == "spine" and len(record.vertebrae) == 1:
         return "one vertebra alone is not classified (ISCD 2023)"
     return ""
@@ -114,9 +115,9 @@ def recompute_scores(
         )
     fitting = [reference for reference in references if _fits(record, reference)]
     if not fitting:
-        return (), f"no reference for the {record.region} of this person"
+        return (), f"no reference for the {record.region.replace('_', ' ')} of this person"
     found = [one for reference in fitting if (one := _score(record, units, reference, studies)) is not None]
-    return tuple(found), "" if found else f"no published conversion of {units} units for the {record.region}"
+    return tuple(found), "" if found else f"no published conversion of {units} units"
 
 
 def _fits(record: DensityRecord, reference: Reference) -> bool:

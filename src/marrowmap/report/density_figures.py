@@ -60,7 +60,7 @@ def _day(when: date) -> float:
 def _draw_region(ax: Axes, records: list[DensityRecord], studies: tuple[SitePrecision, ...]) -> None:
     days = [_day(record.date) for record in records if record.date]
     span = max(days) - min(days)
-    left, right = min(days) - 0.06 * span, max(days) + 0.1 * span
+    left, right = min(days) - 0.12 * span, max(days) + 0.1 * span
     sides = sorted(records, key=lambda r: (r.side is not Side.RIGHT, r.side is not Side.LEFT))
     for side, group in groupby(sides, key=lambda r: r.side):
         exams = sorted(group, key=lambda r: r.iso_date)
@@ -88,8 +88,8 @@ def _draw_region(ax: Axes, records: list[DensityRecord], studies: tuple[SitePrec
         )
         for place, value in zip(x, y, strict=True):
             ax.annotate(
-                f"{value:.3f}", (place, value), xytext=(7, 0), textcoords="offset points", color=color, fontsize=7.5,
-                va="center",
+                f"{value:.3f}", (place, value), xytext=(-6, 5), textcoords="offset points", color=color,
+                fontsize=7.5, ha="right",
             )  # fmt: skip
     ax.set_xlim(left, right)
     ax.set_ylabel("BMD, g/cm²")

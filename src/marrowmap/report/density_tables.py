@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
+from marrowmap.ingest.dxa_fields import write_vertebrae
 from marrowmap.measure.density_change import Change
 from marrowmap.measure.density_scores import Classification
 from marrowmap.measure.density_scores import Recomputed
@@ -30,8 +31,7 @@ def _words(name: str) -> str:
 
 def _place(record: DensityRecord) -> str:
     """Side, region and vertebrae."""
-    vertebrae = ",".join(f"L{n}" for n in record.vertebrae)
-    return " ".join(filter(None, (_side(record), _words(record.region), vertebrae)))
+    return " ".join(filter(None, (_side(record), _words(record.region), write_vertebrae(record.vertebrae))))
 
 
 def _side(record: DensityRecord) -> str:
