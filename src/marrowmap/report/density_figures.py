@@ -61,9 +61,11 @@ def _draw_region(ax: Axes, records: list[DensityRecord], studies: tuple[SitePrec
     days = [_day(record.date) for record in records if record.date]
     span = max(days) - min(days)
     left, right = min(days) - 0.12 * span, max(days) + 0.1 * span
-    sides = sorted(records, key=lambda r: (r.side is not Side.RIGHT, r.side is not Side.LEFT))
-    for side, group in groupby(sides, key=lambda r: r.side):
-        exams = sorted(group, key=lambda r: r.iso_date)
+    # Exams of two machines are not joined: what differs between them is no change of bone.
+    sides = sorted(records, key=lambda r: (r.side is not Side.RIGHT, r.side is not Side.LEFT, r.machine, r.iso_date))
+    told: set[Side | None] = set()
+    for (side, _), group in groupby(sides, key=lambda r: (r.side, r.machine)):
+        exams = list(group)
         first = exams[0]
         error = error_of(first.region, first.vertebrae, first.machine, first.bmd or 0.0, studies)
         color = COLORS[side]
@@ -84,12 +86,13 @@ def _draw_region(ax: Axes, records: list[DensityRecord], studies: tuple[SitePrec
             markersize=5,
             capsize=3,
             linewidth=1.2,
-            label=_WORDS[side],
+            label="_" if side in told else _WORDS[side],
         )
+        told.add(side)
         for place, value in zip(x, y, strict=True):
             ax.annotate(
-                f"{value:.3f}", (place, value), xytext=(-6, 5), textcoords="offset points", color=color,
-                fontsize=7.5, ha="right",
+                f"{value:.3f}", (place, value), xytext=(-6, -11 if side is Side.LEFT else 5),
+                textcoords="offset points", color=color, fontsize=7.5, ha="right",
             )  # fmt: skip
     ax.set_xlim(left, right)
     ax.set_ylabel("BMD, g/cm²")
