@@ -14,6 +14,10 @@ import typer
 
 from marrowmap.cli import analyze
 from marrowmap.cli import demo
+from marrowmap.cli import density
+from marrowmap.cli import density_calibration
+from marrowmap.cli import density_form
+from marrowmap.cli import density_precision
 from marrowmap.cli import doctor
 from marrowmap.cli import edema
 from marrowmap.cli import phantom
@@ -32,8 +36,19 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
 )
-for module in (demo, analyze, edema, segment, phantom, doctor):
-    app.command(module.__name__.rsplit(".", 1)[-1])(module.command)
+for module in (
+    demo,
+    analyze,
+    edema,
+    segment,
+    density,
+    density_form,
+    density_precision,
+    density_calibration,
+    phantom,
+    doctor,
+):
+    app.command(module.__name__.rsplit(".", 1)[-1].replace("_", "-"))(module.command)
 
 
 def main() -> None:

@@ -64,13 +64,14 @@ NO_FORECAST = (
 
 @dataclass(frozen=True)
 class Table:
-    """A table of strings; `numeric` names the columns set flush right."""
+    """A table of strings; columns in `numeric` are set flush right, the last is the wide one with `text_last`."""
 
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     numeric: tuple[int, ...] = ()
     state_column: int | None = None
+    text_last: bool = False
 
 
 @dataclass(frozen=True)

@@ -32,11 +32,13 @@ OUTPUT_NAMES = frozenset(
         "edema_voxels.nii.gz",
         "labels.nii.gz",
         "labels.json",
+        "precision.json",
+        "calibration.json",
     }
 )
 """All a command leaves at the top of its folder; anything else there is the user's own."""
 
-_MARKS = ("manifest.json", "measurements.json", "frames.json")
+_MARKS = ("manifest.json", "measurements.json", "frames.json", "precision.json", "calibration.json")
 
 
 def _is_ours(folder: Path) -> bool:

@@ -27,6 +27,8 @@ _PICTURES = frozenset(
         "planar_phases",
         "planar_curves",
         "planar_profile",
+        "density_course",
+        "density_sides",
     }
 )
 _LEFT_OUT = frozenset({"question", "comparison", "time", "methods", "literature"})
@@ -46,6 +48,7 @@ def _section(section: Section) -> dict[str, object]:
                 "rows": table.rows,
                 "numeric": table.numeric,
                 "state": table.state_column,
+                "text_last": table.text_last,
             }
             for table in section.tables
         ],

@@ -10,6 +10,7 @@ from marrowmap.terms.codes import private
 VOLUME = Code("118565006", "SCT", "Volume")
 RATIO = Code("118586006", "SCT", "Ratio")
 SUV = Code("126401", "DCM", "SUVbw")
+AREA = Code("42798000", "SCT", "Area")
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,30 @@ QUANTITIES: dict[str, QuantityDefinition] = {
         "1",
         private("cold_area_contrast", "Cold area contrast"),
         "One less uptake of the cold area over that of the rest of the head",
+    ),
+    "bmd": QuantityDefinition(
+        "g/cm2", private("bmd", "Areal bone mineral density"), "Bone mineral over projected area, by DXA"
+    ),
+    "bmc": QuantityDefinition("g", private("bmc", "Bone mineral content"), "Bone mineral in the region, by DXA"),
+    "area": QuantityDefinition("cm2", AREA, "Projected area of bone in the region, by DXA"),
+    "t_score": QuantityDefinition(
+        "1", private("t_score", "T-score"), "Standard deviations from the mean of young adults; see the method"
+    ),
+    "z_score": QuantityDefinition(
+        "1", private("z_score", "Z-score"), "Standard deviations from the mean of the same age; see the method"
+    ),
+    "bmd_change": QuantityDefinition(
+        "%", private("bmd_change", "Change of bone density"), "Of the same region and side, against an earlier exam"
+    ),
+    "bmd_side_difference": QuantityDefinition(
+        "%",
+        private("bmd_side_difference", "Side difference of bone density"),
+        "This side less the other, over the other",
+    ),
+    "least_significant_change": QuantityDefinition(
+        "g/cm2",
+        private("least_significant_change", "Least significant change"),
+        "Least change between two exams that measurement error does not explain (95 %)",
     ),
 }
 

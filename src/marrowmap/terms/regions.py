@@ -17,6 +17,16 @@ REGIONS: dict[str, Code] = {
     "subchondral": private("subchondral", "Bone under the joint surface of the femoral head"),
     "weight_bearing": private("weight_bearing", "Weight-bearing sector of the femoral head"),
     "hip_joint": Code("24136001", "SCT", "Hip joint"),
+    "total_hip": private("total_hip", "Total hip (densitometry)"),
+    "distal_femur": Code("310652005", "SCT", "Distal femur"),
+    "proximal_tibia": private("proximal_tibia", "Proximal tibia"),
+    "medial_condyle": private("medial_condyle", "Medial condyle of femur"),
+    "lateral_condyle": private("lateral_condyle", "Lateral condyle of femur"),
+    "medial_plateau": private("medial_plateau", "Medial tibial plateau"),
+    "lateral_plateau": private("lateral_plateau", "Lateral tibial plateau"),
+    "patella": Code("64234005", "SCT", "Patella"),
+    "spine": Code("122496007", "SCT", "Lumbar spine"),
+    "forearm": Code("14975008", "SCT", "Forearm"),
     "given_region": private("given_region", "Region given by the user"),
 }
 """Region name to code. ``given_region`` is the mask a user hands in, whatever bone it lies in."""

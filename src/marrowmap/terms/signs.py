@@ -18,6 +18,9 @@ SIGNS: dict[str, str] = {
     "homogeneous_uptake": "Raised and even uptake of femoral head and neck on bone scan (Gemmel 2012)",
     "uptake_demarcation": "Raised uptake ends sharply at the intertrochanteric region on bone scan (Gemmel 2012)",
     "cold_area": "Part of the femoral head takes up less than the rest of it",
+    "focal_osteopenia": "Bone of one joint is less dense than that of the other side, beyond what well people show",
+    "low_bone_density": "Bone density low by the score that age, sex and menopause call for (ISCD)",
+    "significant_bone_change": "Bone density changed between two exams by more than measurement error explains (ISCD)",
 }
 """Sign name to what it means."""
 

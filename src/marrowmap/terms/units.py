@@ -11,6 +11,9 @@ UNITS: dict[str, str] = {
     "mL": "milliliter",
     "deg": "degree",
     "g/mL": "gram per milliliter",
+    "g": "gram",
+    "cm2": "square centimeter",
+    "g/cm2": "gram per square centimeter",
 }
 """UCUM code to its meaning."""
 

@@ -1,5 +1,7 @@
 """Core values: side, quantity, measurement, finding, evidence. They know nothing of images or files."""
 
+from marrowmap.values.density_record import DensityRecord
+from marrowmap.values.density_record import Menopause
 from marrowmap.values.evidence import Evidence
 from marrowmap.values.finding import Finding
 from marrowmap.values.finding import State
@@ -8,4 +10,14 @@ from marrowmap.values.quantity import Quantity
 from marrowmap.values.side import Joint
 from marrowmap.values.side import Side
 
-__all__ = ["Evidence", "Finding", "Joint", "Measurement", "Quantity", "Side", "State"]
+__all__ = [
+    "DensityRecord",
+    "Evidence",
+    "Finding",
+    "Joint",
+    "Measurement",
+    "Menopause",
+    "Quantity",
+    "Side",
+    "State",
+]

@@ -12,9 +12,9 @@ class Evidence:
     Parameters
     ----------
     series_uid : str
-        Series Instance UID, or the file name of a NIfTI image.
+        Series Instance UID, or the file name of a NIfTI image or of a table.
     instance_uids : tuple of str
-        SOP Instance UIDs in slice order; empty for NIfTI.
+        SOP Instance UIDs in slice order; empty for NIfTI. Of a table: its file and lines.
     frames : tuple of int
         Slice indices (0-based, along the third axis of the source grid) that carry the evidence; empty means all.
     mask_sha256 : str, optional

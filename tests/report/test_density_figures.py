@@ -1,0 +1,34 @@
+"""Pictures of densitometry: drawn where there is something to draw, the same bytes every time."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from marrowmap.measure.density_sides import compare_sides
+from marrowmap.report.density_figures import draw_density_course
+from marrowmap.report.density_figures import draw_density_sides
+from marrowmap.values import Side
+from tests.measure.density_records import record
+
+PAIR = (record(bmd=0.8), record(bmd=1.0, side=Side.RIGHT))
+
+
+def test_a_course_needs_two_dates():
+    assert draw_density_course(PAIR, (), "A") is None
+    later = record(bmd=0.9, date=date(2021, 1, 1))
+    picture = draw_density_course((*PAIR, later), (), "A")
+    assert picture is not None
+    assert picture.data == draw_density_course((*PAIR, later), (), "A").data  # type: ignore[union-attr]
+    assert "femoral neck" in picture.alt
+
+
+def test_sides_need_a_reference():
+    assert draw_density_sides(compare_sides(PAIR), "A") is not None
+    knee = [record(bmd=b, region="distal_femur", side=s) for b, s in ((0.8, Side.LEFT), (0.9, Side.RIGHT))]
+    assert draw_density_sides(compare_sides(knee), "A") is None
+
+
+def test_undated_and_empty_records_are_no_trouble():
+    later = record(bmd=0.9, date=date(2021, 1, 1))
+    records = (*PAIR, later, record(bmd=None, date=date(2022, 1, 1)), record(date=None))
+    assert draw_density_course(records, (), "A") is not None
