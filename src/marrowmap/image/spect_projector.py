@@ -133,12 +133,15 @@ def _blur(image: Array, spread: float) -> Array:
         part = min(spread, MOST_PER_STEP)
         spread -= part
         side, middle = np.float32(part / 2), np.float32(1 - part)
-        wide = middle * image
-        wide[1:] += side * image[:-1]
-        wide[:-1] += side * image[1:]
-        image = middle * wide
-        image[:, 1:] += side * wide[:, :-1]
-        image[:, :-1] += side * wide[:, 1:]
+        # One product for both neighbors, and the second direction in place: this is most of a projection's time.
+        beside, wide = side * image, middle * image
+        wide[1:] += beside[:-1]
+        wide[:-1] += beside[1:]
+        np.multiply(wide, side, out=beside)
+        wide *= middle
+        wide[:, 1:] += beside[:, :-1]
+        wide[:, :-1] += beside[:, 1:]
+        image = wide
     return image
 
 
