@@ -34,6 +34,8 @@ def test_cold_amid_hot_is_told_from_less_hot():
     hot = _judge(replace(spect, cold=replace(spect.cold, head_uptake=4 * usual, contrast=contrast)))
     assert hot.state is State.ABSENT
     assert "less than the rest of a hot head" in hot.note
+    blind = replace(spect.cold, head_uptake=4 * usual, contrast=contrast, smallest_mm=dict.fromkeys((0.5, 0.7, 0.9)))
+    assert _judge(replace(spect, cold=blind)).state is State.UNDETERMINED
     unsure = replace(spect.cold, head_uptake=2 * usual, contrast=contrast, uptake_sd=0.4 * usual)
     assert _judge(replace(spect, cold=unsure)).state is State.UNDETERMINED
 

@@ -91,8 +91,12 @@ class PlanarColdArea:
 
     @property
     def present(self) -> bool:
-        """Whether the ball stands out more than in heads without a cold area."""
-        return self.strength >= STRENGTH_LIMIT
+        """Whether the ball stands out more than in heads without a cold area, and is one this head could have shown.
+
+        What stands out though it is smaller than any ball that surely would have is mostly unevenness.
+        """
+        shown = self.dead_mm is not None and self.diameter_mm >= self.dead_mm
+        return self.strength >= STRENGTH_LIMIT and shown
 
 
 @dataclass(frozen=True, eq=False)

@@ -65,7 +65,8 @@ def _judge_standing_out(spect: SpectHip, smallest: Quantity | None, found: str) 
         note = f"{_stage(spect)}: {found}, {left:.1f} times the usual{beside}; {power}"
         return judged(NAME, spect, State.PRESENT, _sure(left, sd), smallest, note)
     note = f"{found}: less than the rest of a hot head, but {left:.1f} times the usual{beside}; {power}"
-    if left - 1.96 * sd > COLD_BELOW:
+    earned = smallest is not None and smallest.value <= LARGEST_MM
+    if earned and left - 1.96 * sd > COLD_BELOW:
         return judged(NAME, spect, State.ABSENT, _sure(left, sd), smallest, note)
     return judged(NAME, spect, State.UNDETERMINED, 0.5, smallest, note)
 
