@@ -13,9 +13,11 @@ import warnings
 import typer
 
 from marrowmap.cli import analyze
+from marrowmap.cli import cohort
 from marrowmap.cli import demo
 from marrowmap.cli import doctor
 from marrowmap.cli import edema
+from marrowmap.cli import follow
 from marrowmap.cli import phantom
 from marrowmap.cli import segment
 from marrowmap.cli.console import fail
@@ -32,7 +34,7 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
 )
-for module in (demo, analyze, edema, segment, phantom, doctor):
+for module in (demo, analyze, edema, segment, follow, cohort, phantom, doctor):
     app.command(module.__name__.rsplit(".", 1)[-1])(module.command)
 
 

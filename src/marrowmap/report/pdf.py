@@ -27,6 +27,8 @@ _PICTURES = frozenset(
         "planar_phases",
         "planar_curves",
         "planar_profile",
+        "course_timeline",
+        "course_trajectories",
     }
 )
 _LEFT_OUT = frozenset({"question", "comparison", "time", "methods", "literature"})
