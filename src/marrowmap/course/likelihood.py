@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,8 @@ SHORTEST_MONTHS = 0.02
 """Time constants are looked for between these; beyond, an interval has no bound."""
 LATEST_MIDDLE_MONTHS = 60.0
 NODES = {"exponential": (45, 31), "logistic": (25, 17, 13)}
+FINE_NODES = {"exponential": (61, 41), "logistic": (45, 35, 17)}
+"""Along each axis while closing in, and at last, where the edges of intervals are read."""
 PASSES = 14
 NEWTON_STEPS = 8
 
@@ -87,9 +91,11 @@ class Likelihood:
         rates = [times] if self.shape is Shape.EXPONENTIAL else [(-6.0, LATEST_MIDDLE_MONTHS), (-3.0, 3.0)]
         return [*rates, (0.0, 0.0 if self.fixed else 1.0)]
 
-    def on(self, box: Sequence[tuple[float, float]]) -> Nodes:
+    def on(
+        self, box: Sequence[tuple[float, float]], nodes: Mapping[str, tuple[int, ...]] = MappingProxyType(NODES)
+    ) -> Nodes:
         """Evaluate the likelihood on a grid over `box`."""
-        counts = NODES[self.shape.value]
+        counts = nodes[self.shape.value]
         axes = tuple(
             np.linspace(low, high, n) if high > low else np.array([low])
             for (low, high), n in zip(box, counts, strict=True)
@@ -143,7 +149,7 @@ class Likelihood:
                 break
             box = new
             nodes = self.on(box)
-        return nodes
+        return self.on(box, FINE_NODES)
 
     @staticmethod
     def _around(nodes: Nodes, limit: float, outer: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

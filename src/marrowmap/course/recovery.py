@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 from scipy.stats import chi2
 
 from marrowmap.course.likelihood import CHI2_95
@@ -33,8 +34,9 @@ from marrowmap.course.likelihood import basis_of
 
 MISFIT_P = 0.05
 LOGISTIC_LEAST_EXAMS = 5
-LOGISTIC_GAIN = 4.0
-"""AIC by which the logistic curve must be better before it is preferred."""
+LOGISTIC_LEAST_SEEN = 3
+LOGISTIC_COST, LOGISTIC_SURE = 2.0, 6.0
+"""Deviance by which the logistic curve must be better to be heard beside the exponential (AIC), and to replace it."""
 BAND_CURVES = 300
 
 
@@ -59,7 +61,7 @@ class Recovery:
     time_to_normal : Bounded
         Months from the start of the fit; infinite where the residual stays above normal.
     half_life : Bounded
-        Months in which the distance to the residual halves; of a logistic fall, until half is gone.
+        Months from the start of the fit until half of what lay above the residual is gone.
     residual : Bounded
         Where the curve ends.
     residual_fixed : bool
@@ -149,15 +151,29 @@ def _profile(nodes: Nodes, number: int) -> Array:
     return np.asarray(nodes.deviance.min(axis=tuple(n for n in range(nodes.deviance.ndim) if n != number)))
 
 
-def _rate(best: _Best) -> Bounded:
-    """Return the half-life, or the middle of a logistic fall."""
-    low, high = _crossings(best.nodes.axes[0], _profile(best.nodes, 0), best.deviance + CHI2_95)
-    if best.likelihood.shape is Shape.EXPONENTIAL:
+def _half_of(shape: Shape, first: Array, second: Array) -> Array:
+    """Return when half of what lay above the residual at the start is gone."""
+    if shape is Shape.EXPONENTIAL:
+        return first * math.log(2)
+    half = 0.5 * expit(first / second)
+    return np.asarray(np.maximum(first - second * (np.log(half) - np.log1p(-half)), 0.0))
+
+
+def _half_life(best: _Best) -> Bounded:
+    """Return the time in which half is gone; from 0 where the fall may have been as fast as can be."""
+    shape, nodes = best.likelihood.shape, best.nodes
+    first, second = (np.array(x) for x in best.parameters[2:])
+    value = float(_half_of(shape, first, second))
+    low, high = _crossings(nodes.axes[0], _profile(nodes, 0), best.deviance + CHI2_95)
+    if shape is Shape.EXPONENTIAL:
         per = math.log(2)
-        bounds = (0.0 if low is None else per * math.exp(low), math.inf if high is None else per * math.exp(high))
-        return Bounded(per * best.parameters[2], *bounds)
+        return Bounded(
+            value, 0.0 if low is None else per * math.exp(low), math.inf if high is None else per * math.exp(high)
+        )
+    inside = nodes.deviance <= best.deviance + CHI2_95
+    halves = _half_of(shape, nodes.first[inside], nodes.second[inside])
     return Bounded(
-        max(best.parameters[2], 0.0), max(low if low is not None else 0.0, 0.0), math.inf if high is None else high
+        value, min(value, float(halves.min())), math.inf if high is None else max(value, float(halves.max()))
     )
 
 
@@ -204,8 +220,11 @@ def _time(best: _Best, normal: float) -> Bounded:
         for sign in (-1.0, 1.0)
     )
     never = bool((inside & (nodes.residual >= normal)).any())
-    most = math.inf if never or _rate(best).high == math.inf else float(high.max())
-    return Bounded(value, min(value, float(low.min())), max(value, most))
+    half = _half_life(best)
+    most = math.inf if never or half.high == math.inf else float(high.max())
+    # A fall as fast as can be has no earliest day.
+    least = 0.0 if half.low == 0 else float(low.min())
+    return Bounded(value, min(value, least), max(value, most))
 
 
 def _likely(best: _Best) -> tuple[tuple[float, ...], ...]:
@@ -220,6 +239,23 @@ def _likely(best: _Best) -> tuple[tuple[float, ...], ...]:
         amplitude = max(float(nodes.amplitude[index]) + sway, 0.0)
         curves.append((float(nodes.residual[index]), amplitude, float(nodes.first[index]), float(nodes.second[index])))
     return tuple(curves)
+
+
+def _choose(observed: Sequence[Observation]) -> tuple[_Best, _Best | None]:
+    """Return the curve that explains the measurements, and the other where it does so about as well."""
+    best = _find_best(observed, Shape.EXPONENTIAL)
+    if len(observed) < LOGISTIC_LEAST_EXAMS or sum(not o.below for o in observed) < LOGISTIC_LEAST_SEEN:
+        return best, None
+    logistic = _find_best(observed, Shape.LOGISTIC)
+    gain = best.deviance - logistic.deviance
+    if gain < LOGISTIC_COST:
+        return best, None
+    return (logistic, None) if gain >= LOGISTIC_SURE else (logistic, best)
+
+
+def _both(one: Bounded, other: Bounded | None) -> Bounded:
+    """Return an estimate with an interval that holds another's, too."""
+    return one if other is None else Bounded(one.value, min(one.low, other.low), max(one.high, other.high))
 
 
 def _misfit(best: _Best, count: int) -> tuple[float | None, int]:
@@ -250,19 +286,15 @@ def fit_recovery(observed: Sequence[Observation], normal: float) -> Recovery | N
 
     Notes
     -----
-    With two measurements the residual is taken as none (said in `notes`). The logistic curve needs five, and is
-    preferred where its AIC is better by 4. Where the chosen curve misses the measurements by more than their errors
+    With two measurements the residual is taken as none (said in `notes`). The logistic curve needs five exams, three of
+    which see something; it is preferred where its AIC is better, and where that is by less than 4, intervals hold both
+    curves'. Where the chosen curve misses the measurements by more than their errors
     (p < 0.05), errors are widened by the square root of chi-square over its degrees of freedom.
     """
     observed = tuple(observed)
     if len(observed) < 2 or not normal > 0 or observed[0].below:
         return None
-    seen = sum(not o.below for o in observed)
-    best = _find_best(observed, Shape.EXPONENTIAL)
-    if seen >= LOGISTIC_LEAST_EXAMS:
-        other = _find_best(observed, Shape.LOGISTIC)
-        if other.deviance + 2 + LOGISTIC_GAIN < best.deviance:
-            best = other
+    best, other = _choose(observed)
     shape, fixed = best.likelihood.shape, best.likelihood.fixed
     misfit, free = _misfit(best, len(observed))
     scale, notes = 1.0, []
@@ -272,13 +304,16 @@ def fit_recovery(observed: Sequence[Observation], normal: float) -> Recovery | N
         scale = math.sqrt(best.deviance / free)
         notes.append(f"the curve misses the measurements by more than their errors: these were taken {scale:.1f} times")
         best = _find_best(observed, shape, scale)
+        other = None if other is None else _find_best(observed, other.likelihood.shape, scale)
+    if other is not None:
+        notes.append(f"a {other.likelihood.shape.value} fall explains the measurements, too: intervals hold both")
     _, amplitude, first, second = best.parameters
     return Recovery(
         shape=shape,
         normal=normal,
-        time_to_normal=_time(best, normal),
-        half_life=_rate(best),
-        residual=_level(best),
+        time_to_normal=_both(_time(best, normal), _time(other, normal) if other else None),
+        half_life=_both(_half_life(best), _half_life(other) if other else None),
+        residual=_both(_level(best), _level(other) if other else None),
         residual_fixed=fixed,
         amplitude=float(amplitude * basis_of(shape, first, second, np.zeros(1))[0]),
         scale=scale,

@@ -58,6 +58,8 @@ def _level_text(value: float) -> str:
 
 def bounded_text(bounded: Bounded) -> str:
     """Write an estimate and its interval, in months."""
+    if bounded.low <= 0 and math.isfinite(bounded.high):
+        return f"at most {bounded.high:.1f}"
     high = "no upper bound" if not math.isfinite(bounded.high) else f"{bounded.high:.1f}"
     low = "no bound" if not math.isfinite(bounded.low) else f"{bounded.low:.1f}"
     return f"{_months(bounded.value)} ({low} to {high})"
