@@ -21,9 +21,9 @@ SHORTEST_MONTHS = 0.02
 """Time constants are looked for between these; beyond, an interval has no bound."""
 LATEST_MIDDLE_MONTHS = 60.0
 NODES = {"exponential": (45, 31), "logistic": (25, 17, 13)}
-FINE_NODES = {"exponential": (61, 41), "logistic": (45, 35, 17)}
+FINE_NODES = {"exponential": (61, 41), "logistic": (41, 31, 15)}
 """Along each axis while closing in, and at last, where the edges of intervals are read."""
-PASSES = 14
+PASSES = 10
 NEWTON_STEPS = 8
 
 Array = NDArray[np.float64]

@@ -8,7 +8,8 @@ Two curves are fitted by maximum likelihood with the error of each measurement:
 R >= 0 is the residual: recovery need not be complete (Trevisan 2002, 1 of 6). A measurement below what could be seen
 enters as such (left-censored); an episode that has not ended simply has no late measurement. Intervals are those of
 the profile likelihood: the range of a figure over all curves whose deviance is within 3.84 of the best one's. Time to
-normal has no upper bound where a residual above normal explains the data as well.
+normal has no upper bound where a residual above normal explains the data as well, and is held within what the exams
+show without any curve: after the last that is surely above normal, before the first that is surely below.
 
 The likelihood is looked at whole, on a grid of time constants and residuals that closes in on the region that counts;
 the amplitude, in which the curve is linear, is solved for at each node.
@@ -33,6 +34,8 @@ from marrowmap.course.likelihood import Shape
 from marrowmap.course.likelihood import basis_of
 
 MISFIT_P = 0.05
+SURE_SD = 3.0
+"""By so many standard errors an exam is surely above or below normal."""
 LOGISTIC_LEAST_EXAMS = 5
 LOGISTIC_LEAST_SEEN = 3
 LOGISTIC_COST, LOGISTIC_SURE = 2.0, 6.0
@@ -246,6 +249,9 @@ def _choose(observed: Sequence[Observation]) -> tuple[_Best, _Best | None]:
     best = _find_best(observed, Shape.EXPONENTIAL)
     if len(observed) < LOGISTIC_LEAST_EXAMS or sum(not o.below for o in observed) < LOGISTIC_LEAST_SEEN:
         return best, None
+    if best.deviance < LOGISTIC_COST:
+        # No curve can be better by as much.
+        return best, None
     logistic = _find_best(observed, Shape.LOGISTIC)
     gain = best.deviance - logistic.deviance
     if gain < LOGISTIC_COST:
@@ -256,6 +262,28 @@ def _choose(observed: Sequence[Observation]) -> tuple[_Best, _Best | None]:
 def _both(one: Bounded, other: Bounded | None) -> Bounded:
     """Return an estimate with an interval that holds another's, too."""
     return one if other is None else Bounded(one.value, min(one.low, other.low), max(one.high, other.high))
+
+
+def _bracket(observed: Sequence[Observation], normal: float) -> tuple[float, float]:
+    """Return the last exam surely above normal, and the first after it surely at or below: no curve is needed."""
+    above = [o.months for o in observed if not o.below and o.value - SURE_SD * o.error > normal]
+    last = max(above, default=0.0)
+    below = [
+        o.months
+        for o in observed
+        if o.months > last and (o.value <= normal if o.below else o.value + SURE_SD * o.error <= normal)
+    ]
+    return last, min(below, default=math.inf)
+
+
+def _within(time: Bounded, bracket: tuple[float, float]) -> Bounded:
+    """Return a time to normal held within what the exams themselves show."""
+    low, high = bracket
+
+    def held(value: float) -> float:
+        return min(max(value, low), high)
+
+    return Bounded(held(time.value), held(time.low), held(time.high))
 
 
 def _misfit(best: _Best, count: int) -> tuple[float | None, int]:
@@ -289,7 +317,8 @@ def fit_recovery(observed: Sequence[Observation], normal: float) -> Recovery | N
     With two measurements the residual is taken as none (said in `notes`). The logistic curve needs five exams, three of
     which see something; it is preferred where its AIC is better, and where that is by less than 4, intervals hold both
     curves'. Where the chosen curve misses the measurements by more than their errors
-    (p < 0.05), errors are widened by the square root of chi-square over its degrees of freedom.
+    (p < 0.05), errors are widened by the square root of chi-square over its degrees of freedom. Whatever the curve,
+    time to normal lies between the last exam surely above normal and the first after it surely below.
     """
     observed = tuple(observed)
     if len(observed) < 2 or not normal > 0 or observed[0].below:
@@ -307,11 +336,12 @@ def fit_recovery(observed: Sequence[Observation], normal: float) -> Recovery | N
         other = None if other is None else _find_best(observed, other.likelihood.shape, scale)
     if other is not None:
         notes.append(f"a {other.likelihood.shape.value} fall explains the measurements, too: intervals hold both")
+    time = _both(_time(best, normal), _time(other, normal) if other else None)
     _, amplitude, first, second = best.parameters
     return Recovery(
         shape=shape,
         normal=normal,
-        time_to_normal=_both(_time(best, normal), _time(other, normal) if other else None),
+        time_to_normal=_within(time, _bracket(observed, normal)),
         half_life=_both(_half_life(best), _half_life(other) if other else None),
         residual=_both(_level(best), _level(other) if other else None),
         residual_fixed=fixed,

@@ -37,7 +37,7 @@ METHODS = (
     "people who are stable get any such call. What exceeds repeatability but does not stand is called uncertain.",
     "Recovery was fitted by maximum likelihood, with a residual and with limits of detection as such; normal is "
     f"{NORMAL_ML:g} mL of edema (a choice), or a BMD within its least significant change of the person's own earlier "
-    "value. Intervals are of the profile likelihood, 95 %.",
+    "value. Intervals are of the profile likelihood, 95 %, held within what the exams show without any curve.",
 )
 LIMITS = (
     "Error of measurement is each row's own interval and, where that is known to be too narrow, what virtual patients "
