@@ -25,6 +25,8 @@ FINE_NODES = {"exponential": (61, 41), "logistic": (41, 31, 15)}
 """Along each axis while closing in, and at last, where the edges of intervals are read."""
 PASSES = 10
 NEWTON_STEPS = 8
+FAR = 60.0
+"""Deviance above the least beyond which a node plays no part."""
 
 Array = NDArray[np.float64]
 
@@ -115,20 +117,38 @@ class Likelihood:
         seen = ~self.below
         slope = basis / self.error
         gap = (self.value - residual[..., None]) / self.error
-        own = np.sum(slope[..., seen] ** 2, axis=-1) + 1e-30
-        amplitude = np.maximum(np.sum((slope * gap)[..., seen], axis=-1) / own, 0.0)
+        curvature = np.sum(slope[..., seen] ** 2, axis=-1) + 1e-30
+        amplitude = np.maximum(np.sum((slope * gap)[..., seen], axis=-1) / curvature, 0.0)
+        deviance = np.sum((gap - amplitude[..., None] * slope)[..., seen] ** 2, axis=-1)
         if not self.below.any():
-            return amplitude, own, np.sum((gap - amplitude[..., None] * slope) ** 2, axis=-1)
+            return amplitude, curvature, deviance
+        # Limits only add to the deviance: a node that is far without them needs no better amplitude.
+        limits = gap[..., self.below] - amplitude[..., None] * slope[..., self.below]
+        total = deviance - 2 * log_ndtr(limits).sum(axis=-1)
+        near = deviance <= total.min() + FAR
+        found = self._newton(slope[near], gap[near], amplitude[near])
+        deviance = total
+        amplitude[near], curvature[near], deviance[near] = found
+        return amplitude, curvature, deviance
+
+    def _newton(self, slope: Array, gap: Array, amplitude: Array) -> tuple[Array, Array, Array]:
+        """Improve amplitudes of nodes, shape (p,), with the limits counted; from the solution without them.
+
+        The likelihood is concave in the amplitude: Newton's steps go down without overshooting much.
+        """
+        seen, below = ~self.below, self.below
+        own = np.sum(slope[:, seen] ** 2, axis=-1) + 1e-30
+        pull = np.sum(slope[:, seen] * gap[:, seen], axis=-1)
         curvature = own
-        # Concave: Newton's steps from the uncensored solution go down without overshooting much.
         for _ in range(NEWTON_STEPS):
-            z = gap - amplitude[..., None] * slope
+            z = gap[:, below] - amplitude[:, None] * slope[:, below]
             mills = np.exp(-0.5 * z**2 - 0.5 * math.log(2 * math.pi) - log_ndtr(z))
-            first = np.sum(np.where(seen, -slope * z, slope * mills), axis=-1)
-            curvature = np.sum(np.where(seen, slope**2, slope**2 * mills * (z + mills)), axis=-1) + 1e-30
+            first = own * amplitude - pull + np.sum(slope[:, below] * mills, axis=-1)
+            curvature = own + np.sum(slope[:, below] ** 2 * mills * (z + mills), axis=-1)
             amplitude = np.maximum(amplitude - first / curvature, 0.0)
-        z = gap - amplitude[..., None] * slope
-        return amplitude, curvature, np.sum(np.where(seen, z**2, -2 * log_ndtr(z)), axis=-1)
+        z = gap - amplitude[:, None] * slope
+        deviance = np.sum(z[:, seen] ** 2, axis=-1) - 2 * log_ndtr(z[:, below]).sum(axis=-1)
+        return amplitude, curvature, deviance
 
     def closing_in(self) -> Nodes:
         """Return the likelihood on the box that holds the 95 % region and little else."""

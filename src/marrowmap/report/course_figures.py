@@ -176,7 +176,7 @@ def _lanes(ax: Any, review: CourseReview, places: Sequence[Place]) -> None:
         ax.text(middle, height + 0.12, f"{edge.step.value}, {edge.months:.1f} mo", fontsize=7, ha="center", va="bottom")
     for number, event in enumerate(course.events):
         # Neighbors step down, so that their words do not lie on each other.
-        height = (lanes[event.place] - 0.32 if event.place in lanes else -0.75) - 0.16 * (number % 3)
+        height = (lanes[event.place] - 0.32 if event.place in lanes else -0.75) - 0.2 * (number % 3)
         kind = event.kind.value
         ax.plot(event.day, height, EVENT_MARKS[kind], color="#009E73", ms=5, zorder=3)
         if event.end is not None:
