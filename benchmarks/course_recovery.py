@@ -1,6 +1,6 @@
 """Virtual courses against their truth: recovery, false change in stable people, migration graphs.
 
-Run ``python benchmarks/course_recovery.py --people 250``; prints the tables of docs/benchmarks/course_recovery.md. A
+Run ``python benchmarks/course_recovery.py --people 600``; prints the tables of docs/benchmarks/course_recovery.md. A
 person is drawn from the seed; what is known is what ``follow`` gets: dates, measured values, their errors.
 """
 
@@ -301,11 +301,11 @@ def run_graphs(people: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--people", type=int, default=250)
+    parser.add_argument("--people", type=int, default=600)
     people = parser.parse_args().people
     began = time.perf_counter()
     run_recovery(people)
-    run_stable(people)
+    run_stable(2 * people)
     run_graphs(people // 3)
     print(f"\n{time.perf_counter() - began:.0f} s")
 

@@ -23,7 +23,8 @@ from marrowmap.course.trajectory import Z95
 from marrowmap.course.trajectory import Point
 from marrowmap.course.trajectory import Trajectory
 
-ALPHA = 0.05
+ALPHA = 0.04
+"""Chance of any false call in a stable person; with that of moves within a bone it makes 5 %."""
 
 
 class Call(Enum):

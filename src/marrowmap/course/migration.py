@@ -22,6 +22,8 @@ from marrowmap.values.course import OnsetKind
 from marrowmap.values.course import months_between
 
 DOWN_THE_LIMB = (Joint.HIP, Joint.KNEE, Joint.ANKLE)
+SHIFT_ALPHA = 0.01
+"""Chance of any false move within a bone in a stable person; with that of changes it makes 5 %."""
 LEAST_ML = 1.0
 """Less edema has no center worth following. A choice."""
 

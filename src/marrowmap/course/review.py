@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 
 from marrowmap.course.activity import NORMAL_ML
-from marrowmap.course.change import ALPHA
 from marrowmap.course.change import Change
 from marrowmap.course.change import check_controls
 from marrowmap.course.change import find_changes
 from marrowmap.course.change import holm
 from marrowmap.course.likelihood import Observation
+from marrowmap.course.migration import SHIFT_ALPHA
 from marrowmap.course.migration import EdemaCenter
 from marrowmap.course.migration import Edge
 from marrowmap.course.migration import Shift
@@ -198,7 +198,9 @@ def _shifts(course: Course, centers: Centers) -> tuple[tuple[Place, Shift], ...]
             same = sorted((center for center in mine if center.region == region), key=lambda center: center.day)
             found += [(episode.place, shift_between(one, other)) for one, other in pairwise(same)]
     adjusted = holm([shift.p for _, shift in found])
-    return tuple((place, replace(shift, moved=p < ALPHA)) for (place, shift), p in zip(found, adjusted, strict=True))
+    return tuple(
+        (place, replace(shift, moved=p < SHIFT_ALPHA)) for (place, shift), p in zip(found, adjusted, strict=True)
+    )
 
 
 def review_course(course: Course, centers: Centers | None = None) -> CourseReview:

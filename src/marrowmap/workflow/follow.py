@@ -36,7 +36,7 @@ class Followed:
     seconds: dict[str, float]
 
 
-def _centers(exam: AnalyzedExam, place: Place) -> list[EdemaCenter]:
+def find_edema(exam: AnalyzedExam, place: Place) -> list[EdemaCenter]:
     """Return where edema lies in a bone, by region; nothing where the folder holds no masks or no usable bone."""
     frames = [f for f in exam.frames if f.place == place and f.trusted]
     frame = next((f for f in frames if f.bone == BONES[place.joint_name]), frames[0] if frames else None)
@@ -61,7 +61,7 @@ def _all_centers(course: Course, progress: Progress) -> dict[Place, list[EdemaCe
     centers: dict[Place, list[EdemaCenter]] = {}
     for number, (place, exam) in enumerate(wanted):
         progress(f"{place}, {exam.day}", number / len(wanted))
-        centers.setdefault(place, []).extend(_centers(exam, place))
+        centers.setdefault(place, []).extend(find_edema(exam, place))
     return centers
 
 
