@@ -13,6 +13,7 @@ import warnings
 import typer
 
 from marrowmap.cli import analyze
+from marrowmap.cli import cohort
 from marrowmap.cli import demo
 from marrowmap.cli import density
 from marrowmap.cli import density_calibration
@@ -20,6 +21,7 @@ from marrowmap.cli import density_form
 from marrowmap.cli import density_precision
 from marrowmap.cli import doctor
 from marrowmap.cli import edema
+from marrowmap.cli import follow
 from marrowmap.cli import phantom
 from marrowmap.cli import segment
 from marrowmap.cli.console import fail
@@ -45,6 +47,8 @@ for module in (
     density_form,
     density_precision,
     density_calibration,
+    follow,
+    cohort,
     phantom,
     doctor,
 ):

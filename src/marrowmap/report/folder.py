@@ -22,6 +22,7 @@ OUTPUT_NAMES = frozenset(
         "measurements.csv",
         "findings.json",
         "differential.json",
+        "course.json",
         "frames.json",
         "manifest.json",
         "masks",

@@ -29,6 +29,8 @@ _PICTURES = frozenset(
         "planar_profile",
         "density_course",
         "density_sides",
+        "course_timeline",
+        "course_trajectories",
     }
 )
 _LEFT_OUT = frozenset({"question", "comparison", "time", "methods", "literature"})

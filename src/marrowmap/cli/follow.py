@@ -1,0 +1,58 @@
+"""``marrowmap follow``: several analyzed exams of one person become a course."""
+
+from __future__ import annotations
+
+import json as json_text
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from marrowmap.cli.console import Json
+from marrowmap.cli.console import Out
+from marrowmap.cli.console import answer
+from marrowmap.cli.console import expand_home
+from marrowmap.cli.console import progress_bar
+from marrowmap.cli.console import say
+from marrowmap.report.course_document import bounded_text
+from marrowmap.report.course_document import onset_text
+from marrowmap.report.course_rows import course_json
+from marrowmap.report.course_write import write_course
+from marrowmap.report.folder import require_writable
+from marrowmap.workflow.follow import follow
+
+
+def command(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(metavar="DIR...", help="Folders that marrowmap analyze or density left, in any order."),
+    ],
+    out: Out,
+    events: Annotated[
+        Path | None,
+        typer.Option(
+            "--events",
+            help="Onset, events and outcome as TOML or CSV: what no image says. See docs/course.md.",
+            callback=expand_home,
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Follow one person: episodes by joint, change beyond repeatability, recovery, migration, report."""
+    require_writable(out)
+    with progress_bar("Following") as advance:
+        followed = follow(folders, events=events, progress=advance)
+        advance("writing report", 0.7)
+        folder = write_course(followed.review, out, events=events, seconds=followed.seconds)
+    review = followed.review
+    for warning in (*review.course.warnings, *review.notes):
+        say(f"note: {warning}")
+    for episode in review.course.episodes:
+        found = review.recovery_of(episode)
+        time = f"; months to normal {bounded_text(found.from_onset)}" if found and found.from_onset else ""
+        say(f"episode {episode.number}: {episode.place}, onset {onset_text(episode)}, {episode.outcome.value}{time}")
+    for flag in review.flags:
+        say(f"reconsider: {flag.text}")
+    say(f"report: {folder / 'report.html'}")
+    if json:
+        answer({**json_text.loads(course_json(review)), "report": str(folder / "report.html")})

@@ -1,0 +1,1 @@
+"""Questions asked of time: episodes, change against measurement error, recovery, migration."""

@@ -1,0 +1,165 @@
+"""What an earlier run of marrowmap left of one examination, read back: rows, signs, frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from marrowmap.values.finding import State
+from marrowmap.values.side import Joint
+from marrowmap.values.side import Side
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """One joint of one side of the body."""
+
+    joint_name: str
+    side_name: str
+
+    @classmethod
+    def of(cls, joint: Joint, side: Side) -> Place:
+        """Return the place of `joint` and `side`."""
+        return cls(joint.value, side.value)
+
+    @property
+    def joint(self) -> Joint:
+        """The joint."""
+        return Joint(self.joint_name)
+
+    @property
+    def side(self) -> Side:
+        """The side."""
+        return Side(self.side_name)
+
+    def __str__(self) -> str:
+        return f"{self.side_name} {self.joint_name}"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who was examined, as far as a folder says.
+
+    Parameters
+    ----------
+    person_id, sex, birth_date : str
+        Empty where not given; the date is ISO 8601.
+    age_years : float, optional
+        At the examination.
+    """
+
+    person_id: str = ""
+    sex: str = ""
+    birth_date: str = ""
+    age_years: float | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of ``measurements.json`` as it was written.
+
+    Looser than `Measurement`: a quantity this version does not know is kept, never dropped.
+
+    Parameters
+    ----------
+    day : date
+    place : Place or None
+        None for the spine, the forearm or a free region.
+    region, quantity, unit, modality, method : str
+    value : float
+    low, high : float or None
+        Bounds of the 95 % interval.
+    document : mapping
+        The row itself, to be written on unchanged.
+    """
+
+    day: date
+    place: Place | None
+    region: str
+    quantity: str
+    value: float
+    unit: str
+    low: float | None
+    high: float | None
+    modality: str
+    method: str
+    document: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True)
+class SignRow:
+    """One row of ``findings.json`` as it was written; `limit` is the smallest detectable extent with its unit."""
+
+    day: date
+    place: Place
+    sign: str
+    state: State
+    modality: str
+    note: str
+    limit: tuple[float, str] | None = None
+    document: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True)
+class FrameRow:
+    """A femur's or other bone's own coordinates in one examination.
+
+    Space: LPS mm of the images' frame of reference.
+
+    Parameters
+    ----------
+    place : Place
+    bone : str
+    center_mm : tuple of 3 float
+        Of the femoral head, origin of the bone's coordinates.
+    radius_mm : float
+    axes : tuple of 3 tuples of 3 float
+        Unit vectors neck, superior, anterior.
+    fit_rms_mm : float or None
+    trusted : bool
+    """
+
+    place: Place
+    bone: str
+    center_mm: tuple[float, float, float]
+    radius_mm: float
+    axes: tuple[tuple[float, float, float], ...]
+    fit_rms_mm: float | None
+    trusted: bool
+
+
+@dataclass(frozen=True)
+class AnalyzedExam:
+    """One examination of one day in one folder.
+
+    Parameters
+    ----------
+    label : str
+        The folder's name, for people.
+    folder : Path
+    day : date
+    person : Person
+    rows : tuple of Row
+    signs : tuple of SignRow
+    frames : tuple of FrameRow
+    series : frozenset of str
+        UIDs of the series behind the rows: two exams that share one are the same exam.
+    """
+
+    label: str
+    folder: Path
+    day: date
+    person: Person
+    rows: tuple[Row, ...]
+    signs: tuple[SignRow, ...]
+    frames: tuple[FrameRow, ...] = ()
+    series: frozenset[str] = frozenset()
+
+    @property
+    def places(self) -> frozenset[Place]:
+        """Every joint this exam says anything of."""
+        return frozenset(row.place for row in self.rows if row.place) | frozenset(sign.place for sign in self.signs)

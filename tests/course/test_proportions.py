@@ -1,0 +1,59 @@
+"""Exact proportions and Kaplan-Meier against values by hand and by the distributions' own quantiles."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from scipy.stats import beta
+
+from marrowmap.course.proportions import exact_proportion
+from marrowmap.course.proportions import resolution_curve
+
+
+@pytest.mark.parametrize(("count", "total"), [(0, 12), (12, 12), (9, 10), (3, 7), (8, 22), (7, 29), (45, 56)])
+def test_clopper_pearson_is_the_quantiles_of_beta(count, total):
+    found = exact_proportion(count, total)
+    low = 0.0 if count == 0 else beta.ppf(0.025, count, total - count + 1)
+    high = 1.0 if count == total else beta.ppf(0.975, count + 1, total - count)
+    assert (found.low, found.high) == (pytest.approx(low, abs=1e-9), pytest.approx(high, abs=1e-9))
+
+
+def test_gemmels_bounds_by_hand():
+    # All of 12: the lower bound solves p^12 = 0.025; none of 12: the upper bound solves (1 - p)^12 = 0.025.
+    assert exact_proportion(12, 12).low == pytest.approx(0.025 ** (1 / 12))
+    assert exact_proportion(0, 12).high == pytest.approx(1 - 0.025 ** (1 / 12))
+
+
+def test_published_exact_intervals():
+    # Staudenherz 1997: 8 of 22, 17 to 59 %; 7 of 29, 10 to 44 %. Mitchell 1987: 45 of 56, 68 to 90 %.
+    for count, total, low, high in ((8, 22, 17, 59), (7, 29, 10, 44), (45, 56, 68, 90)):
+        found = exact_proportion(count, total)
+        assert (round(100 * found.low), round(100 * found.high)) == (low, high)
+
+
+def test_kaplan_meier_by_hand():
+    # Freireich 1963, 6-mercaptopurine, with which the curve is usually taught: 6, 6, 6, 6+, 7, 9+, 10, 10+, 11+, ...
+    months = [6, 6, 6, 6, 7, 9, 10, 10, 11, 13, 16, 17, 19, 20, 22, 23, 25, 32, 32, 34, 35]
+    ended = [1, 1, 1, 0, 1, 0, 1, 0, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0]
+    found = resolution_curve(months, [bool(e) for e in ended])
+    by_hand = [18 / 21]
+    for at_risk in (17, 15, 12, 11, 7, 6):
+        by_hand.append(by_hand[-1] * (1 - 1 / at_risk))
+    assert found.months == (6, 7, 10, 13, 16, 22, 23)
+    assert found.at_risk == (21, 17, 15, 12, 11, 7, 6)
+    assert found.remaining == pytest.approx(by_hand)
+    assert found.median == 23
+    # Greenwood's variance on the log-log scale, at 6 weeks: 3 of 21.
+    z = 1.959964 * math.sqrt(3 / (21 * 18)) / abs(math.log(18 / 21))
+    assert found.low[0] == pytest.approx((18 / 21) ** math.exp(z), rel=1e-5)
+    assert found.high[0] == pytest.approx((18 / 21) ** math.exp(-z), rel=1e-5)
+
+
+def test_nothing_resolved_has_no_median():
+    assert math.isinf(resolution_curve([3.0, 5.0], [False, False]).median)
+
+
+def test_a_negative_time_is_refused():
+    with pytest.raises(ValueError, match="finite time"):
+        resolution_curve([-1.0], [True])
