@@ -3,7 +3,7 @@
     python benchmarks/planar_signs.py --keep FOLDER
     python benchmarks/planar_signs.py --tune --keep FOLDER
 
-People are those of seeds 301 and up, as in ``scan_readings.py``, whose kept studies serve here too; nothing was tuned
+People are those of seeds 401 and up, as in ``scan_readings.py``, whose kept studies serve here too; nothing was tuned
 on them. Balls of set size and contrast are drawn into the upper heads of well people of the same seeds, where a cold
 area is looked for. ``--tune`` prints, from seeds 1 to 40, what ``measure/planar_cold.py`` takes for granted of heads
 without a cold area. A study takes about 8 s of one core; empty the folder when anything but signs changes.

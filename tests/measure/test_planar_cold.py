@@ -80,10 +80,12 @@ AREA = PlanarColdArea(0.0, 18.0, 3.0, 1.0, 0.9, 1.0, 1.0, 22.0, 30.0)
         (AREA, State.ABSENT),
         (replace(AREA, strength=2.5), State.UNDETERMINED),
         (replace(AREA, strength=3.5, diameter_mm=24.0), State.PRESENT),
-        (replace(AREA, strength=3.5), State.UNDETERMINED),
+        (replace(AREA, strength=3.5), State.PRESENT),
+        (replace(AREA, strength=3.5, rest=2.0), State.UNDETERMINED),
+        (replace(AREA, strength=3.5, rest=2.0, diameter_mm=24.0), State.PRESENT),
         (replace(AREA, dead_mm=36.0), State.UNDETERMINED),
         (replace(AREA, dead_mm=None, half_mm=None), State.NOT_ASSESSABLE),
-        (replace(AREA, dead_mm=None, half_mm=None, strength=3.5), State.UNDETERMINED),
+        (replace(AREA, dead_mm=None, half_mm=None, strength=3.5), State.PRESENT),
     ],
 )
 def test_absence_is_said_only_where_early_necrosis_would_have_been_seen(area, state):

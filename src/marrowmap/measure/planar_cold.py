@@ -50,6 +50,8 @@ COLD_BELOW = 0.7
 """Uptake of an area over the usual, above which it is only less hot than the rest of a hot head; a choice."""
 DEAD = 0.29
 """Uptake of dead bone over the usual: SUV 0.64 in Ficat I over 2.18 (Xiong 2015)."""
+HOT_FROM = 1.3
+"""The rest of the head over the usual, from which it is called hot; a choice."""
 STRENGTH_LIMIT = 3.0
 """Fewer standard errors are none: what the best of many balls reaches in heads without a cold area (tuning seeds)."""
 POWER = 0.9
@@ -91,12 +93,12 @@ class PlanarColdArea:
 
     @property
     def present(self) -> bool:
-        """Whether the ball stands out more than in heads without a cold area, and is one this head could have shown.
+        """Whether the ball stands out more than in heads without a cold area.
 
-        What stands out though it is smaller than any ball that surely would have is mostly unevenness.
+        In a hot head it must be one that surely would have: smaller ones are mostly uneven heat.
         """
         shown = self.dead_mm is not None and self.diameter_mm >= self.dead_mm
-        return self.strength >= STRENGTH_LIMIT and shown
+        return self.strength >= STRENGTH_LIMIT and (self.rest < HOT_FROM or shown)
 
 
 @dataclass(frozen=True, eq=False)

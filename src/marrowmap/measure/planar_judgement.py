@@ -16,6 +16,7 @@ from marrowmap.measure.planar import PlanarHip
 from marrowmap.measure.planar_cold import DEAD
 from marrowmap.measure.planar_cold import DIAMETERS_MM
 from marrowmap.measure.planar_cold import POWER
+from marrowmap.measure.planar_cold import HOT_FROM
 from marrowmap.measure.planar_cold import STRENGTH_LIMIT
 from marrowmap.measure.planar_cold import PlanarColdArea
 from marrowmap.measure.planar_cold import find_planar_cold_area
@@ -28,8 +29,6 @@ RAISED_FROM = 1.2
 """Delayed counts of head and neck over the other side's."""
 ALIKE_WITHIN = 1.35
 """Head to neck and neck to head differ at most by this factor from the other hip's."""
-HOT_FROM = 1.3
-"""Head over the usual, from which it is called hot, as in SPECT; a choice."""
 DOUBTFUL_FROM = 2.2
 """Strength of a ball that leaves a cold area open."""
 LARGEST_SMALLEST_MM = 26.0
