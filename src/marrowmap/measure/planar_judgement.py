@@ -15,8 +15,8 @@ from marrowmap.measure.planar import PlanarExam
 from marrowmap.measure.planar import PlanarHip
 from marrowmap.measure.planar_cold import DEAD
 from marrowmap.measure.planar_cold import DIAMETERS_MM
-from marrowmap.measure.planar_cold import POWER
 from marrowmap.measure.planar_cold import HOT_FROM
+from marrowmap.measure.planar_cold import POWER
 from marrowmap.measure.planar_cold import STRENGTH_LIMIT
 from marrowmap.measure.planar_cold import PlanarColdArea
 from marrowmap.measure.planar_cold import find_planar_cold_area
