@@ -120,7 +120,7 @@ def print_balls(keep: Path | None) -> None:
             for side, ball in one.balls.items():
                 seen = said[side, "cold_area"].state is State.PRESENT
                 found.setdefault((diameter, ball.contrast), []).append(seen)
-                cold = find_planar_cold_area(one.exam.bones.fit, one.exam.hips[side].femur)
+                cold = one.exam and find_planar_cold_area(one.exam.bones.fit, one.exam.hips[side].femur)
                 limit = None if cold is None else cold.dead_mm if ball.contrast > 0.6 else cold.half_mm
                 (above if limit is not None and diameter >= limit else below).append(seen)
     print("\n| diameter, mm | " + " | ".join(f"{100 * c:.0f} % contrast" for c in CONTRASTS) + " |\n|---|---|---|")
@@ -138,7 +138,7 @@ def print_tuning(keep: Path | None) -> None:
     for kind, seeds in TUNED.items():
         for seed in seeds:
             one = study(kind, seed, "gemmel", keep)
-            for side in Side:
+            for side in Side if one.exam is not None else ():
                 explained = explain_head(one.exam.bones.fit, one.exam.hips[side].femur)
                 if one.pattern[side] != "normal" or explained is None:
                     continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 import tempfile
 from collections.abc import Callable
 from collections.abc import Collection
@@ -17,8 +18,11 @@ from typing import Any
 import numpy as np
 from scipy.stats import beta
 
+from marrowmap.errors import InputError
 from marrowmap.image import View
+from marrowmap.ingest import Exam
 from marrowmap.ingest import read_exam
+from marrowmap.measure.hip import HipMeasurement
 from marrowmap.measure.planar import PlanarExam
 from marrowmap.measure.planar import measure_planar
 from marrowmap.phantom.activity import Activity
@@ -81,7 +85,8 @@ class Study:
     ----------
     kind : str
     seed : int
-    exam : PlanarExam
+    exam : PlanarExam or None
+        None where both hips could not be found.
     present : dict of (Side, str) to bool
         Each sign's truth.
     pattern : dict of Side to str
@@ -94,7 +99,7 @@ class Study:
 
     kind: str
     seed: int
-    exam: PlanarExam
+    exam: PlanarExam | None
     present: dict[tuple[Side, str], bool]
     pattern: dict[Side, str]
     cold_ml: dict[Side, float]
@@ -151,9 +156,7 @@ def scan_and_measure(
         else:
             write_delayed(Path(folder) / "delayed.dcm", scan, study, seed)
         read = read_exam([Path(folder)])
-        exam = measure_planar(read.scans, date=read.date)
-    # Frames of the flow are large, and no sign looks at them again.
-    exam = replace(exam, images={phase: replace(image, dynamic=None) for phase, image in exam.images.items()})
+        exam = measured(read)
     found = scan_findings(person, activity, "", {})
     rows = scan_measurements(person, activity, how, {}, "", {})
     return Study(
@@ -166,6 +169,17 @@ def scan_and_measure(
         {side: collapse_of(scene.lesions[side]) for side in Side},
         dict(balls),
     )
+
+
+def measured(read: Exam) -> PlanarExam | None:
+    """Measure an exam; None, and said, where its hips are refused."""
+    try:
+        exam = measure_planar(read.scans, date=read.date)
+    except InputError as error:
+        print(f"not measured: {error}", file=sys.stderr)
+        return None
+    # Frames of the flow are large, and no sign looks at them again.
+    return replace(exam, images={phase: replace(image, dynamic=None) for phase, image in exam.images.items()})
 
 
 def write_delayed(file: Path, scan: VirtualScan, study: StudyTags, seed: int) -> None:
@@ -190,12 +204,11 @@ def collapse_of(lesion: Lesion) -> str:
 
 
 def states(study: Study, signs: Sequence[Any]) -> dict[tuple[Side, str], Finding]:
-    """Judge signs of both hips as the program does."""
-    return {
-        (hip.side, sign.NAME): sign.assess(hip)
-        for hip in with_planar((), study.exam, "", "2026-01-05")
-        for sign in signs
-    }
+    """Judge signs of both hips as the program does; not assessable where the hips were refused."""
+    hips: Sequence[HipMeasurement] = [HipMeasurement(side, "2026-01-05", None, None) for side in Side]
+    if study.exam is not None:
+        hips = with_planar((), study.exam, "", "2026-01-05")
+    return {(hip.side, sign.NAME): sign.assess(hip) for hip in hips for sign in signs}
 
 
 def interval(count: int, of: int) -> str:
