@@ -149,7 +149,7 @@ def _in_ct(
     """Return the bones of the CT of a SPECT/CT; None where it shows none well enough."""
     try:
         found = locate(ct, progress)
-    except MarrowmapError:
+    except InputError:
         return None
     return found if any(frame.bone == "femur" and frame.trusted for frame in found) else None
 
