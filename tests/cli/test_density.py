@@ -205,3 +205,48 @@ def test_usage(tmp_path):
     form = tmp_path / "form.html"
     assert marrowmap_here("density-form", form).code == 0
     assert marrowmap_here("density-form", form).code == 2
+
+
+def test_the_second_typing_is_another_file(tmp_path):
+    one = write(tmp_path / "one.csv", FIRST)
+    done = marrowmap_here("density", one, "--again", one, "--out", tmp_path / "out")
+    assert (done.code, "first typing itself" in done.complaint) == (2, True)
+
+
+def test_each_line_and_note_of_several_persons_names_its_person(tmp_path):
+    lines = [line.replace("A,", f"{who},", 1).replace("GE Lunar", "X") for who in "AB" for line in (FIRST, LATER)]
+    done = marrowmap_here("density", write(tmp_path / "r.csv", *lines), "--out", tmp_path / "out", "--json")
+    assert "A: 2021-01-01 left femoral_neck" in done.stderr
+    assert "B: 2021-01-01 left hip: significant_bone_change" in done.stderr
+    assert all(note.startswith(("A: ", "B: ")) for note in done.document["notes"])
+
+
+def test_copied_repeats_make_no_study(tmp_path):
+    lines = [FIRST.replace("A,", f"P{n},", 1).replace("0.800", f"0.8{n % 10}0") for n in range(15) for _ in range(2)]
+    done = marrowmap_here("density-precision", write(tmp_path / "s.csv", *lines), "--out", tmp_path / "out")
+    assert (done.code, "copied" in done.complaint) == (3, True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_study_of_no_error_is_refused_and_does_not_crash(tmp_path):
+    row = {"persons": 15, "scans": 30, "df": 15, "rms_sd": 0.0, "rms_sd_low": 0.0, "rms_sd_high": 0.0, "rms_cv": 0.0}
+    row |= {"machine": "GE Lunar", "region": "femoral_neck", "vertebrae": [], "notes": []}
+    study = tmp_path / "precision.json"
+    study.write_text(json.dumps({"schema": "marrowmap/1", "rows": [row]}))
+    records = write(tmp_path / "r.csv", FIRST, LATER)
+    done = marrowmap_here("density", records, "--precision", study, "--out", tmp_path / "out")
+    assert (done.code, "rms_sd is not above 0" in done.complaint) == (3, True)
+    study.write_text(json.dumps({"schema": "marrowmap/1", "rows": [{**row, "rms_sd": "a lot"}]}))
+    assert marrowmap_here("density", records, "--precision", study, "--out", tmp_path / "out").code == 3
+
+
+def test_birth_date_and_sex_of_one_line_hold_for_the_person(tmp_path):
+    bare = FIRST.replace("1950-01-01,M", ",")
+    records = write(tmp_path / "r.csv", bare, LATER)
+    done = marrowmap_here("density", records, "--out", tmp_path / "out", "--json")
+    states = {f["date"]: f["state"] for f in done.document["findings"] if f["sign"] == "low_bone_density"}
+    assert states == {"2020-01-01": "present", "2021-01-01": "present"}
+    nameless = write(tmp_path / "n.csv", bare.replace("A,", ",", 1), LATER.replace("A,", ",", 1))
+    done = marrowmap_here("density", nameless, "--out", tmp_path / "x", "--json")
+    states = {f["date"]: f["state"] for f in done.document["findings"] if f["sign"] == "low_bone_density"}
+    assert states == {"2020-01-01": "not_assessable", "2021-01-01": "present"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -12,6 +13,7 @@ from marrowmap.errors import InputError
 from marrowmap.ingest.dxa_checks import check_each
 from marrowmap.ingest.dxa_checks import check_records
 from marrowmap.ingest.dxa_checks import load_ranges
+from marrowmap.values import Menopause
 from marrowmap.values import Side
 from tests.measure.density_records import record
 
@@ -105,3 +107,15 @@ def test_sides_that_changed_places():
     assert "changed places" in warning
     records[2:] = [record(bmd=0.76, date=later), record(side=Side.RIGHT, bmd=1.04, date=later)]
     assert check_records(records, TODAY) == ()
+
+
+def test_menopause_does_not_go_back():
+    before, after = (record(sex="F", menopause=one) for one in (Menopause.BEFORE, Menopause.AFTER))
+    later = date(2021, 1, 1)
+    with pytest.raises(InputError, match="before menopause on 2021-01-01"):
+        check_records([after, replace(before, date=later, place="line 3")], TODAY)
+    with pytest.raises(InputError, match="decides between T and Z"):
+        check_records([replace(before, side=Side.RIGHT, bmd=0.95), after], TODAY)
+    assert check_records([before, replace(after, date=later)], TODAY) == ()
+    with pytest.raises(InputError, match="menopause of a man"):
+        check_records([record(menopause=Menopause.AFTER)], TODAY)

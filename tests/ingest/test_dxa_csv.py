@@ -105,3 +105,15 @@ def test_other_encodings_are_told_and_no_text_is_refused(tmp_path):
         read_density_csv(tmp_path / "x.csv")
     with pytest.raises(InputError, match="cannot be read"):
         read_density_csv(tmp_path / "none.csv")
+
+
+def test_empty_columns_to_the_right_are_no_columns(tmp_path):
+    (record,) = read_density_csv(write(tmp_path, f"{HEAD},,\n{LINE},,\n")).records
+    assert record.bmd == 0.783
+    with pytest.raises(InputError, match="17 fields under 15 columns"):
+        read_density_csv(write(tmp_path, f"{HEAD},,\n{LINE},,x\n"))
+
+
+def test_a_number_without_end_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"line 2, bmd: a number of 400 digits"):
+        read_density_csv(write(tmp_path, f"{HEAD}\n{LINE.replace('0.783', '9' * 400)}\n"))

@@ -136,3 +136,14 @@ def test_no_dicom(tmp_path):
     (tmp_path / "x.dcm").write_bytes(b"hello")
     with pytest.raises(InputError, match="neither a CSV table nor DICOM"):
         read_density_dicom(tmp_path / "x.dcm")
+
+
+def test_two_sites_or_two_sides_beside_one_number_are_not_guessed(tmp_path):
+    bmd = number("24701-5", "0.783", "g/cm2")
+    for two in ((site(LEFT), site(RIGHT)), (site(LEFT), site(LEFT, "30547004"))):
+        records, (found,) = read_density_dicom(write(tmp_path, ENHANCED_SR, group(*two, bmd)))
+        assert records == ()
+        assert "24701-5 without a coded region and side" in str(found)
+    beside = group(code("363698007", NECK), code("272741003", LEFT), bmd)
+    (one,), _ = read_density_dicom(write(tmp_path, ENHANCED_SR, beside))
+    assert (one.region, one.side) == ("femoral_neck", Side.LEFT)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -9,6 +11,7 @@ from scipy import stats
 from marrowmap.errors import InputError
 from marrowmap.measure.density_calibration import calibrate
 from marrowmap.measure.density_calibration import compare_methods
+from marrowmap.values import Side
 from tests.measure.density_records import record
 from tests.measure.published import PEFR_MINI
 from tests.measure.published import PEFR_WRIGHT
@@ -65,3 +68,23 @@ def test_what_is_no_calibration():
     same = [record(person=str(k), bmd=0.9, machine=machine) for k in range(30) for machine in "AB"]
     with pytest.raises(InputError, match="same BMD"):
         calibrate(same, "A", "B")
+
+
+def test_both_hips_of_a_person_are_not_two_people():
+    left = scanned(15, 4)
+    right = [replace(one, side=Side.RIGHT, bmd=one.bmd + 0.01 * (k % 3)) for k, one in enumerate(left)]
+    (calibration,) = calibrate([*left, *right], "A", "B")
+    assert calibration.agreement.n == 30
+    assert "15 people: ISCD asks for 30" in calibration.notes[0]
+    assert "30 pairs of 15 people" in calibration.notes[1]
+    few = [one for one in (*left, *right) if int(one.person) < 5]
+    with pytest.raises(InputError, match="at most 5 scanned on both"):
+        calibrate(few, "A", "B")
+
+
+def test_a_computed_column_and_nameless_people_are_refused():
+    one = [record(person=str(k), bmd=0.7 + 0.01 * k, machine="A") for k in range(30)]
+    with pytest.raises(InputError, match="computed, not measured"):
+        calibrate([*one, *(replace(r, machine="B", bmd=2 * r.bmd) for r in one)], "A", "B")
+    with pytest.raises(InputError, match="no person"):
+        calibrate([replace(r, person="") for r in scanned(30, 1)], "A", "B")

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from marrowmap.measure.density_calibration import calibrate
+from marrowmap.measure.density_change import ErrorOfDifference
 from marrowmap.measure.density_change import compare_exams
 from marrowmap.measure.density_change import error_of
 from marrowmap.measure.density_change import follow_changes
+from marrowmap.measure.density_change import ratio_error
 from marrowmap.measure.density_precision import SitePrecision
 from marrowmap.measure.density_precision import precision_error
 from tests.measure.density_records import record
@@ -110,3 +112,13 @@ def test_against_the_first_and_the_exam_before_of_the_same_machine():
 
 def test_two_machines_on_one_day_are_no_change():
     assert follow_changes([record(machine="A"), record(machine="B", bmd=0.8)]) == ()
+
+
+def test_the_interval_knows_the_degrees_of_freedom():
+    """Of few people the interval is wider than the normal one; what it says and what the limit says are one."""
+    error = ErrorOfDifference(0.02, 8, 0.0, None, None, "")
+    assert ratio_error(0.0, 1.0, error) == pytest.approx(100 * 2.306 * 0.02, rel=1e-3)
+    assert error.within(error.limit(1)) == pytest.approx(0.95)
+    published = ErrorOfDifference(0.02, math.inf, 0.0, None, None, "")
+    assert ratio_error(0.0, 1.0, published) == pytest.approx(100 * 1.96 * 0.02, rel=1e-3)
+    assert published.within(0.0392) == pytest.approx(0.95, abs=1e-3)

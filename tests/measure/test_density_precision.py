@@ -93,3 +93,22 @@ def test_what_is_no_study():
         study_precision([record(), record(person="B")])
     with pytest.raises(InputError, match="no machine"):
         study_precision([record(machine=""), record(machine="")])
+
+
+def test_repeats_without_a_person_or_without_scatter_are_refused():
+    """Nameless scans would be taken for one person's, copied ones would make every change significant."""
+    with pytest.raises(InputError, match="no person"):
+        study_precision([record(person="", bmd=0.8 + 0.01 * k) for k in range(20)])
+    copied = [record(person=str(n), bmd=0.8 + 0.01 * n) for n in range(15) for _ in range(2)]
+    with pytest.raises(InputError, match="copied"):
+        study_precision(copied)
+
+
+def test_one_machine_written_in_two_ways_is_one():
+    records = [
+        record(person=str(n), bmd=0.9 + 0.01 * k, machine=name)
+        for n in range(5)
+        for k, name in enumerate(("iDXA", "IDXA"))
+    ]
+    (study,) = study_precision(records)
+    assert (study.machine, study.precision.df) == ("iDXA", 5)

@@ -13,6 +13,7 @@ from marrowmap.measure.density_scores import label_of
 from marrowmap.measure.density_scores import recompute_scores
 from marrowmap.measure.density_scores import reproduces
 from marrowmap.measure.density_tables import shipped_references
+from marrowmap.report.density_tables import explain_recomputed
 from marrowmap.values import Menopause
 from marrowmap.values import Side
 from tests.measure.density_records import record
@@ -140,3 +141,17 @@ def test_spine_of_three_vertebrae_has_no_reference():
     assert recompute_scores(some, shipped_references())[0] == ()
     whole = record(region="spine", side=None, vertebrae=(1, 2, 3, 4), machine="Hologic", sex="F", bmd=1.0)
     assert len(recompute_scores(whole, shipped_references())[0]) == 1
+
+
+def test_scores_that_no_reference_can_have_made():
+    """Less density with a higher T: a score at the wrong side, say."""
+    crossed = [record(bmd=0.783, t_score=0.3), record(bmd=1.111, t_score=-2.1, side=Side.RIGHT)]
+    low, high = implied_sd(crossed)  # type: ignore[misc]
+    assert low <= high < 0
+    found = [one for r in crossed for one in recompute_scores(r, shipped_references())[0]]
+    assert any("no one machine and reference" in line for line in explain_recomputed(crossed, found))
+
+
+def test_unstated_vertebrae_are_said_to_be_taken_as_four():
+    spine = record(region="spine", side=None, machine="Hologic", sex="F", bmd=1.0)
+    assert "taken as L1-L4" in recompute_scores(spine, shipped_references())[0][0].method

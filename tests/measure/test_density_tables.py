@@ -100,6 +100,8 @@ def test_a_users_table(tmp_path: Path):
         ("sd = 0.13", "sd = nan", "not a number"),
         ('units = "Lunar"', 'units = "mg"', "units"),
         ('kind = "young_adult"', 'kind = "age"', "needs age"),
+        ('kind = "young_adult"', 'kind = "age"\nage = "45"', "write age"),
+        ('region = "distal_femur"', "region = []", "region"),
         ('sex = "F"', 'sex = "all"', "sex"),
         ('region = "distal_femur"', 'region = "femur"', "region"),
         ('confidence = "A"', 'confidence = "sure"', "confidence"),
@@ -111,4 +113,11 @@ def test_a_row_that_cannot_be_used_is_named(tmp_path: Path, old: str, new: str, 
     path = tmp_path / "mine.toml"
     path.write_text(ROW.replace(old, new))
     with pytest.raises(InputError, match=match):
+        read_references(path)
+
+
+def test_a_list_of_numbers_is_no_table(tmp_path: Path):
+    path = tmp_path / "mine.toml"
+    path.write_text("reference = [1, 2]\n")
+    with pytest.raises(InputError, match="not a table of fields"):
         read_references(path)

@@ -32,3 +32,14 @@ def test_undated_and_empty_records_are_no_trouble():
     later = record(bmd=0.9, date=date(2021, 1, 1))
     records = (*PAIR, later, record(bmd=None, date=date(2022, 1, 1)), record(date=None))
     assert draw_density_course(records, (), "A") is not None
+
+
+def test_other_vertebrae_are_other_lines():
+    def spine(vertebrae: tuple[int, ...], bmd: float, year: int):
+        return record(region="spine", side=None, vertebrae=vertebrae, bmd=bmd, date=date(year, 1, 1))
+
+    records = tuple(spine(v, b + n / 100, 2020 + n) for n in range(2) for v, b in (((1,), 0.8), ((1, 2, 3, 4), 1.0)))
+    picture = draw_density_course(records, (), "A")
+    assert picture is not None
+    assert b"L1-L4" in picture.data
+    assert picture.data == draw_density_course(records[::-1], (), "A").data  # type: ignore[union-attr]

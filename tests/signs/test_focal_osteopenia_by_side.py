@@ -48,3 +48,13 @@ def test_more_regions_need_more():
     both = assess(neck[:1], compare_sides([*neck, *rest]), Joint.HIP, Side.LEFT)
     assert one.state is State.PRESENT
     assert both.state is State.UNDETERMINED
+
+
+def test_certainty_of_absence_is_that_of_the_region_nearest_its_limit():
+    """Regions count in percent or in g/cm2: they are compared by how rare they are in the well, not by the number."""
+    neck = [record(bmd=0.99), record(bmd=1.0, side=Side.RIGHT)]
+    total = [record(region="total_hip", bmd=0.92), record(region="total_hip", bmd=1.0, side=Side.RIGHT)]
+    alone = assess(total[:1], compare_sides(total), Joint.HIP, Side.LEFT)
+    both = assess(neck[:1], compare_sides([*neck, *total]), Joint.HIP, Side.LEFT)
+    assert alone.state is both.state is State.ABSENT
+    assert alone.certainty == both.certainty

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
+from typing import Any
 
 import typer
 
@@ -58,7 +58,7 @@ def command(
         references=references,
         precision=precision,
         calibration=calibration,
-        today=datetime.now(UTC).date(),
+        today=datetime.now().astimezone().date(),
     )
     for note in document["notes"]:
         say(f"note: {note}")
@@ -66,10 +66,15 @@ def command(
         say(f"warning: {warning}")
     for row in document["rows"]:
         if row["quantity"] in _SHOWN:
-            where = f"{row['date']} {row['side'] or ''} {row['region']}"
+            where = f"{_person(row)}{row['date']} {row['side'] or ''} {row['region']}"
             say(f"{where:38s} {row['quantity']:25s} {row['value']:8.3f} {row['unit']}")
     for row in document["findings"]:
-        say(f"{row['date']} {row['side']} {row['joint']}: {row['sign']} {row['state'].replace('_', ' ')}")
+        say(f"{_person(row)}{row['date']} {row['side']} {row['joint']}: {row['sign']} {row['state'].replace('_', ' ')}")
     say(f"report: {out / 'report.html'}")
     if json:
         answer(document)
+
+
+def _person(row: dict[str, Any]) -> str:
+    """Name the person where the table holds several."""
+    return f"{row['person']}: " if "person" in row else ""

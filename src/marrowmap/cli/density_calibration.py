@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -26,7 +25,7 @@ def command(
 ) -> None:
     """Calibrate one densitometer against another by people scanned on both: calibration.json."""
     require_writable(out)
-    today = datetime.now(UTC).date()
+    today = datetime.now().astimezone().date()
     document = run_cross_calibration(scans, out, from_machine=from_machine, to_machine=to_machine, today=today)
     for note in document["notes"]:
         say(f"note: {note}")

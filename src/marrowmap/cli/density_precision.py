@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -24,7 +23,7 @@ def command(
 ) -> None:
     """Compute a site's precision and least significant change from repeated scans: precision.json."""
     require_writable(out)
-    document = run_precision_study(scans, out, today=datetime.now(UTC).date())
+    document = run_precision_study(scans, out, today=datetime.now().astimezone().date())
     for note in document["notes"]:
         say(f"note: {note}")
     for row in document["rows"]:

@@ -15,6 +15,7 @@ from typing import Any
 from marrowmap.errors import GeometryError
 from marrowmap.errors import InputError
 from marrowmap.values import DensityRecord
+from marrowmap.values import Menopause
 from marrowmap.values import Side
 
 WIDER = (0.5, 1.5)
@@ -165,6 +166,24 @@ def _check_persons(records: Sequence[DensityRecord]) -> None:
                     f"{record.where}: {name} of person {record.person!r} is not that of {where.place}: this is "
                     "another person, or one of the two is mistyped"
                 )
+    _check_menopause(records)
+
+
+def _check_menopause(records: Sequence[DensityRecord]) -> None:
+    """Refuse a woman who is after menopause at one exam and before it then or later, and a man with any."""
+    after: dict[str, DensityRecord] = {}
+    for record in sorted(records, key=lambda r: r.iso_date):
+        if record.menopause is not Menopause.UNKNOWN and record.sex == "M":
+            raise InputError(f"{record.where}: menopause of a man: correct sex or menopause")
+        if record.menopause is Menopause.AFTER and record.date:
+            after.setdefault(record.person, record)
+    for record in records:
+        first = after.get(record.person)
+        if first and record.menopause is Menopause.BEFORE and record.iso_date >= first.iso_date:
+            raise InputError(
+                f"{record.where}: before menopause on {record.iso_date}, but {first.place} says after it on "
+                f"{first.iso_date}: correct one, it decides between T and Z"
+            )
 
 
 def _check_duplicates(records: Sequence[DensityRecord]) -> None:

@@ -133,7 +133,9 @@ def _read_rows(text: str, name: str) -> list[tuple[int, list[str]]]:
 def _read_header(row: Sequence[str], name: str) -> tuple[list[str], dict[str, str]]:
     header: list[str] = []
     units: dict[str, str] = {}
-    for cell in row:
+    # Spreadsheets save empty columns to the right of a table.
+    last = max(n for n, cell in enumerate(row) if cell.strip())
+    for cell in row[: last + 1]:
         match = _HEADER.fullmatch(cell.strip())
         column = re.sub(r"[\s\-]+", "_", match["name"].strip().lower()) if match else cell.strip().lower()
         if match and match["unit"] is not None and column in FACTORS:

@@ -163,15 +163,20 @@ def _numbers(dataset: Dataset, region: str, side: Side | None) -> Iterator[tuple
 
 
 def _site(items: Sequence[Dataset], region: str, side: Side | None) -> tuple[str, Side | None]:
+    """Return region and side that items beside a number state; none where they state two."""
     codes = {code.value: name for name, code in REGIONS.items() if name in JOINT_OF_REGION}
+    regions: set[str] = set()
+    sides: set[Side] = set()
     for item in items:
         concept, value = _code(item, "ConceptNameCodeSequence"), _code(item, "ConceptCodeSequence")
         if concept in _FINDING_SITE:
-            region = codes.get(value, "")
-            side = _site(list(get_value(item, "ContentSequence") or ()), "", side)[1]
+            regions.add(codes.get(value, ""))
+            own = _site(list(get_value(item, "ContentSequence") or ()), "", None)[1]
+            sides |= {own} if own else set()
         elif concept in _LATERALITY:
-            side = _SIDES.get(value, side)
-    return region, side
+            sides |= {_SIDES[value]} if value in _SIDES else set()
+    region = next(iter(regions), region) if len(regions) < 2 else ""
+    return region, (next(iter(sides), side) if len(sides) < 2 else None)
 
 
 def _code(item: Dataset, keyword: str) -> str:

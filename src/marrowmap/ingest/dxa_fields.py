@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import date
@@ -96,6 +97,8 @@ def read_number(text: str, column: str, unit: str, where: str) -> NumberRead | N
         raise InputError(f"{where}: {text.strip()!r} stands under a header in {unit}: state one unit only")
     factor, ours = _factor(stated or unit, column, where, text.strip())
     value = float(digits) * factor
+    if not math.isfinite(value):
+        raise InputError(f"{where}: a number of {len(digits)} digits cannot be: write it like 0.783")
     done = "" if factor == 1.0 else f"{float(digits):g} {stated or unit}, as stated, is {value:g} {ours}"
     return NumberRead(value, done, "," in match["number"])
 

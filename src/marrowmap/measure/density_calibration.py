@@ -98,26 +98,30 @@ def calibrate(records: Sequence[DensityRecord], from_machine: str, to_machine: s
     Raises
     ------
     InputError
-        If a machine is not in the records, or too few people were scanned on both.
+        If a machine is not in the records, too few people were scanned on both, or a person is not named.
     """
-    wanted = {from_machine.strip().casefold(): 0, to_machine.strip().casefold(): 1}
+    wanted = {_plain(from_machine): 0, _plain(to_machine): 1}
     if len(wanted) != 2:
         raise InputError("cross-calibration needs two different machines: give --from and --to as in column machine")
     values: dict[tuple[str, tuple[int, ...]], dict[tuple[str, object], tuple[list[float], list[float]]]] = defaultdict(
         dict
     )
     for record in records:
-        which = wanted.get(record.machine.strip().casefold())
+        which = wanted.get(_plain(record.machine))
         if which is None or record.bmd is None:
             continue
+        if not record.person:
+            raise InputError(f"{record.where}: no person: who was scanned on both cannot be told, fill it in")
         pair = values[record.region, record.vertebrae].setdefault((record.person, record.side), ([], []))
         pair[which].append(record.bmd)
     found, few = [], 0
     for (region, vertebrae), people in sorted(values.items()):
         pairs = np.array([(np.mean(a), np.mean(b)) for a, b in people.values() if a and b]).reshape(-1, 2)
-        few = max(few, len(pairs))
-        if len(pairs) >= LEAST_PEOPLE:
-            found.append(_fit(pairs, from_machine, to_machine, region, vertebrae))
+        # Both hips of one person are two pairs but one person.
+        count = len({person for (person, _), (a, b) in people.items() if a and b})
+        few = max(few, count)
+        if count >= LEAST_PEOPLE:
+            found.append(_fit(pairs, count, from_machine, to_machine, region, vertebrae))
     if not found:
         raise InputError(
             f"at most {few} scanned on both {from_machine!r} and {to_machine!r} at one region: at least "
@@ -126,7 +130,13 @@ def calibrate(records: Sequence[DensityRecord], from_machine: str, to_machine: s
     return tuple(found)
 
 
-def _fit(pairs: np.ndarray, from_machine: str, to_machine: str, region: str, vertebrae: tuple[int, ...]) -> Calibration:
+def _plain(machine: str) -> str:
+    return " ".join(machine.casefold().split())
+
+
+def _fit(
+    pairs: np.ndarray, people: int, from_machine: str, to_machine: str, region: str, vertebrae: tuple[int, ...]
+) -> Calibration:
     x, y = pairs[:, 0], pairs[:, 1]
     spread = float(((x - x.mean()) ** 2).sum())
     if float(np.ptp(x)) == 0.0:
@@ -135,7 +145,17 @@ def _fit(pairs: np.ndarray, from_machine: str, to_machine: str, region: str, ver
     n = len(x)
     t = float(stats.t.ppf(0.975, n - 2))
     residual = float(np.sqrt(((y - line.intercept - line.slope * x) ** 2).sum() / (n - 2)))
-    notes = () if n >= ENOUGH_PEOPLE else (f"{n} people: ISCD asks for {ENOUGH_PEOPLE} scanned on both machines",)
+    if math.isclose(residual, 0.0, abs_tol=1e-9):
+        raise InputError(
+            f"{region}: all values lie on one line to the last digit: was one column computed, not measured?"
+        )
+    notes = (
+        [] if people >= ENOUGH_PEOPLE else [f"{people} people: ISCD asks for {ENOUGH_PEOPLE} scanned on both machines"]
+    )
+    if n > people:
+        notes.append(
+            f"{n} pairs of {people} people: both sides of one count as two, the intervals are somewhat too narrow"
+        )
     return Calibration(
         from_machine,
         to_machine,
@@ -149,7 +169,7 @@ def _fit(pairs: np.ndarray, from_machine: str, to_machine: str, region: str, ver
         float(x.min()),
         float(x.max()),
         compare_methods(list(x), list(y)),
-        notes,
+        tuple(notes),
     )
 
 

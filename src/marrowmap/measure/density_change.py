@@ -46,6 +46,11 @@ class ErrorOfDifference:
         """Return the least difference that is beyond error in 95 % of stable people over so many comparisons."""
         return self.sd * _quantile(1 - ALPHA / (2 * comparisons), self.df)
 
+    def within(self, difference: float) -> float:
+        """Return the part of stable people whose two exams differ by less."""
+        size = abs(difference) / self.sd
+        return float(1 - 2 * (stats.norm.sf(size) if math.isinf(self.df) else stats.t.sf(size, self.df)))
+
 
 def _quantile(p: float, df: float) -> float:
     return float(stats.norm.ppf(p) if math.isinf(df) else stats.t.ppf(p, df))
@@ -53,9 +58,7 @@ def _quantile(p: float, df: float) -> float:
 
 def same_machine(one: str, other: str) -> bool:
     """Tell whether two machines' names are one name; two empty ones are not known to be one."""
-    return (
-        bool(one.strip()) and one.split() == other.split()
-    ) or one.casefold().split() == other.casefold().split() != []
+    return one.casefold().split() == other.casefold().split() != []
 
 
 def error_of(
@@ -139,9 +142,8 @@ def compare_exams(
         if not calibration.lowest <= first.bmd <= calibration.highest:
             return _because(none, "the earlier value lies outside the range of the cross-calibration")
         base, sd, df = calibration.predict(first.bmd)
-        width = _quantile(0.975, df) * sd
         method = f"LSC between {first.machine} and {later.machine}, {calibration.agreement.n} people scanned on both"
-        error = ErrorOfDifference(sd, df, width, None, None, method)
+        error = ErrorOfDifference(sd, df, _quantile(0.975, df) * sd, None, None, method)
     if error is None:
         error = error_of(later.region, later.vertebrae, later.machine, base, studies)
     if first.software.split() != later.software.split() and first.software and later.software:
@@ -163,7 +165,7 @@ def compare_exams(
 def ratio_error(percent: float, base: float, error: ErrorOfDifference) -> float:
     """Return the half width (95 %, percent) of a difference over `base`, both measured with equal error."""
     ratio = 1.0 + percent / 100.0
-    return 100.0 * _NORMAL * error.sd / math.sqrt(2) * math.sqrt(1 + ratio**2) / base
+    return 100.0 * error.limit(1) / math.sqrt(2) * math.sqrt(1 + ratio**2) / base
 
 
 def _because(change: Change, reason: str) -> Change:

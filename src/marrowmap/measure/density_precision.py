@@ -68,13 +68,15 @@ def precision_error(groups: Sequence[Sequence[float]]) -> Precision:
     Raises
     ------
     InputError
-        If no person was measured twice.
+        If no person was measured twice, or all repeats are the same number.
     """
     usable = [np.asarray(group, float) for group in groups if len(group) > 1]
     df = sum(len(group) - 1 for group in usable)
     if df == 0:
         raise InputError("no one was scanned twice: a precision study needs repeated scans of the same people")
     squares = sum(float(((group - group.mean()) ** 2).sum()) for group in usable)
+    if math.isclose(squares, 0.0, abs_tol=1e-18):
+        raise InputError("every repeat is the very number of the first scan: was one scan copied, not measured again?")
     relative = sum(float(((group - group.mean()) ** 2).sum()) / float(group.mean()) ** 2 for group in usable)
     sd = math.sqrt(squares / df)
     low, high = (math.sqrt(squares / stats.chi2.ppf(p, df)) for p in (0.975, 0.025))
@@ -100,16 +102,20 @@ def study_precision(records: Sequence[DensityRecord]) -> tuple[SitePrecision, ..
     Raises
     ------
     InputError
-        If no region was scanned twice in anyone, or a machine is not named.
+        If no region was scanned twice in anyone, all repeats are the same, or a machine or person is not named.
     """
     groups: dict[tuple[str, str, tuple[int, ...]], dict[tuple[str, object], list[DensityRecord]]] = defaultdict(
         lambda: defaultdict(list)
     )
+    names: dict[str, str] = {}
     for record in records:
         if not record.machine.strip():
             raise InputError(f"{record.where}: no machine: a least significant change belongs to one, fill it in")
+        if not record.person:
+            raise InputError(f"{record.where}: no person: whose repeats these are cannot be told, fill it in")
         if record.bmd is not None:
-            groups[record.machine, record.region, record.vertebrae][record.person, record.side].append(record)
+            machine = names.setdefault(record.machine.casefold(), record.machine)
+            groups[machine, record.region, record.vertebrae][record.person, record.side].append(record)
     found = []
     for (machine, region, vertebrae), people in sorted(groups.items()):
         repeats = [[r.bmd for r in scans if r.bmd is not None] for scans in people.values()]

@@ -150,9 +150,10 @@ def _score(
         low, high = score - half, score + half
     kind = "T" if reference.kind == "young_adult" else "Z"
     memory = ", values from memory" if reference.confidence == "M" else ""
+    unsaid = "; vertebrae not stated, taken as L1-L4" if record.region == "spine" and not record.vertebrae else ""
     method = (
         f"recomputed, not as reported: {reference.name}, {reference.mean:.3f} (SD {reference.sd:.3f}) g/cm2 in "
-        f"{reference.units} units{memory}; {how or f'BMD in {units} units as measured'}"
+        f"{reference.units} units{memory}; {how or f'BMD in {units} units as measured'}{unsaid}"
     )
     return Recomputed(record, kind, score, low, high, reference, method)
 
@@ -160,11 +161,12 @@ def _score(
 def implied_sd(records: Sequence[DensityRecord]) -> tuple[float, float] | None:
     """Return the least and greatest reference SD that reported T-scores (rounded to 0.1) of one region allow, g/cm2.
 
-    None where fewer than two reported T-scores differ.
+    None where fewer than two reported T-scores differ. No SD allows them all where the least is above the greatest,
+    as with more density under a lower T (then both are below zero).
     """
     known = [(r.bmd, r.t_score) for r in records if r.bmd is not None and r.t_score is not None]
     bounds = [
-        (abs(a - b) / (abs(t - u) + 2 * ROUNDED), abs(a - b) / (abs(t - u) - 2 * ROUNDED))
+        tuple(sorted(((a - b) / (t - u + 2 * ROUNDED), (a - b) / (t - u - 2 * ROUNDED))))
         for n, (a, t) in enumerate(known)
         for b, u in known[:n]
         if abs(t - u) > 2 * ROUNDED + 1e-9

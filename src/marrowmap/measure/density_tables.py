@@ -100,13 +100,15 @@ def _load(name: str) -> dict[str, Any]:
 
 
 def _need(row: dict[str, Any], keys: Sequence[str], where: str) -> None:
+    if not isinstance(row, dict):
+        raise InputError(f"{where}: is not a table of fields: write it under [[reference]]")
     missing = [key for key in keys if row.get(key) in (None, "")]
     if missing:
         raise InputError(f"{where}: no {', '.join(missing)}: a reference without it cannot be used")
     for key in ("mean", "sd", "percent"):
         if key in row and not (isinstance(row[key], (int, float)) and math.isfinite(row[key])):
             raise InputError(f"{where}: {key} {row[key]!r} is not a number")
-    if row.get("region") not in JOINT_OF_REGION:
+    if str(row.get("region")) not in JOINT_OF_REGION:
         raise InputError(f"{where}: region {row.get('region')!r}: use one of {', '.join(JOINT_OF_REGION)}")
     if row["confidence"] not in CONFIDENCES:
         raise InputError(f"{where}: confidence {row['confidence']!r}: use one of {', '.join(CONFIDENCES)}")
@@ -122,7 +124,10 @@ def _reference(row: dict[str, Any], where: str) -> Reference:
         raise InputError(
             f"{where}: mean {row['mean']} and sd {row['sd']}: give g/cm2, the SD above 0 and below the mean"
         )
-    age = tuple(float(year) for year in row.get("age", ()))
+    age = row.get("age", [])
+    if not isinstance(age, list) or not all(isinstance(year, (int, float)) for year in age):
+        raise InputError(f"{where}: age {age!r}: write age = [from, below] in years")
+    age = tuple(float(year) for year in age)
     if row["kind"] == "age" and not (len(age) == 2 and 0 <= age[0] < age[1]):
         raise InputError(f"{where}: kind age needs age = [from, below] in years")
     if row["kind"] not in ("age", "young_adult"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from importlib import metadata
 
 from marrowmap.measure.density_precision import SitePrecision
@@ -95,7 +96,7 @@ def _facts(result: DensityResult) -> tuple[tuple[str, str], ...]:
     if len(result.persons) != 1:
         return (("Subject", f"{len(result.persons)} persons"), ("Exams", exams))
     subject = result.persons[0].subject
-    age = f"{subject.age_years:.0f} at the last exam" if subject.age_years is not None else "unknown"
+    age = f"{math.floor(subject.age_years)} at the last exam" if subject.age_years is not None else "unknown"
     return (
         ("Subject", subject.person_id or "not named"),
         ("Sex", {"M": "male", "F": "female"}.get(subject.sex, "unknown")),

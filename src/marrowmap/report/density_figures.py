@@ -11,6 +11,7 @@ from matplotlib.dates import ConciseDateFormatter
 from matplotlib.dates import date2num
 from matplotlib.figure import Figure
 
+from marrowmap.ingest.dxa_fields import write_vertebrae
 from marrowmap.measure.density_change import error_of
 from marrowmap.measure.density_precision import SitePrecision
 from marrowmap.measure.density_sides import SideDifference
@@ -61,12 +62,16 @@ def _draw_region(ax: Axes, records: list[DensityRecord], studies: tuple[SitePrec
     days = [_day(record.date) for record in records if record.date]
     span = max(days) - min(days)
     left, right = min(days) - 0.12 * span, max(days) + 0.1 * span
-    # Exams of two machines are not joined: what differs between them is no change of bone.
-    sides = sorted(records, key=lambda r: (r.side is not Side.RIGHT, r.side is not Side.LEFT, r.machine, r.iso_date))
-    told: set[Side | None] = set()
-    for (side, _), group in groupby(sides, key=lambda r: (r.side, r.machine)):
+
+    # Exams of two machines, or of other vertebrae, are not joined: what differs between them is no change of bone.
+    def bone(r: DensityRecord) -> tuple[bool, bool, tuple[int, ...], list[str]]:
+        return r.side is not Side.RIGHT, r.side is not Side.LEFT, r.vertebrae, r.machine.casefold().split()
+
+    told: set[str] = set()
+    for _, group in groupby(sorted(records, key=lambda r: (bone(r), r.iso_date)), key=bone):
         exams = list(group)
         first = exams[0]
+        side, word = first.side, write_vertebrae(first.vertebrae) or _WORDS[first.side]
         error = error_of(first.region, first.vertebrae, first.machine, first.bmd or 0.0, studies)
         color = COLORS[side]
         x = [_day(record.date) for record in exams if record.date]
@@ -86,9 +91,9 @@ def _draw_region(ax: Axes, records: list[DensityRecord], studies: tuple[SitePrec
             markersize=5,
             capsize=3,
             linewidth=1.2,
-            label="_" if side in told else _WORDS[side],
+            label="_" if word in told else word,
         )
-        told.add(side)
+        told.add(word)
         for place, value in zip(x, y, strict=True):
             ax.annotate(
                 f"{value:.3f}", (place, value), xytext=(-6, -11 if side is Side.LEFT else 5),

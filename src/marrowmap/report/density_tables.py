@@ -182,7 +182,12 @@ def explain_recomputed(records: Sequence[DensityRecord], recomputed: Sequence[Re
         mine = [record for record in records if record.region == region and record.t_score is not None]
         scores = [one for one in recomputed if one.record.region == region and one.record.t_score is not None]
         bounds = implied_sd(mine)
-        if bounds is not None:
+        if bounds is not None and not 0 < bounds[0] <= bounds[1]:
+            lines.append(
+                f"{_words(region).capitalize()}: no one machine and reference can have made all reported T-scores: "
+                "machines or references changed, or a score is mistyped or stands at the other side."
+            )
+        elif bounds is not None:
             lines.append(
                 f"{_words(region).capitalize()}: the reported T-scores need a reference SD "
                 f"between {bounds[0]:.4f} and {bounds[1]:.4f} g/cm² (if one machine and one reference made them)."

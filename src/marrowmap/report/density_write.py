@@ -36,7 +36,10 @@ def density_rows(result: DensityResult) -> dict[str, Any]:
         "schema": SCHEMA,
         "subject": subject_row(Subject() if several else result.persons[0].subject),
         "warnings": list(result.warnings),
-        "notes": list(result.notes) + [note for person in result.persons for note in person.reading.notes],
+        "notes": [
+            *result.notes,
+            *(f"{p.name}: {note}" if several else note for p in result.persons for note in p.reading.notes),
+        ],
         "rows": [],
         "findings": [],
         "classification": [],

@@ -45,8 +45,8 @@ def assess(
         return Finding(NAME, joint, side, State.UNDETERMINED, 0.5, None, MODALITY, date, evidence, note)
     widest = max(able, key=_as_percent)
     smallest = Quantity(_as_percent(widest, len(able)), "%")
-    lowest = min(able, key=lambda one: one.in_reference_unit(side))
-    certainty = 1.0 if lowest.in_reference_unit(side) >= 0 else 0.5 + lowest.tail(side) / 2
+    tails = [one.tail(side) for one in able if one.in_reference_unit(side) < 0]
+    certainty = 0.5 + min(tails) / 2 if tails else 1.0
     return Finding(NAME, joint, side, State.ABSENT, certainty, smallest, MODALITY, date, evidence, note)
 
 

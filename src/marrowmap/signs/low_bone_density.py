@@ -26,8 +26,8 @@ from marrowmap.values import State
 NAME = "low_bone_density"
 
 _LIMITS = {"T": T_NORMAL, "Z": Z_LIMIT}
-_TYPICAL_SD = 0.12
-"""g/cm2, the smallest young-adult SD of the shipped references: measurement error in units of the score, at most."""
+_SMALLEST_SD = 0.11
+"""g/cm2, the smallest SD of the shipped references: measurement error in units of the score, at most."""
 
 
 def assess(records: Sequence[DensityRecord], joint: Joint, side: Side) -> Finding:
@@ -82,5 +82,5 @@ def _lowest(records: Sequence[DensityRecord], kind: str) -> tuple[float, Density
 def _certainty(kind: str, score: float, record: DensityRecord) -> float:
     """Return how likely measurement error leaves the score on its side of the limit."""
     error = error_of(record.region, record.vertebrae, record.machine, record.bmd, ()) if record.bmd else None
-    sd = error.sd / 2**0.5 / _TYPICAL_SD if error else 0.25
+    sd = error.sd / 2**0.5 / _SMALLEST_SD if error else 0.25
     return float(stats.norm.cdf(abs(score - _LIMITS[kind]) / sd))

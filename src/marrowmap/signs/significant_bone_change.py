@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scipy import stats
-
 from marrowmap.measure.density import MODALITY
 from marrowmap.measure.density import signed
 from marrowmap.measure.density_change import Change
@@ -64,7 +62,7 @@ def _certainty(change: Change) -> float:
     """Part of stable people whose two exams differ by less."""
     if change.error is None:
         raise ValueError("no error known")
-    return float(1 - 2 * stats.norm.sf(_size(change) / change.error.sd))
+    return change.error.within(_size(change))
 
 
 def _words(change: Change) -> str:

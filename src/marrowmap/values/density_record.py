@@ -114,10 +114,12 @@ class DensityRecord:
 
     @property
     def age_years(self) -> float | None:
-        """Age at the exam; None where either date is missing."""
+        """Age at the exam, whole years by birthdays as limits of age are; None where either date is missing."""
         if self.birth_date is None or self.date is None:
             return None
-        return (self.date - self.birth_date).days / DAYS_A_YEAR
+        born, day = self.birth_date, self.date
+        whole = day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+        return min(max((day - born).days / DAYS_A_YEAR, whole), whole + 0.999)
 
     @property
     def iso_date(self) -> str:

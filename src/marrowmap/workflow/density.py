@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
+from dataclasses import replace
 from datetime import date
 from importlib import resources
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 
 from marrowmap import __version__
 from marrowmap.errors import InputError
+from marrowmap.errors import UsageError
 from marrowmap.ingest.dxa_checks import check_each
 from marrowmap.ingest.dxa_checks import check_records
 from marrowmap.ingest.dxa_csv import DensityTable
@@ -85,9 +88,13 @@ def analyze_density(
     ------
     InputError, GeometryError
         If a record cannot be read or cannot be; nothing is written.
+    UsageError
+        If the second typing is the file of the first.
     """
     table = _read(sources)
     if again is not None:
+        if any(again.samefile(source) for source in sources if again.exists()):
+            raise UsageError(f"{again.name}: is the first typing itself: give a second one, typed without the first")
         require_same_typing(table.records, read_density_csv(again).records)
     warnings = check_records(table.records, today)
     if EXAMPLE in sources:
@@ -142,6 +149,13 @@ def _is_dicom(path: Path) -> bool:
         return file.read(132)[128:] == b"DICM"
 
 
+def _complete(records: Sequence[DensityRecord]) -> list[DensityRecord]:
+    """Let birth date and sex, which the checks found to be one, hold for all lines of a named person."""
+    birth = next((record.birth_date for record in records if record.birth_date), None)
+    sex = next((record.sex for record in records if record.sex), "")
+    return [replace(record, birth_date=birth, sex=sex) if record.person else record for record in records]
+
+
 def _person(
     name: str,
     records: Sequence[DensityRecord],
@@ -149,7 +163,7 @@ def _person(
     studies: Sequence[SitePrecision],
     calibrations: Sequence[Calibration],
 ) -> DensityPerson:
-    reading = read_density(records, references=references, studies=studies, calibrations=calibrations)
+    reading = read_density(_complete(records), references=references, studies=studies, calibrations=calibrations)
     exams: dict[str, list[DensityRecord]] = defaultdict(list)
     for record in reading.records:
         exams[record.iso_date].append(record)
@@ -230,7 +244,7 @@ def read_precision(path: Path) -> tuple[SitePrecision, ...]:
     """Read ``precision.json``."""
     fields = Precision.__dataclass_fields__
     try:
-        return tuple(
+        studies = tuple(
             SitePrecision(
                 row["machine"],
                 row["region"],
@@ -240,16 +254,19 @@ def read_precision(path: Path) -> tuple[SitePrecision, ...]:
             )
             for row in _rows(path, "density-precision")
         )
-    except (KeyError, TypeError) as error:
+        if not all(math.isfinite(one.precision.rms_sd) and one.precision.rms_sd > 0 for one in studies):
+            raise ValueError("its rms_sd is not above 0")
+    except (KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{path.name}: a row is not complete ({error}): run marrowmap density-precision again"
+            f"{path.name}: a row cannot be used ({error}): run marrowmap density-precision again"
         ) from error
+    return studies
 
 
 def read_calibration(path: Path) -> tuple[Calibration, ...]:
     """Read ``calibration.json``."""
     try:
-        return tuple(
+        calibrations = tuple(
             Calibration(
                 **{
                     **row,
@@ -260,7 +277,10 @@ def read_calibration(path: Path) -> tuple[Calibration, ...]:
             )
             for row in _rows(path, "density-calibration")
         )
-    except (KeyError, TypeError) as error:
+        if not all(one.residual_sd > 0 and one.spread > 0 and one.agreement.n > 2 for one in calibrations):
+            raise ValueError("its residual_sd, spread or n is not above 0")
+    except (KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{path.name}: a row is not complete ({error}): run marrowmap density-calibration again"
+            f"{path.name}: a row cannot be used ({error}): run marrowmap density-calibration again"
         ) from error
+    return calibrations
