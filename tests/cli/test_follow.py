@@ -170,3 +170,24 @@ def test_outcomes_that_do_not_add_up_are_refused(tmp_path):
     run = marrowmap_here("cohort", path)
     assert run.code == 3
     assert "outcomes of 9 people, but there are 10" in run.complaint
+
+
+@pytest.mark.parametrize("inside", ["", "course"])
+def test_an_exam_is_never_replaced_by_its_course(course, inside):
+    before = {path: path.read_bytes() for path in course[0].iterdir()}
+    run = marrowmap_here("follow", *course, "--out", course[0] / inside)
+    assert run.code == 2
+    assert "it would be lost" in run.complaint
+    assert {path: path.read_bytes() for path in course[0].iterdir()} == before
+
+
+def test_two_people_without_a_name_are_two_people_and_one_is_one(tmp_path):
+    for name in ("a", "b"):
+        exam = made.write_hip_exam(tmp_path / name / "exam", "2020-01-10", 50, person="")
+        assert marrowmap_here("follow", exam, "--out", tmp_path / name / "course").code == 0
+    run = marrowmap_here("cohort", tmp_path / "a" / "course", tmp_path / "b" / "course", "--json")
+    assert run.code == 0, run.stderr
+    assert run.document["resolution"]["episodes"] == 2
+    assert "of 2 the onset is unknown" in run.stderr
+    again = tmp_path / "b" / ".." / "a" / "course"
+    assert marrowmap_here("cohort", tmp_path / "a" / "course", again).code == 2

@@ -18,6 +18,7 @@ LEFT, RIGHT = Place("hip", "left"), Place("hip", "right")
 
 
 def _course(tmp_path, exams, events=""):
+    tmp_path.mkdir(exist_ok=True)
     folders = [
         made.write_hip_exam(tmp_path / f"exam-{n}", day, left, right, age=None)
         for n, (day, left, right) in enumerate(exams)
@@ -110,3 +111,45 @@ def test_a_stated_recovery_that_an_exam_contradicts_is_named(tmp_path):
 def test_more_than_a_milliliter_is_active_without_the_sign(tmp_path, volume):
     rows, _ = made.edema("2020-01-10", "left", volume)
     assert len(build_course(read_analyzed(made.write_folder(tmp_path / "one", rows))).episodes) == 1
+
+
+def test_a_relapse_is_another_episode_also_after_a_stated_one(tmp_path):
+    course = _course(tmp_path, [("2020-01-10", 60, 0), ("2020-09-10", 0, 0), ("2021-02-10", 20, 0)], STATED)
+    assert [(e.stated, e.active) for e in course.episodes] == [
+        (True, (date(2020, 1, 10),)),
+        (False, (date(2021, 2, 10),)),
+    ]
+
+
+def test_a_scan_without_homogeneous_uptake_is_no_recovery(tmp_path):
+    # Raised uptake that holds a cold area is not homogeneous: osteonecrosis, not a quiet joint.
+    scan = [
+        made.finding("2020-06-10", "left", "homogeneous_uptake", "absent", modality="NM"),
+        made.finding("2020-06-10", "left", "cold_area", "present", modality="NM"),
+    ]
+    folders = [
+        made.write_hip_exam(tmp_path / "a", "2020-01-10", 60),
+        made.write_folder(tmp_path / "b", [], scan),
+    ]
+    (episode,) = build_course([exam for folder in folders for exam in read_analyzed(folder)]).episodes
+    assert episode.outcome is Outcome.ONGOING
+
+
+def test_a_head_that_was_not_seen_is_not_quiet(tmp_path):
+    folders = [made.write_hip_exam(tmp_path / "a", "2020-01-10", 60)]
+    rows, _ = made.edema("2020-06-10", "left", 0.5)
+    signs = [made.finding("2020-06-10", "left", "diffuse_edema", "not_assessable")]
+    folders.append(made.write_folder(tmp_path / "b", rows, signs))
+    (episode,) = build_course([exam for folder in folders for exam in read_analyzed(folder)]).episodes
+    assert episode.outcome is Outcome.ONGOING
+
+
+def test_ongoing_holds_until_a_later_exam_shows_otherwise(tmp_path):
+    exams = [("2020-01-10", 60, 0), ("2020-09-10", 0, 0)]
+    text = '[[episode]]\njoint="hip"\nside="left"\nseen=2020-01-10\noutcome="ongoing"\n'
+    (open_end,) = _course(tmp_path / "a", exams, text).episodes
+    dated = _course(tmp_path / "b", exams, text + "outcome_date=2020-03-01\n")
+    assert (open_end.outcome, open_end.end) == (Outcome.ONGOING, None)
+    assert any("stated ongoing" in w for w in _course(tmp_path / "c", exams, text).warnings)
+    assert (dated.episodes[0].outcome, dated.episodes[0].end) == (Outcome.RECOVERED, date(2020, 9, 10))
+    assert dated.warnings == ()

@@ -57,3 +57,12 @@ def test_nothing_resolved_has_no_median():
 def test_a_negative_time_is_refused():
     with pytest.raises(ValueError, match="finite time"):
         resolution_curve([-1.0], [True])
+
+
+def test_where_all_are_over_the_interval_keeps_its_last_upper_bound():
+    alone = resolution_curve([4.0], [True])
+    assert (alone.remaining, alone.low, alone.high) == ((0.0,), (0.0,), (1.0,))
+    assert math.isinf(alone.median_high)
+    found = resolution_curve([2.0, 4.0, 6.0], [True, True, True])
+    assert found.high[-1] == found.high[-2] > 0.5
+    assert math.isinf(found.median_high)

@@ -7,9 +7,13 @@ import math
 import numpy as np
 import pytest
 
+from marrowmap.course.episodes import build_course
 from marrowmap.course.likelihood import Observation
 from marrowmap.course.likelihood import Shape
 from marrowmap.course.recovery import fit_recovery
+from marrowmap.course.review import review_course
+from marrowmap.ingest.analyzed import read_analyzed
+from tests.course import analyzed_folders as made
 
 
 def _falling(months, *, top=60.0, tau=1.5, residual=0.0, limit=0.2, relative=0.03):
@@ -66,6 +70,7 @@ def test_two_exams_assume_full_recovery_and_say_so():
     assert fit is not None
     assert fit.residual_fixed
     assert any("recovery is taken as complete" in note for note in fit.notes)
+    assert math.isinf(fit.time_to_normal.high)
     assert fit.time_to_normal.value == pytest.approx(1.5 * math.log(60), rel=0.02)
 
 
@@ -101,3 +106,23 @@ def test_more_error_makes_the_interval_wider():
     assert wide.time_to_normal.high - wide.time_to_normal.low > 1.5 * (
         narrow.time_to_normal.high - narrow.time_to_normal.low
     )
+
+
+def _bone_recovery(tmp_path, before):
+    exams = []
+    for number, (day, volume) in enumerate((("2020-01-10", 60), ("2020-05-10", 30), ("2020-12-10", 0))):
+        exams += read_analyzed(made.write_hip_exam(tmp_path / f"mr{number}", day, volume, age=None))
+    rows = made.bmd(before, "left", 1.1)
+    for day, value in (("2020-01-12", 0.8), ("2020-05-12", 0.9), ("2020-12-08", 1.05)):
+        rows += made.bmd(day, "left", value)
+    exams += read_analyzed(made.write_folder(tmp_path / "dxa", rows, age=None))
+    review = review_course(build_course(exams))
+    return review.recovery_of(review.course.episodes[0], "bmd")
+
+
+def test_a_bone_density_shortly_before_the_first_exam_is_no_baseline(tmp_path):
+    # Onset is unknown: bone may have been lost already.
+    found = _bone_recovery(tmp_path / "years", "2017-01-10")
+    assert found is not None
+    assert found.baseline == 1.1
+    assert _bone_recovery(tmp_path / "weeks", "2019-12-10") is None

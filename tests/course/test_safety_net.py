@@ -79,3 +79,30 @@ def test_every_rule_has_its_source():
         assert rule["source"]
         assert rule["confidence"]
         assert "diagnos" not in rule["text"]
+
+
+def test_edema_that_does_not_fall_in_a_second_episode_of_the_joint(tmp_path):
+    second = [("2022-01-10", 60), ("2022-04-10", 60), ("2022-08-10", 61)]
+    assert _rules(tmp_path, [*USUAL, *second]) == {"not_falling"}
+
+
+def test_a_collapse_long_after_recovery_is_flagged(tmp_path):
+    late = ("2023-06-10", 0)
+    assert _rules(tmp_path, [*USUAL, late], signs=[(late[0], "head_collapse", "present")]) == {"head_collapse"}
+
+
+@pytest.mark.parametrize(("day", "rules"), [("2021-02-20", set()), ("2021-06-10", {"active_beyond_a_year"})])
+def test_a_bone_scan_may_stay_raised_for_fifteen_months(tmp_path, day, rules):
+    exams = read_analyzed(made.write_hip_exam(tmp_path / "mr", "2020-01-10", 60))
+    scan = [made.finding(day, "left", "homogeneous_uptake", "present", modality="NM")]
+    exams += read_analyzed(made.write_folder(tmp_path / "nm", [], scan, age=None))
+    assert {flag.rule for flag in review_course(build_course(exams)).flags} == rules
+
+
+def test_pain_without_a_joint_is_that_of_the_later_episode(tmp_path):
+    (tmp_path / "events.toml").write_text('[[event]]\nkind = "pain"\ndate = 2023-02-10\n')
+    exams = []
+    for number, (day, left, right) in enumerate((("2020-01-10", 60, 0), ("2020-06-10", 0, 0), ("2023-02-01", 0, 50))):
+        exams += read_analyzed(made.write_hip_exam(tmp_path / f"e{number}", day, left, right, age=None))
+    review = review_course(build_course(exams, read_events(tmp_path / "events.toml")))
+    assert review.flags == ()

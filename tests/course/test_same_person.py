@@ -6,6 +6,7 @@ import pytest
 
 from marrowmap.course.episodes import build_course
 from marrowmap.errors import GeometryError
+from marrowmap.errors import InputError
 from marrowmap.errors import UsageError
 from marrowmap.ingest.analyzed import read_analyzed
 from marrowmap.ingest.events import read_events
@@ -82,3 +83,17 @@ def test_a_date_before_birth_is_refused(tmp_path):
     events.write_text('birth_date = 1974-06-01\n[[event]]\nkind = "injury"\ndate = 1970-01-01\n')
     with pytest.raises(GeometryError, match=r"event injury is dated 1970-01-01, before birth"):
         _course(one, events=events)
+
+
+def test_identifiers_that_differ_by_a_sign_within_are_two_persons(tmp_path):
+    one = made.write_hip_exam(tmp_path / "one", "2020-01-10", 50, person="1-23")
+    two = made.write_hip_exam(tmp_path / "two", "2020-06-10", 10, person="12-3")
+    with pytest.raises(GeometryError, match="identifier"):
+        _course(one, two)
+
+
+def test_a_stated_sex_that_could_not_be_compared_is_refused(tmp_path):
+    events = tmp_path / "events.toml"
+    events.write_text('sex = "female"\n')
+    with pytest.raises(InputError, match="none of M, F, O"):
+        read_events(events)

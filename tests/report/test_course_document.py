@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from marrowmap.course.episodes import build_course
+from marrowmap.course.recovery import Bounded
 from marrowmap.course.review import review_course
 from marrowmap.ingest.analyzed import read_analyzed
 from marrowmap.ingest.events import read_events
@@ -12,6 +15,7 @@ from marrowmap.report.course_document import build_course_document
 from marrowmap.report.course_figures import draw_timeline
 from marrowmap.report.course_figures import draw_trajectories
 from marrowmap.report.course_figures import state_on
+from marrowmap.report.course_figures import time_shown
 from marrowmap.report.course_rows import rows_csv
 from marrowmap.report.html import render_html
 from marrowmap.values.analyzed import Place
@@ -67,6 +71,12 @@ def test_the_report_says_episodes_recovery_migration_and_published_times(review)
         assert words.casefold() in page.casefold(), words
     assert "<b>stated</b>" not in page
     assert "&lt;b&gt;stated" in page
+
+
+def test_a_time_beyond_the_picture_is_not_drawn_within_it():
+    assert time_shown(Bounded(15.8, 14.1, 17.2), 12.0) == (None, None)
+    assert time_shown(Bounded(15.8, 10.0, math.inf), 12.0) == ((10.0, 12.0), None)
+    assert time_shown(Bounded(8.0, 6.0, 9.0), 12.0) == ((6.0, 9.0), 8.0)
 
 
 def test_the_time_to_normal_lies_between_the_exams_that_bracket_it(review):

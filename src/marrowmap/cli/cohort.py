@@ -67,6 +67,9 @@ def command(
         say(f"  {series.note} {series.citation}")
     if cohort.resolution is not None:
         _tell(cohort.resolution)
+        unknown = sum(episode.onset == "unknown" for episode in cohort.episodes)
+        if unknown:
+            say(f"note: of {unknown} the onset is unknown: they count from the first exam, which is too short")
     if json:
         answer(
             {

@@ -18,6 +18,7 @@ from marrowmap.report.course_document import bounded_text
 from marrowmap.report.course_document import onset_text
 from marrowmap.report.course_rows import course_json
 from marrowmap.report.course_write import write_course
+from marrowmap.report.folder import require_apart
 from marrowmap.report.folder import require_writable
 from marrowmap.workflow.follow import follow
 
@@ -39,6 +40,7 @@ def command(
     json: Json = False,
 ) -> None:
     """Follow one person: episodes by joint, change beyond repeatability, recovery, migration, report."""
+    require_apart(out, folders)
     require_writable(out)
     with progress_bar("Following") as advance:
         followed = follow(folders, events=events, progress=advance)

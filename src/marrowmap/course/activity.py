@@ -40,8 +40,10 @@ def _judge_mr(signs: list[SignRow], volume: Row | None) -> Activity:
     low = volume.low if volume is not None and volume.low is not None else volume.value if volume else 0.0
     if State.PRESENT in diffuse or low > NORMAL_ML:
         return Activity.ACTIVE
-    # Only a sign that was earned as absent, or a volume that was measured, makes a joint quiet.
-    if volume is not None and volume.value <= NORMAL_ML and State.UNDETERMINED not in diffuse:
+    # Only a sign that was earned as absent, or a volume that was measured, makes a joint quiet. Where head and neck
+    # were not seen, a small volume is that of what was.
+    unsure = State.UNDETERMINED in diffuse or (State.NOT_ASSESSABLE in diffuse and State.ABSENT not in diffuse)
+    if volume is not None and volume.value <= NORMAL_ML and not unsure:
         return Activity.QUIET
     if volume is None and State.ABSENT in diffuse:
         return Activity.QUIET
@@ -49,18 +51,15 @@ def _judge_mr(signs: list[SignRow], volume: Row | None) -> Activity:
 
 
 def _judge_scan(signs: list[SignRow]) -> Activity:
-    states = [sign.state for sign in signs if sign.sign in UPTAKE_SIGNS]
-    if State.PRESENT in states:
-        return Activity.ACTIVE
-    if State.ABSENT in states and State.UNDETERMINED not in states:
-        return Activity.QUIET
-    return Activity.UNKNOWN
+    # Their absence is no quiet joint: raised uptake that is uneven, or holds a cold area, is not homogeneous either.
+    present = any(sign.sign in UPTAKE_SIGNS and sign.state is State.PRESENT for sign in signs)
+    return Activity.ACTIVE if present else Activity.UNKNOWN
 
 
 def judge_activity(exam: AnalyzedExam, place: Place) -> tuple[Activity, str]:
     """Return what an exam says of `place` and by which modality (``MR``, ``NM`` or nothing).
 
-    MRI leads: a bone scan stays raised for months after edema has gone.
+    MRI leads: a bone scan stays raised for months after edema has gone. A scan alone shows no joint quiet.
     """
     signs = [sign for sign in exam.signs if sign.place == place]
     by_mr = _judge_mr(signs, whole_bone_edema(exam.rows, place))

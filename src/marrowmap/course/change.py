@@ -70,7 +70,8 @@ class Change:
     call: Call = Call.STABLE
 
 
-def _compare(trajectory: Trajectory, start: Point, end: Point, against: str) -> Change | None:
+def compare_points(trajectory: Trajectory, start: Point, end: Point, against: str) -> Change | None:
+    """Compare two measurements; None where an error is unknown or both lie below what could be seen."""
     if start.error is None or end.error is None or (start.below and end.below):
         return None
     difference = end.value - start.value
@@ -111,7 +112,7 @@ def find_changes(trajectories: Sequence[Trajectory]) -> tuple[Change, ...]:
         for trajectory in trajectories
         if trajectory.quantity not in CONTROLS
         for pair in _pairs(trajectory.points)
-        if (change := _compare(trajectory, *pair)) is not None
+        if (change := compare_points(trajectory, *pair)) is not None
     ]
     done = []
     for change, adjusted in zip(found, holm([change.p for change in found]), strict=True):
@@ -128,7 +129,7 @@ def check_controls(trajectories: Sequence[Trajectory]) -> tuple[str, ...]:
         if trajectory.quantity not in CONTROLS or trajectory.region not in ("proximal_femur", "distal_femur"):
             continue
         pairs = _pairs(trajectory.points)
-        found = [change for pair in pairs if (change := _compare(trajectory, *pair)) is not None]
+        found = [change for pair in pairs if (change := compare_points(trajectory, *pair)) is not None]
         for change, p in zip(found, holm([one.p for one in found]), strict=True):
             if p < ALPHA:
                 complaints.append(

@@ -46,13 +46,17 @@ class Series:
 
 @dataclass(frozen=True)
 class CohortEpisode:
-    """One episode of one person: months from start to its end, or to the last exam where it is not known to be over."""
+    """One episode of one person: months from start to its end, or to the last exam where it is not known to be over.
+
+    Where `onset` is unknown, months count from the first exam that shows it and are too short.
+    """
 
     person: str
     joint: str
     side: str
     months: float
     ended: bool
+    onset: str = "unknown"
 
 
 def shipped_series(name: str) -> str:
@@ -98,24 +102,27 @@ def read_series(document: Mapping[str, Any], where: str) -> Series:
     )
 
 
-def episodes_of(document: Mapping[str, Any], where: str) -> tuple[CohortEpisode, ...]:
+def episodes_of(document: Mapping[str, Any], where: str, unnamed: str = "") -> tuple[CohortEpisode, ...]:
     """Return the episodes of a parsed ``course.json`` with their times to resolution.
+
+    A person without identifier is called `unnamed`, else `where`.
 
     Raises
     ------
     InputError
         If it is no course.
     """
-    person = (document.get("subject") or {}).get("id") or where
     done = []
     try:
+        person = (document.get("subject") or {}).get("id") or unnamed or where
         for entry in document["episodes"]:
             start = date.fromisoformat(entry["start"])
             end = entry["end"]
             last = end or max([entry["first_seen"], *entry["exams"], *entry["active"]])
             months = max(0.0, months_between(start, date.fromisoformat(last)))
-            done.append(CohortEpisode(person, entry["joint"], entry["side"], months, end is not None))
-    except (KeyError, TypeError, ValueError) as error:
+            kind = str(entry["onset"]["kind"])
+            done.append(CohortEpisode(person, entry["joint"], entry["side"], months, end is not None, kind))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{where}: is no course of marrowmap follow ({error}): follow the person again") from error
     return tuple(done)
 

@@ -106,10 +106,13 @@ def _with_exams(episode: Episode, seen: Sequence[Seen], days: Sequence[date], un
         for one in seen
         if one.activity is Activity.QUIET and one.day in mine and last is not None and one.day > last
     ]
-    outcome = episode.outcome
+    outcome, outcome_day = episode.outcome, episode.outcome_day
+    if outcome is Outcome.ONGOING and outcome_day is not None and quiet and quiet[0] > outcome_day:
+        # It was stated before the exam that shows it over.
+        outcome, outcome_day = Outcome.RECOVERED, None
     if outcome is Outcome.UNKNOWN and episode.active:
         outcome = Outcome.RECOVERED if quiet else Outcome.ONGOING if until is None else Outcome.UNKNOWN
-    over = quiet[0] if quiet else episode.outcome_day if outcome is Outcome.RECOVERED else None
+    over = quiet[0] if quiet else outcome_day if outcome is Outcome.RECOVERED else None
     if over is not None:
         # What comes long after is no longer of this episode.
         mine = tuple(day for day in mine if months_between(over, day) <= GAP_MONTHS)
@@ -118,6 +121,7 @@ def _with_exams(episode: Episode, seen: Sequence[Seen], days: Sequence[date], un
         days=mine,
         quiet_day=quiet[0] if quiet else None,
         outcome=outcome,
+        outcome_day=outcome_day,
         not_before=max(before, default=None),
     )
 
@@ -132,8 +136,8 @@ def _at_place(
     found = []
     for run in _runs(seen):
         match = _match(run, stated)
-        if match is not None:
-            runs_of[match] = sorted({*runs_of[match], *run})
+        if match is not None and not runs_of[match]:
+            runs_of[match] = run
             continue
         later = [episode for episode in stated if run[0] < episode.start <= run[-1]]
         if later:
@@ -146,6 +150,8 @@ def _at_place(
     starts = [*(episode.start for episode in found), None]
     done = [_with_exams(episode, seen, days, starts[n]) for n, episode in enumerate(found, start=1)]
     for episode in done:
+        if episode.outcome is Outcome.ONGOING and episode.quiet_day is not None:
+            warnings.append(f"{place}: stated ongoing, but the exam of {episode.quiet_day} shows it quiet")
         if episode.outcome is Outcome.RECOVERED and episode.active and episode.outcome_day is not None:
             still = [day for day in episode.active if day > episode.outcome_day]
             if still:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -96,13 +97,17 @@ def resolution_curve(months: Sequence[float], ended: Sequence[bool]) -> Resoluti
     if not over.any():
         return Resolution((), (), (), (), (), len(time), 0, math.inf, math.inf, math.inf)
     curve = ecdf(CensoredData.right_censored(time, ~over)).sf
-    interval = curve.confidence_interval(0.95, method="log-log")
+    with warnings.catch_warnings():
+        # It is undefined where nobody is left: below.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        interval = curve.confidence_interval(0.95, method="log-log")
     points = np.unique(time[over])
     at = np.searchsorted(curve.quantiles, points)
     remaining = curve.probabilities[at]
-    # Where nobody is left the log-log interval is not defined: the curve itself then has no width to show.
-    low, high = (np.nan_to_num(bound.probabilities[at], nan=0.0) for bound in (interval.low, interval.high))
-    high = np.maximum(high, remaining)
+    # Where nobody is left the log-log interval is not defined: it keeps its last upper bound, and no lower one.
+    low = np.nan_to_num(interval.low.probabilities[at], nan=0.0)
+    high = interval.high.probabilities[at]
+    high = np.where(np.isnan(high), np.concatenate(([1.0], high[:-1])), high)
     return Resolution(
         months=tuple(points.tolist()),
         remaining=tuple(remaining.tolist()),

@@ -314,11 +314,12 @@ def fit_recovery(observed: Sequence[Observation], normal: float) -> Recovery | N
 
     Notes
     -----
-    With two measurements the residual is taken as none (said in `notes`). The logistic curve needs five exams, three of
-    which see something; it is preferred where its AIC is better, and where that is by less than 4, intervals hold both
-    curves'. Where the chosen curve misses the measurements by more than their errors
-    (p < 0.05), errors are widened by the square root of chi-square over its degrees of freedom. Whatever the curve,
-    time to normal lies between the last exam surely above normal and the first after it surely below.
+    With two measurements the residual is taken as none (said in `notes`), and only an exam bounds the time to normal.
+    The logistic curve needs five exams, three of which see something; it is preferred where its AIC is better, and
+    where that is by less than 4, intervals hold both curves'. Where the chosen curve misses the measurements by more
+    than their errors (p < 0.05), errors are widened by the square root of chi-square over its degrees of freedom.
+    Whatever the curve, time to normal lies between the last exam surely above normal and the first after it surely
+    below.
     """
     observed = tuple(observed)
     if len(observed) < 2 or not normal > 0 or observed[0].below:
@@ -328,7 +329,9 @@ def fit_recovery(observed: Sequence[Observation], normal: float) -> Recovery | N
     misfit, free = _misfit(best, len(observed))
     scale, notes = 1.0, []
     if fixed:
-        notes.append("two measurements cannot show a residual: recovery is taken as complete")
+        notes.append(
+            "two measurements cannot show a residual: recovery is taken as complete; only an exam bounds its time"
+        )
     if misfit is not None and misfit < MISFIT_P:
         scale = math.sqrt(best.deviance / free)
         notes.append(f"the curve misses the measurements by more than their errors: these were taken {scale:.1f} times")
@@ -337,6 +340,9 @@ def fit_recovery(observed: Sequence[Observation], normal: float) -> Recovery | N
     if other is not None:
         notes.append(f"a {other.likelihood.shape.value} fall explains the measurements, too: intervals hold both")
     time = _both(_time(best, normal), _time(other, normal) if other else None)
+    if fixed:
+        # That recovery is complete was assumed, not seen: only a later exam bounds its time.
+        time = Bounded(time.value, time.low, math.inf)
     _, amplitude, first, second = best.parameters
     return Recovery(
         shape=shape,

@@ -21,6 +21,7 @@ from marrowmap.course.change import Change
 from marrowmap.course.change import check_controls
 from marrowmap.course.change import find_changes
 from marrowmap.course.change import holm
+from marrowmap.course.episodes import GAP_MONTHS
 from marrowmap.course.likelihood import Observation
 from marrowmap.course.migration import SHIFT_ALPHA
 from marrowmap.course.migration import EdemaCenter
@@ -114,14 +115,6 @@ def over_between(episode: Episode) -> tuple[float, float] | None:
     return low, math.inf if episode.quiet_day is None else months_between(episode.start, episode.quiet_day)
 
 
-def time_to_resolution(episode: Episode) -> tuple[float, bool] | None:
-    """Return months from start to the first day known to be over, or to the last exam, and whether it was over."""
-    if episode.end is not None:
-        return months_between(episode.start, episode.end), True
-    last = max((*episode.days, *episode.active), default=None)
-    return None if last is None else (max(0.0, months_between(episode.start, last)), False)
-
-
 def _since_onset(fitted: Bounded, episode: Episode, start: date) -> Bounded:
     """Move a time from the start of the fit to the episode's own; doubt about onset widens it."""
     offset = months_between(episode.start, start)
@@ -150,9 +143,31 @@ def _edema_recovery(episode: Episode, trajectories: Sequence[Trajectory]) -> Epi
     return EpisodeRecovery(episode.number, "edema_volume", trajectory, start, recovery, since)
 
 
-def _bone_recovery(episode: Episode, trajectory: Trajectory) -> EpisodeRecovery | None:
-    """Follow BMD back to the person's own value before the episode; None where there is no such value."""
-    before = [p for p in trajectory.points if p.day < episode.start and p.error is not None]
+def _lies_before(day: date, episode: Episode) -> bool:
+    """Return whether a day surely lies before an episode: bone is lost before the first exam that shows edema."""
+    if episode.onset.earliest is not None:
+        return day < episode.onset.earliest
+    if episode.not_before is not None:
+        return day <= episode.not_before
+    return months_between(day, episode.first_seen) > GAP_MONTHS
+
+
+def _lies_within(day: date, episode: Episode) -> bool:
+    return episode.start <= day and (day in episode.days or (episode.end is not None and day < episode.end))
+
+
+def _bone_recovery(episode: Episode, trajectory: Trajectory, others: Sequence[Episode] = ()) -> EpisodeRecovery | None:
+    """Follow BMD back to the person's own value before the episode; None where there is no such value.
+
+    A value of another episode of the same joint (`others`) is none.
+    """
+    before = [
+        p
+        for p in trajectory.points
+        if p.error is not None
+        and _lies_before(p.day, episode)
+        and not any(_lies_within(p.day, other) for other in others)
+    ]
     during = [p for p in trajectory.points if p.day in episode.days and p.error is not None]
     if not before or len(during) < 2:
         return None
@@ -184,7 +199,8 @@ def _recoveries(course: Course, trajectories: Sequence[Trajectory]) -> tuple[Epi
         found.append(_edema_recovery(episode, trajectories))
         for trajectory in trajectories:
             if trajectory.quantity == "bmd" and trajectory.place == episode.place:
-                bone = _bone_recovery(episode, trajectory)
+                others = [e for e in course.episodes if e.place == episode.place and e.number != episode.number]
+                bone = _bone_recovery(episode, trajectory, others)
                 found += [bone] if bone is not None else []
     return tuple(found)
 

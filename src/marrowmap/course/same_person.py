@@ -24,7 +24,8 @@ Claim = tuple[str, date | None, Person]
 
 
 def _plain(text: str) -> str:
-    return "".join(c for c in text.casefold() if c.isalnum())
+    # Signs within stay: 1-23 and 12-3 are two persons.
+    return " ".join(text.casefold().split())
 
 
 def _birth_window(day: date | None, person: Person) -> tuple[date, date] | None:
@@ -88,7 +89,8 @@ def require_one_person(exams: Sequence[AnalyzedExam], said: Statements) -> tuple
     without = [exam.label for exam in exams if not exam.person.person_id]
     notes = []
     if without:
-        notes.append(f"{without[0]}: names no person: taken for the same one")
+        labels = ", ".join(dict.fromkeys(without))
+        notes.append(f"{labels}: names no person: taken for the same one")
     known = [claim[2] for claim in claims]
     return (
         Person(

@@ -28,6 +28,7 @@ from marrowmap.values.course import Statements
 HEAD = frozenset({"person", "birth_date", "sex", "note", "episode", "event"})
 EPISODE = frozenset({"joint", "side", "onset", "onset_date", "within_days", "seen", "outcome", "outcome_date", "note"})
 EVENT = frozenset({"kind", "date", "end", "joint", "side", "note"})
+SEXES = ("", "M", "F", "O")
 COLUMNS = ("record", "joint", "side", "kind", "date", "end", "within_days", "seen", "outcome", "outcome_date", "note")
 
 Kind = TypeVar("Kind", bound=Enum)
@@ -126,8 +127,11 @@ def _from_toml(text: str, name: str) -> Statements:
         raise InputError(f"{name}: is no TOML: {error}") from error
     _only(document, HEAD, name)
     birth = _day(document, "birth_date", name)
+    sex = _word(document, "sex", name)
+    if sex not in SEXES:
+        raise InputError(f"{name}: sex {sex!r} is none of M, F, O: else it could not be compared with the exams")
     return Statements(
-        Person(_word(document, "person", name), _word(document, "sex", name), birth.isoformat() if birth else ""),
+        Person(_word(document, "person", name), sex, birth.isoformat() if birth else ""),
         tuple(
             _episode(entry, f"{name} episode {n}")
             for n, entry in enumerate(_tables(document, "episode", name), start=1)

@@ -15,6 +15,7 @@ from matplotlib.patches import Circle
 
 from marrowmap.course.activity import Activity
 from marrowmap.course.episodes import activity_over_time
+from marrowmap.course.recovery import Bounded
 from marrowmap.course.review import CourseReview
 from marrowmap.course.review import EpisodeRecovery
 from marrowmap.course.trajectory import CONTROLS
@@ -237,13 +238,19 @@ def _draw_points(ax: Any, trajectory: Trajectory) -> None:
         ax.axhspan(first.value - reach, first.value + reach, color="#0072B2", alpha=0.10, linewidth=0)
 
 
+def time_shown(time: Bounded, span: float) -> tuple[tuple[float, float] | None, float | None]:
+    """Return what of a time to normal and its interval lies within the `span` months drawn; None where nothing does."""
+    bar = (time.low, min(time.high, span)) if time.low < span and math.isfinite(time.value) else None
+    return bar, time.value if time.value <= span else None
+
+
 def _draw_recovery(ax: Any, found: EpisodeRecovery, latest: date) -> None:
     fit, start = found.recovery, found.start
     if fit is None or start is None:
         return
     span = max((latest - start).days / 30.4375 * 1.15, 3.0)
     if math.isfinite(fit.time_to_normal.value):
-        span = min(max(span, 1.15 * fit.time_to_normal.value), 3 * span)
+        span = min(max(span, 1.15 * fit.time_to_normal.value), 5 * span)
     months = np.linspace(0, span, 120)
     days = _number(start) + months * 30.4375
     low, high = fit.band_at(months)
@@ -251,13 +258,13 @@ def _draw_recovery(ax: Any, found: EpisodeRecovery, latest: date) -> None:
     ax.fill_between(days, base + sign * low, base + sign * high, color="#D55E00", alpha=0.18, linewidth=0)
     ax.plot(days, base + sign * fit.value_at(months), color="#D55E00", linewidth=1.3)
     ax.axhline(base + sign * fit.normal, color="#009E73", linewidth=0.9, linestyle="--")
-    time = fit.time_to_normal
-    if math.isfinite(time.value):
-        high_day = time.high if math.isfinite(time.high) else span
-        x = _number(start) + 30.4375 * np.array([time.low, min(time.value, span), min(high_day, span)])
-        y = base + sign * fit.normal
-        ax.plot(x[[0, 2]], [y, y], color="#009E73", linewidth=3.0, alpha=0.6, solid_capstyle="butt", zorder=5)
-        ax.plot(x[1], y, "|", color="#009E73", ms=11, mew=2, zorder=6)
+    y = base + sign * fit.normal
+    bar, tick = time_shown(fit.time_to_normal, span)
+    if bar is not None:
+        x = [_number(start) + 30.4375 * end for end in bar]
+        ax.plot(x, [y, y], color="#009E73", linewidth=3.0, alpha=0.6, solid_capstyle="butt", zorder=5)
+    if tick is not None:
+        ax.plot(_number(start) + 30.4375 * tick, y, "|", color="#009E73", ms=11, mew=2, zorder=6)
 
 
 def _panels(review: CourseReview, place: Place) -> list[Trajectory]:

@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import contextmanager
 from contextlib import suppress
 from pathlib import Path
@@ -64,6 +65,20 @@ def _require_replaceable(out: Path) -> None:
     foreign = sorted(entries - OUTPUT_NAMES)
     if foreign:
         raise UsageError(f"{out}: would be replaced, but also holds {foreign[0]!r}: move that or choose another --out")
+
+
+def require_apart(out: Path, sources: Sequence[Path]) -> None:
+    """Raise if `out` is one of the folders that are read: replacing it would lose what it holds.
+
+    Raises
+    ------
+    UsageError
+        If it is one of them, or lies within one.
+    """
+    place = out.resolve()
+    for source in sources:
+        if place.is_relative_to(source.resolve()):
+            raise UsageError(f"{out}: lies in {source}, which is read: it would be lost; choose another --out")
 
 
 def require_writable(out: Path) -> None:

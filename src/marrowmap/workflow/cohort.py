@@ -43,7 +43,7 @@ def _parse(path: Path) -> Series | tuple[CohortEpisode, ...]:
         ) from error
     if not isinstance(document, dict):
         raise InputError(f"{where}: is no course of marrowmap follow")
-    return episodes_of(document, where)
+    return episodes_of(document, where, str(source.resolve()))
 
 
 def gather_cohort(sources: Sequence[str]) -> Cohort:
