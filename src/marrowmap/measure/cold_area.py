@@ -53,8 +53,8 @@ NOISE = (0.03, 0.05, 0.07, 0.10, 0.14, 0.20, 0.28, 0.40)
 CONTRASTS = (0.5, 0.7, 0.9)
 """For which the least diameter is stated."""
 RECOVERED = 0.85
-"""Share of a cold area's contrast that OSEM gives back, as cold converges late: on tuning seeds what stood out was found
-with that share of its contrast. Power counts on no more."""
+"""Share of a cold area's contrast that OSEM gives back, as cold converges late: on tuning seeds what stood out was
+found with that share of its contrast. Power counts on no more."""
 POWER = 0.9
 LEAST_ML = 1.0
 STRENGTH_LIMIT = 4.5
