@@ -191,3 +191,9 @@ def test_two_people_without_a_name_are_two_people_and_one_is_one(tmp_path):
     assert "of 2 the onset is unknown" in run.stderr
     again = tmp_path / "b" / ".." / "a" / "course"
     assert marrowmap_here("cohort", tmp_path / "a" / "course", again).code == 2
+
+
+def test_a_series_whose_counts_are_no_tables_is_unreadable(tmp_path):
+    path = tmp_path / "series.toml"
+    path.write_text("people = 1\nepisodes = 1\ncount = 3\n")
+    assert marrowmap_here("cohort", path).code == 3

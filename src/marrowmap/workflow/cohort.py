@@ -37,7 +37,7 @@ def _parse(path: Path) -> Series | tuple[CohortEpisode, ...]:
         if source.suffix.lower() == ".toml":
             return read_series(tomllib.loads(text), where)
         document = json.loads(text)
-    except (OSError, ValueError) as error:
+    except (AttributeError, OSError, TypeError, ValueError) as error:
         raise InputError(
             f"{where}: cannot be read ({error}): give folders of marrowmap follow, or a series as TOML"
         ) from error
