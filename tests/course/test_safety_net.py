@@ -12,8 +12,8 @@ from marrowmap.ingest.events import read_events
 from tests.course import analyzed_folders as made
 
 
-def _rules(tmp_path, exams, *, signs=(), events=""):
-    """Return the rules that fire; `signs` are (day, sign, state) of the left hip."""
+def _review(tmp_path, exams, *, signs=(), events=""):
+    """Review a course; `signs` are (day, sign, state) of the left hip."""
     read = []
     for number, (day, volume) in enumerate(exams):
         rows, findings = made.edema(day, "left", volume)
@@ -24,7 +24,12 @@ def _rules(tmp_path, exams, *, signs=(), events=""):
     for flag in review.flags:
         assert "diagnos" not in flag.text
         assert flag.source
-    return {flag.rule for flag in review.flags}
+    return review
+
+
+def _rules(tmp_path, exams, *, signs=(), events=""):
+    """Return the rules that fire."""
+    return {flag.rule for flag in _review(tmp_path, exams, signs=signs, events=events).flags}
 
 
 USUAL = [("2020-01-10", 60), ("2020-03-10", 30), ("2020-09-10", 0)]
@@ -106,3 +111,19 @@ def test_pain_without_a_joint_is_that_of_the_later_episode(tmp_path):
         exams += read_analyzed(made.write_hip_exam(tmp_path / f"e{number}", day, left, right, age=None))
     review = review_course(build_course(exams, read_events(tmp_path / "events.toml")))
     assert review.flags == ()
+
+
+def test_what_could_not_be_judged_is_said(tmp_path):
+    one = _review(tmp_path / "one", USUAL[:1])
+    assert one.flags == ()
+    (text,) = one.unjudged
+    assert "whether edema falls (no two comparable measurements)" in text
+    assert "cold area" in text
+    two = _review(tmp_path / "two", USUAL, signs=[("2020-03-10", "cold_area", "absent")])
+    assert "whether edema falls" not in two.unjudged[0]
+    assert "cold area" not in two.unjudged[0]
+
+
+def test_a_cold_area_in_a_joint_without_an_episode_is_flagged(tmp_path):
+    (flag,) = _review(tmp_path, [("2020-01-10", 0)], signs=[("2020-01-10", "cold_area", "present")]).flags
+    assert (flag.rule, flag.episode) == ("cold_area", 0)

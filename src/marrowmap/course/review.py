@@ -34,6 +34,7 @@ from marrowmap.course.recovery import Recovery
 from marrowmap.course.recovery import fit_recovery
 from marrowmap.course.safety_net import Flag
 from marrowmap.course.safety_net import flag_episodes
+from marrowmap.course.safety_net import unjudged
 from marrowmap.course.trajectory import Z95
 from marrowmap.course.trajectory import Point
 from marrowmap.course.trajectory import Trajectory
@@ -90,6 +91,7 @@ class CourseReview:
     edges: tuple[Edge, ...]
     shifts: tuple[tuple[Place, Shift], ...]
     flags: tuple[Flag, ...]
+    unjudged: tuple[str, ...]
     notes: tuple[str, ...]
 
     def recovery_of(self, episode: Episode, quantity: str = "edema_volume") -> EpisodeRecovery | None:
@@ -238,5 +240,6 @@ def review_course(course: Course, centers: Centers | None = None) -> CourseRevie
         edges=migration_graph(course.episodes),
         shifts=_shifts(course, centers or {}),
         flags=flag_episodes(course, changes),
+        unjudged=unjudged(course, changes),
         notes=(*notes, *check_controls(trajectories)),
     )

@@ -27,7 +27,7 @@ from marrowmap.values.course import months_between
 
 @dataclass(frozen=True)
 class Flag:
-    """A reason to reconsider one episode."""
+    """A reason to reconsider one episode; `episode` is 0 where a joint shows the sign and has none."""
 
     rule: str
     episode: int
@@ -159,4 +159,35 @@ def flag_episodes(course: Course, changes: Sequence[Change]) -> tuple[Flag, ...]
         mine = [sign for sign in signs if sign.place == episode.place and _is_of(sign, episode, course)]
         flags += _lasting(episode, course)
         flags += [*_timely(episode, changes), *_painful(episode, course), *_seen(episode, mine)]
-    return tuple(flags)
+    covered = {id(sign) for e in course.episodes for sign in signs if sign.place == e.place and _is_of(sign, e, course)}
+    return (*flags, *_without_episode([sign for sign in signs if id(sign) not in covered]))
+
+
+def _without_episode(signs: Sequence[SignRow]) -> list[Flag]:
+    """Flag signs that do not belong in a joint that has no episode at that time."""
+    flags: dict[tuple[str, str], Flag] = {}
+    for rule in load_rules():
+        for sign in signs:
+            if "sign" in rule and "new_after_months" not in rule and sign.sign == rule["sign"]:
+                text = f"{sign.place}, {sign.day}, without an episode of this joint: {rule['text']}"
+                if sign.state is State.PRESENT:
+                    key = (rule["id"], str(sign.place))
+                    flags.setdefault(key, Flag(rule["id"], 0, text, rule["source"], rule["confidence"]))
+    return list(flags.values())
+
+
+def unjudged(course: Course, changes: Sequence[Change]) -> tuple[str, ...]:
+    """Say for each episode which rules could not be judged, so that silence is not taken for an answer."""
+    signs = [sign for exam in course.exams for sign in exam.signs]
+    known = {rule["sign"] for rule in load_rules() if "sign" in rule}
+    open_points = []
+    for episode in course.episodes:
+        mine = [sign for sign in signs if sign.place == episode.place and _is_of(sign, episode, course)]
+        clear = {sign.sign for sign in mine if sign.state in (State.PRESENT, State.ABSENT)}
+        words = []
+        if not (episode.active and _since_start(_edema_changes(changes, episode), episode)):
+            words.append("whether edema falls (no two comparable measurements)")
+        words += [sign.replace("_", " ") for sign in sorted(known - clear)]
+        if words:
+            open_points.append(f"Episode {episode.number}, {episode.place}: could not be judged: {', '.join(words)}.")
+    return tuple(open_points)

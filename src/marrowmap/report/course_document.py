@@ -111,16 +111,21 @@ def _episodes(review: CourseReview) -> Section:
 
 
 def _reconsider(review: CourseReview) -> Section:
-    items = tuple(f"Episode {flag.episode}: {flag.text} [{flag.source}; {flag.confidence}]" for flag in review.flags)
-    if not review.course.episodes:
-        return Section("reconsider", "To reconsider", ("There is no episode to judge.",))
-    text = (
-        "What follows is not how a transient condition usually behaves; the differential should be looked at again."
-        if items
-        else "Nothing in these exams speaks against the course of a transient condition. Signs that were not "
-        "assessable stay open."
+    items = tuple(
+        f"{f'Episode {flag.episode}: ' if flag.episode else ''}{flag.text} [{flag.source}; {flag.confidence}]"
+        for flag in review.flags
     )
-    return Section("reconsider", "To reconsider", (text,), items)
+    if items:
+        text = (
+            "What follows is not how a transient condition usually behaves; the differential should be looked at again."
+        )
+    elif not review.course.episodes:
+        text = "There is no episode to judge."
+    elif review.unjudged:
+        text = "What could be judged does not speak against the course of a transient condition; much may be open:"
+    else:
+        text = "Nothing in these exams speaks against the course of a transient condition."
+    return Section("reconsider", "To reconsider", (text,), (*items, *review.unjudged))
 
 
 def _recovery_row(review: CourseReview, found: EpisodeRecovery) -> tuple[str, ...]:

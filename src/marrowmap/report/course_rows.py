@@ -203,6 +203,7 @@ def course_json(review: CourseReview) -> str:
                 }
                 for flag in review.flags
             ],
+            "not_judged": list(review.unjudged),
             "warnings": list(course.warnings),
             "notes": list(review.notes),
         }
