@@ -184,8 +184,10 @@ def print_states(rows: list[Row]) -> None:
     for head in dict.fromkeys(row["head"] for row in rows):
         mine = [row["state"] for row in rows if row["head"] == head and row["diameter"] is None]
         print(f"| {head} | {len(mine)} | " + " | ".join(str(mine.count(state)) for state in STATES) + " |")
-    limits = {c: [row["cold"].smallest_mm[c] for row in rows] for c in CONTRASTS}
-    for contrast, sizes in limits.items():
+    limits = {f"{100 * c:.0f} % contrast": [row["cold"].smallest_mm[c] for row in rows] for c in CONTRASTS}
+    for head in ("well", "hot"):
+        limits[f"dead bone in a {head} head"] = [row["cold"].dead_mm for row in rows if row["head"] == head]
+    for what, sizes in limits.items():
         stated = [size for size in sizes if size is not None]
         middle = f"median {np.median(stated):.0f} mm" if stated else "none"
         print(

@@ -91,6 +91,9 @@ def test_a_cold_area_is_found_where_it_is():
     assert not other.present
     sizes = [other.smallest_mm[contrast] for contrast in (0.9, 0.7)]
     assert sizes == sorted(sizes)
+    # Dead bone stands out more the hotter the head is.
+    hot = made.hips("hot")[Side.LEFT].cold
+    assert hot.smallest_mm[0.9] <= hot.dead_mm * 1.1 < hot.smallest_mm[0.7] * 1.1
 
 
 def test_a_cold_area_is_less_certain_where_the_bone_s_place_is():

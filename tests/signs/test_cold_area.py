@@ -34,7 +34,7 @@ def test_cold_amid_hot_is_told_from_less_hot():
     hot = _judge(replace(spect, cold=replace(spect.cold, head_uptake=4 * usual, contrast=contrast)))
     assert hot.state is State.ABSENT
     assert "less than the rest of a hot head" in hot.note
-    blind = replace(spect.cold, head_uptake=4 * usual, contrast=contrast, smallest_mm=dict.fromkeys((0.5, 0.7, 0.9)))
+    blind = replace(spect.cold, head_uptake=4 * usual, contrast=contrast, dead_mm=None)
     assert _judge(replace(spect, cold=blind)).state is State.UNDETERMINED
     unsure = replace(spect.cold, head_uptake=2 * usual, contrast=contrast, uptake_sd=0.4 * usual)
     assert _judge(replace(spect, cold=unsure)).state is State.UNDETERMINED
@@ -42,7 +42,7 @@ def test_cold_amid_hot_is_told_from_less_hot():
 
 def test_a_faint_candidate_is_left_open():
     spect = made.hips("cold")[Side.LEFT]
-    faint = replace(spect.cold, strength=0.9 * STRENGTH_LIMIT, smallest_mm={0.5: None, 0.7: 20.0, 0.9: 16.0})
+    faint = replace(spect.cold, strength=0.9 * STRENGTH_LIMIT, dead_mm=20.0)
     assert _judge(replace(spect, cold=faint)).state is State.UNDETERMINED
     assert _judge(replace(spect, cold=replace(faint, strength=1.0))).state is State.ABSENT
 
@@ -51,13 +51,13 @@ def test_absence_says_what_would_have_been_seen():
     found = _judge(made.hips("well")[Side.LEFT])
     assert found.state is State.ABSENT
     assert found.smallest_detectable.unit == "mm"
-    assert f"one of {found.smallest_detectable.value:.0f} mm and 70 %" in found.note
+    assert f"dead bone of {found.smallest_detectable.value:.0f} mm" in found.note
     assert "hot" in _judge(made.hips("hot")[Side.LEFT]).note
 
 
 def test_without_power_nothing_is_said():
     spect = made.hips("well")[Side.LEFT]
     for size in (None, cold_area.LARGEST_MM + 1):
-        found = _judge(replace(spect, cold=replace(spect.cold, smallest_mm={0.5: None, 0.7: size, 0.9: None})))
+        found = _judge(replace(spect, cold=replace(spect.cold, dead_mm=size)))
         assert found.state is State.NOT_ASSESSABLE
     assert cold_area.assess(HipMeasurement(Side.LEFT, "", None, None)).state is State.NOT_ASSESSABLE

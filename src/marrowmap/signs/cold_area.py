@@ -28,8 +28,6 @@ HOT_FROM = 1.3
 COLD_BELOW = 0.9
 """Uptake of the candidate over the usual: what is merely less hot than the rest of a hot head is not cold. Between dead
 bone (0.3, Xiong 2015) and well bone, near the latter, as a ball holds some of the rim; set on tuning seeds."""
-STATED_CONTRAST = 0.7
-"""For which the least size is stated as the sign's smallest detectable: dead bone in a well head (Xiong 2015)."""
 LARGEST_MM = 26.0
 """If only a larger one would have been seen, nothing can be said; half a head, a choice."""
 DOUBTFUL_BELOW = 0.8
@@ -43,7 +41,7 @@ def assess(hip: HipMeasurement) -> Finding:
     if isinstance(spect, str) or spect.cold is None or spect.raised is None:
         return without_spect(NAME, hip, spect if isinstance(spect, str) else "uptake was not measured")
     cold = spect.cold
-    size = cold.smallest_mm[STATED_CONTRAST]
+    size = cold.dead_mm
     smallest = None if size is None else Quantity(size, "mm")
     found = f"{cold.volume.value:.1f} mL at {100 * cold.contrast.value:.0f} % contrast"
     beside, power = _suv_min(spect), _power(spect)
@@ -78,10 +76,12 @@ def _sure(left: float, sd: float) -> float:
 def _power(spect: SpectHip) -> str:
     """Say which cold areas would have stood out."""
     assert spect.cold is not None
-    seen = [f"one of {size:.0f} mm and {100 * c:.0f} %" for c, size in spect.cold.smallest_mm.items() if size]
+    seen = [f"one of {size:.0f} mm and {100 * c:.0f} % contrast" for c, size in spect.cold.smallest_mm.items() if size]
+    if spect.cold.dead_mm is not None:
+        seen.insert(0, f"dead bone of {spect.cold.dead_mm:.0f} mm")
     if not seen:
         return "not even a cold area as large as a head and of 90 % contrast would surely have been seen"
-    return f"a cold area ({' or '.join(seen)} contrast) would have been seen {100 * POWER:.0f} times in 100"
+    return f"a cold area ({' or '.join(seen)}) would have been seen {100 * POWER:.0f} times in 100"
 
 
 def _usual(spect: SpectHip) -> float:
