@@ -190,9 +190,7 @@ def print_states(rows: list[Row]) -> None:
     for what, sizes in limits.items():
         stated = [size for size in sizes if size is not None]
         middle = f"median {np.median(stated):.0f} mm" if stated else "none"
-        print(
-            f"\nstated limit at {100 * contrast:.0f} %: {middle}, stated in {len(stated)} of {len(sizes)} heads", end=""
-        )
+        print(f"\nstated limit of {what}: {middle}, in {len(stated)} of {len(sizes)} heads", end="")
     print()
 
 
