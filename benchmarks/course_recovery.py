@@ -33,8 +33,8 @@ from marrowmap.course.trajectory import build_trajectories
 from marrowmap.values import Joint
 from marrowmap.values import Side
 from marrowmap.values import State
+from marrowmap.values import Subject
 from marrowmap.values.analyzed import AnalyzedExam
-from marrowmap.values.analyzed import Person
 from marrowmap.values.analyzed import Place
 from marrowmap.values.analyzed import Row
 from marrowmap.values.analyzed import SignRow
@@ -183,7 +183,7 @@ def edema_exam(label: str, day: date, volumes: dict[Place, float], relative: dic
         )
         state = State.PRESENT if volume > 5 else State.ABSENT if volume <= NORMAL_ML else State.UNDETERMINED
         signs.append(SignRow(day, place, "diffuse_edema", state, "MR", "", (LIMIT_ML, "mL")))
-    return AnalyzedExam(label, Path(label), day, Person("P"), tuple(rows), tuple(signs))
+    return AnalyzedExam(label, Path(label), day, Subject("P"), tuple(rows), tuple(signs))
 
 
 def stable_person(rng: np.random.Generator) -> list[AnalyzedExam]:
@@ -212,7 +212,7 @@ def stable_person(rng: np.random.Generator) -> list[AnalyzedExam]:
             if quantity == "bmd":
                 lsc = Row(day, place, region, "least_significant_change", 0.05, unit, None, None, "MR", METHOD)
                 rows.append(lsc)
-        exams.append(AnalyzedExam(f"e{number}", Path(f"e{number}"), day, Person("P"), tuple(rows), ()))
+        exams.append(AnalyzedExam(f"e{number}", Path(f"e{number}"), day, Subject("P"), tuple(rows), ()))
     return exams
 
 

@@ -20,7 +20,6 @@ from marrowmap.image import Volume
 from marrowmap.ingest.exam import Exam
 from marrowmap.ingest.exam import Sequence
 from marrowmap.ingest.exam import Series
-from marrowmap.ingest.exam import Subject
 from marrowmap.measure.boundary import BoundaryProfile
 from marrowmap.measure.edema import EdemaResult
 from marrowmap.measure.reference import ReferenceLevel
@@ -34,6 +33,7 @@ from marrowmap.values import Measurement
 from marrowmap.values import Quantity
 from marrowmap.values import Side
 from marrowmap.values import State
+from marrowmap.values import Subject
 
 from .heads import add_heads
 

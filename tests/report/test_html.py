@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from marrowmap.ingest.exam import Subject
 from marrowmap.report import AnalysisResult
 from marrowmap.report.document import build_document
 from marrowmap.report.document import draw_pictures
 from marrowmap.report.document import load_reportlets
 from marrowmap.report.html import render_html
+from marrowmap.values import Subject
 
 
 class Page(HTMLParser):

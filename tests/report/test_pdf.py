@@ -6,12 +6,12 @@ import numpy as np
 import pypdfium2
 import pytest
 
-from marrowmap.ingest.exam import Subject
 from marrowmap.report import AnalysisResult
 from marrowmap.report.document import Document
 from marrowmap.report.document import build_document
 from marrowmap.report.document import draw_pictures
 from marrowmap.report.pdf import render_pdf
+from marrowmap.values import Subject
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,6 @@ from marrowmap.ingest import Exam
 from marrowmap.ingest import read_exam
 from marrowmap.ingest.exam import Sequence
 from marrowmap.ingest.exam import Series
-from marrowmap.ingest.exam import Subject
 from marrowmap.ingest.scan import Projections
 from marrowmap.ingest.scan import Reconstruction
 from marrowmap.phantom.dicom import StudyTags
@@ -26,6 +25,7 @@ from marrowmap.phantom.spect_exam import reconstruct_suv
 from marrowmap.phantom.spect_exam import write_spect_files
 from marrowmap.values import Joint
 from marrowmap.values import Side
+from marrowmap.values import Subject
 from marrowmap.workflow.bone_spect import study_spect
 from marrowmap.workflow.steps import silent
 from tests.measure import spect_hips as made

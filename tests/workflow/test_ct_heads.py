@@ -8,11 +8,11 @@ from marrowmap.errors import GeometryError
 from marrowmap.image import Grid
 from marrowmap.image import Volume
 from marrowmap.ingest.exam import Exam
-from marrowmap.ingest.exam import Subject
 from marrowmap.measure.hip import HipMeasurement
 from marrowmap.signs.crescent import assess
 from marrowmap.values import Side
 from marrowmap.values import State
+from marrowmap.values import Subject
 from marrowmap.workflow import analyze as job
 from tests.measure.ct_heads import scanned
 

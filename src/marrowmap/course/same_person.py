@@ -9,8 +9,8 @@ from datetime import timedelta
 
 from marrowmap.errors import GeometryError
 from marrowmap.errors import UsageError
+from marrowmap.values import Subject
 from marrowmap.values.analyzed import AnalyzedExam
-from marrowmap.values.analyzed import Person
 from marrowmap.values.course import Statements
 
 DAYS_PER_YEAR = 365.25
@@ -20,7 +20,7 @@ AGE_DOUBT_YEARS = 1.1
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 """A series; a file of records may have the same name and other content."""
 
-Claim = tuple[str, date | None, Person]
+Claim = tuple[str, date | None, Subject]
 
 
 def _plain(text: str) -> str:
@@ -28,7 +28,7 @@ def _plain(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _birth_window(day: date | None, person: Person) -> tuple[date, date] | None:
+def _birth_window(day: date | None, person: Subject) -> tuple[date, date] | None:
     """Return the first and last day this person can have been born on, by birth date or by age."""
     if person.birth_date:
         born = date.fromisoformat(person.birth_date)
@@ -69,7 +69,7 @@ def _born_by(claims: Sequence[Claim]) -> tuple[date, str] | None:
     return end, early
 
 
-def require_one_person(exams: Sequence[AnalyzedExam], said: Statements) -> tuple[Person, list[str]]:
+def require_one_person(exams: Sequence[AnalyzedExam], said: Statements) -> tuple[Subject, list[str]]:
     """Return the one person all exams and the events file speak of, and notes on what they leave out.
 
     Raises
@@ -93,7 +93,7 @@ def require_one_person(exams: Sequence[AnalyzedExam], said: Statements) -> tuple
         notes.append(f"{labels}: names no person: taken for the same one")
     known = [claim[2] for claim in claims]
     return (
-        Person(
+        Subject(
             person_id=next((p.person_id for p in known if p.person_id), ""),
             sex=next((p.sex for p in known if p.sex), ""),
             birth_date=next((p.birth_date for p in known if p.birth_date), ""),

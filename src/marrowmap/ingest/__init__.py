@@ -6,7 +6,6 @@ from marrowmap.image.nifti import write_nifti
 from marrowmap.ingest.exam import Exam
 from marrowmap.ingest.exam import Sequence
 from marrowmap.ingest.exam import Series
-from marrowmap.ingest.exam import Subject
 from marrowmap.ingest.read_exam import describe_file
 from marrowmap.ingest.read_exam import read_exam
 from marrowmap.ingest.scan import BoneScan
@@ -15,6 +14,7 @@ from marrowmap.ingest.scan import Phase
 from marrowmap.ingest.scan import Planar
 from marrowmap.ingest.scan import Projections
 from marrowmap.ingest.scan import Reconstruction
+from marrowmap.values import Subject
 
 __all__ = [
     "BoneScan",

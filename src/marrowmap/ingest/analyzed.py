@@ -18,9 +18,9 @@ from marrowmap.terms.quantities import QUANTITIES
 from marrowmap.values import Joint
 from marrowmap.values import Side
 from marrowmap.values import State
+from marrowmap.values import Subject
 from marrowmap.values.analyzed import AnalyzedExam
 from marrowmap.values.analyzed import FrameRow
-from marrowmap.values.analyzed import Person
 from marrowmap.values.analyzed import Place
 from marrowmap.values.analyzed import Row
 from marrowmap.values.analyzed import SignRow
@@ -165,7 +165,7 @@ def _frame(row: Mapping[str, Any], where: str) -> FrameRow | None:
     )
 
 
-def _person(document: Mapping[str, Any], where: str) -> Person:
+def _person(document: Mapping[str, Any], where: str) -> Subject:
     subject = document.get("subject") or {}
     if not isinstance(subject, dict):
         raise InputError(f"{where}: 'subject' is no single person: follow one person's exams")
@@ -175,7 +175,7 @@ def _person(document: Mapping[str, Any], where: str) -> Person:
             date.fromisoformat(birth)
         except ValueError as error:
             raise InputError(f"{where}: birth date {birth!r} is no day as YYYY-MM-DD") from error
-    return Person(
+    return Subject(
         person_id=_text(subject, "id", where),
         sex=_text(subject, "sex", where),
         birth_date=birth,
@@ -232,7 +232,7 @@ def read_analyzed(folder: Path) -> tuple[AnalyzedExam, ...]:
             label=label,
             folder=folder,
             day=day,
-            person=person if len(days) == 1 else Person(person.person_id, person.sex, person.birth_date),
+            person=person if len(days) == 1 else Subject(person.person_id, person.sex, person.birth_date),
             rows=tuple(row for row in rows if row.day == day),
             signs=tuple(sign for sign in signs if sign.day == day),
             frames=tuple(frames) if len(days) == 1 else (),

@@ -15,7 +15,7 @@ from typing import TypeVar
 from marrowmap.errors import InputError
 from marrowmap.values import Joint
 from marrowmap.values import Side
-from marrowmap.values.analyzed import Person
+from marrowmap.values import Subject
 from marrowmap.values.analyzed import Place
 from marrowmap.values.course import Event
 from marrowmap.values.course import EventKind
@@ -131,7 +131,7 @@ def _from_toml(text: str, name: str) -> Statements:
     if sex not in SEXES:
         raise InputError(f"{name}: sex {sex!r} is none of M, F, O: else it could not be compared with the exams")
     return Statements(
-        Person(_word(document, "person", name), sex, birth.isoformat() if birth else ""),
+        Subject(_word(document, "person", name), sex, birth.isoformat() if birth else ""),
         tuple(
             _episode(entry, f"{name} episode {n}")
             for n, entry in enumerate(_tables(document, "episode", name), start=1)

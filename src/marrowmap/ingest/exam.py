@@ -9,6 +9,7 @@ from pathlib import Path
 from marrowmap.image import Volume
 from marrowmap.ingest.scan import BoneScan
 from marrowmap.values import Side
+from marrowmap.values import Subject
 
 
 class Sequence(Enum):
@@ -26,28 +27,6 @@ class Sequence(Enum):
     MULTI_ECHO = "multi-echo spin echo"
     CT = "CT"
     UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True)
-class Subject:
-    """The person, as far as the files say.
-
-    Parameters
-    ----------
-    person_id : str
-        Patient ID; empty if the files carry none.
-    sex : str
-        ``M``, ``F``, ``O`` or empty.
-    birth_date : str
-        ISO 8601 or empty.
-    age_years : float, optional
-        At the examination.
-    """
-
-    person_id: str = ""
-    sex: str = ""
-    birth_date: str = ""
-    age_years: float | None = None
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from datetime import date
 
 from marrowmap.errors import GeometryError
 from marrowmap.errors import UsageError
-from marrowmap.ingest.exam import Subject
 from marrowmap.ingest.header import Header
 from marrowmap.ingest.header import iso_date
 from marrowmap.ingest.header import tag_label
 from marrowmap.ingest.left_out import LeftOut
 from marrowmap.ingest.left_out import Weight
 from marrowmap.ingest.nifti import Sidecar
+from marrowmap.values import Subject
 
 _YEARS_PER_AGE_UNIT = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
 

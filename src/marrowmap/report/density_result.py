@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from marrowmap.ingest.exam import Subject
 from marrowmap.measure.density import DensityReading
 from marrowmap.measure.density_scores import Classification
 from marrowmap.values import Finding
+from marrowmap.values import Subject
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from marrowmap.ingest.exam import Subject
 from marrowmap.measure.density_precision import SitePrecision
 from marrowmap.measure.density_scores import Classification
 from marrowmap.report.density_document import build_density_document
@@ -27,6 +26,7 @@ from marrowmap.report.rows import measurement_row
 from marrowmap.report.rows import order_findings
 from marrowmap.report.rows import order_measurements
 from marrowmap.report.rows import subject_row
+from marrowmap.values import Subject
 
 
 def density_rows(result: DensityResult) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from importlib import resources
 from typing import Any
 
 from marrowmap.ingest.exam import Series
-from marrowmap.ingest.exam import Subject
 from marrowmap.ingest.scan import describe_scan
 from marrowmap.report.canvas import Picture
 from marrowmap.report.figures import draw_bone_fit
@@ -45,6 +44,7 @@ from marrowmap.values import Measurement
 from marrowmap.values import Quantity
 from marrowmap.values import Side
 from marrowmap.values import State
+from marrowmap.values import Subject
 
 STATE_WORDS = {
     State.PRESENT: "present",

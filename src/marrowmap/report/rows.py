@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from marrowmap.anatomy.bone_frame import BoneFrame
-from marrowmap.ingest.exam import Subject
 from marrowmap.report.folder import SCHEMA
 from marrowmap.report.result import AnalysisResult
 from marrowmap.terms.quantities import QUANTITIES
@@ -20,6 +19,7 @@ from marrowmap.values import Evidence
 from marrowmap.values import Finding
 from marrowmap.values import Measurement
 from marrowmap.values import Quantity
+from marrowmap.values import Subject
 
 MEASUREMENT_COLUMNS = (
     "date",

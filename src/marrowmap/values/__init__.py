@@ -9,6 +9,7 @@ from marrowmap.values.measurement import Measurement
 from marrowmap.values.quantity import Quantity
 from marrowmap.values.side import Joint
 from marrowmap.values.side import Side
+from marrowmap.values.subject import Subject
 
 __all__ = [
     "DensityRecord",
@@ -20,4 +21,5 @@ __all__ = [
     "Quantity",
     "Side",
     "State",
+    "Subject",
 ]

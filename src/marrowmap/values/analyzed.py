@@ -12,6 +12,7 @@ from typing import Any
 from marrowmap.values.finding import State
 from marrowmap.values.side import Joint
 from marrowmap.values.side import Side
+from marrowmap.values.subject import Subject
 
 
 @dataclass(frozen=True, order=True)
@@ -38,24 +39,6 @@ class Place:
 
     def __str__(self) -> str:
         return f"{self.side_name} {self.joint_name}"
-
-
-@dataclass(frozen=True)
-class Person:
-    """Who was examined, as far as a folder says.
-
-    Parameters
-    ----------
-    person_id, sex, birth_date : str
-        Empty where not given; the date is ISO 8601.
-    age_years : float, optional
-        At the examination.
-    """
-
-    person_id: str = ""
-    sex: str = ""
-    birth_date: str = ""
-    age_years: float | None = None
 
 
 @dataclass(frozen=True)
@@ -142,7 +125,7 @@ class AnalyzedExam:
         The folder's name, for people.
     folder : Path
     day : date
-    person : Person
+    person : Subject
     rows : tuple of Row
     signs : tuple of SignRow
     frames : tuple of FrameRow
@@ -153,7 +136,7 @@ class AnalyzedExam:
     label: str
     folder: Path
     day: date
-    person: Person
+    person: Subject
     rows: tuple[Row, ...]
     signs: tuple[SignRow, ...]
     frames: tuple[FrameRow, ...] = ()

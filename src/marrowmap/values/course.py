@@ -9,8 +9,8 @@ from datetime import timedelta
 from enum import Enum
 
 from marrowmap.values.analyzed import AnalyzedExam
-from marrowmap.values.analyzed import Person
 from marrowmap.values.analyzed import Place
+from marrowmap.values.subject import Subject
 
 DAYS_PER_MONTH = 365.25 / 12
 
@@ -182,7 +182,7 @@ class StatedEpisode:
 class Statements:
     """All that an events file says."""
 
-    person: Person = field(default_factory=Person)
+    person: Subject = field(default_factory=Subject)
     episodes: tuple[StatedEpisode, ...] = ()
     events: tuple[Event, ...] = ()
     note: str = ""
@@ -192,7 +192,7 @@ class Statements:
 class Course:
     """One person: exams, episodes and events, each in order of time."""
 
-    person: Person
+    person: Subject
     exams: tuple[AnalyzedExam, ...]
     episodes: tuple[Episode, ...]
     events: tuple[Event, ...]
