@@ -205,14 +205,47 @@ def whole_move(pose: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, N
     return np.asarray(turn, np.float64), float(np.exp(pose[5])), np.array([pose[0], 0.0, -pose[1]])
 
 
-def _filled(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float64]:
+def _filled(vertices: NDArray[np.float64], faces: NDArray[np.int64], point_mm: float) -> NDArray[np.float64]:
     """Return points that fill a closed surface."""
     low, high = vertices.min(axis=0), vertices.max(axis=0)
-    affine = np.diag([POINT_MM] * 3 + [1.0])
+    affine = np.diag([point_mm] * 3 + [1.0])
     affine[:3, 3] = low
-    a, b, c = (int(n) for n in np.ceil((high - low) / POINT_MM) + 1)
+    a, b, c = (int(n) for n in np.ceil((high - low) / point_mm) + 1)
     grid = Grid((a, b, c), affine)
     return grid.to_world(np.argwhere(voxelize(vertices, faces, grid).array))
+
+
+def with_cortex(cloud: BoneCloud, point_mm: float) -> BoneCloud:
+    """Return a cloud with points on the bones' surfaces too, about `point_mm` apart: part ``cortex`` of each bone."""
+    bones = []
+    for bone in cloud.bones:
+        points, modes = _on_surface(bone, point_mm)
+        name = f"{bone.bone} cortex" if bone.side else f"{bone.bone}_cortex"
+        bones.append(
+            replace(
+                bone,
+                points=np.concatenate([bone.points, points]),
+                point_modes=np.concatenate([bone.point_modes, modes], axis=1),
+                parts=np.concatenate([bone.parts, np.full(len(points), name)]),
+            )
+        )
+    return replace(cloud, bones=tuple(bones))
+
+
+def _on_surface(bone: PosedBone, point_mm: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return points spread evenly over a bone's surface, shape (n, 3), and their modes, shape (k, n, 3)."""
+    corners = bone.vertices[bone.faces]
+    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
+    count = round(float(area.sum()) / point_mm**2)
+    # Always the same points: a fit must not depend on chance.
+    rng = np.random.default_rng(0)
+    place = (np.arange(count) + 0.5) / count * area.sum()
+    face = np.minimum(np.searchsorted(np.cumsum(area), place), len(area) - 1)
+    u, v = np.sqrt(rng.random(count)), rng.random(count)
+    share = np.stack([1 - u, u * (1 - v), u * v], axis=1)
+    points = (corners[face] * share[..., None]).sum(axis=1)
+    modes = (bone.vertex_modes[:, bone.faces[face]] * share[..., None]).sum(axis=2)
+    return points, modes
 
 
 def _carried(
@@ -234,8 +267,14 @@ def _femur_parts(frame: BoneFrame, points: NDArray[np.float64]) -> NDArray[np.st
     return np.array([FEMUR_PARTS[int(label)] for label in name_regions(frame, points)])
 
 
-def model_cloud() -> BoneCloud:
-    """Return the shape model's hips and sacrum, in the model's own place: head centers level with the origin."""
+def model_cloud(point_mm: float = POINT_MM) -> BoneCloud:
+    """Return the shape model's hips and sacrum, in the model's own place: head centers level with the origin.
+
+    Parameters
+    ----------
+    point_mm : float
+        Distance of the points that fill the bones.
+    """
     model = load_shape_model()
     mean = model.femur.mean
     center, radius = head_sphere(mean)
@@ -247,7 +286,7 @@ def model_cloud() -> BoneCloud:
     for name in ("femur", "hip_bone", "sacrum"):
         shape = model[name]
         modes = np.asarray(shape.modes[:MODES], np.float64)
-        points = _filled(shape.mean, shape.faces)
+        points = _filled(shape.mean, shape.faces, point_mm)
         if name == "femur":
             frame = BoneFrame(
                 *("femur", Joint.HIP, Side.LEFT, "", "", center, radius, axes(mean), landmarks(mean)),
@@ -283,13 +322,15 @@ def model_cloud() -> BoneCloud:
     )
 
 
-def frames_cloud(frames: Sequence[BoneFrame]) -> BoneCloud:
+def frames_cloud(frames: Sequence[BoneFrame], point_mm: float = POINT_MM) -> BoneCloud:
     """Return a person's own hips, moved so that the middle between the head centers is the origin.
 
     Parameters
     ----------
     frames : sequence of BoneFrame
         Trusted femora and hip bones of both sides, in one frame of reference.
+    point_mm : float
+        Distance of the points that fill the bones.
 
     Raises
     ------
@@ -308,7 +349,7 @@ def frames_cloud(frames: Sequence[BoneFrame]) -> BoneCloud:
             vertices=frame.vertices - middle,
             landmarks={name: place - middle for name, place in frame.landmarks.items()},
         )
-        points = _filled(here.vertices, here.faces)
+        points = _filled(here.vertices, here.faces, point_mm)
         none, empty = np.zeros((0, len(here.vertices), 3)), np.zeros((0, len(points), 3))
         parts = (
             _femur_parts(here, points)
@@ -317,7 +358,7 @@ def frames_cloud(frames: Sequence[BoneFrame]) -> BoneCloud:
         )
         bones.append(PosedBone(frame.bone, frame.side, here.vertices, here.faces, none, points, empty, parts, here))
     # No one finds a sacrum in hip images; the usual one keeps its uptake from being taken for something else.
-    sacrum = next(bone for bone in model_cloud().bones if bone.bone == "sacrum")
+    sacrum = next(bone for bone in model_cloud(point_mm).bones if bone.bone == "sacrum")
     still = np.zeros((0, *sacrum.vertices.shape)), np.zeros((0, *sacrum.points.shape))
     bones.append(replace(sacrum, vertex_modes=still[0], point_modes=still[1]))
     centers = {side: frame.head_center_mm - middle for side, frame in femora.items()}

@@ -18,8 +18,9 @@ from scipy.optimize import nnls
 from skimage.feature import match_template
 from skimage.feature import peak_local_max
 
-from marrowmap.anatomy.bone_cloud import POSE
 from marrowmap.anatomy.bone_cloud import BoneCloud
+from marrowmap.anatomy.pose_search import head_errors
+from marrowmap.anatomy.pose_search import search_pose
 from marrowmap.image import Plane
 from marrowmap.image import PlaneGrid
 from marrowmap.values import Side
@@ -42,12 +43,6 @@ DEPENDENT = 16.0
 ODD = 3.0
 """From this many standard deviations on a pixel holds something else (urine on the skin, a wrist) and loses weight."""
 SCALES = (0.9, 1.0, 1.1)
-STEPS = 25
-POINT_SD_MM = 4.0
-"""How well a user clicks."""
-
-_UNIT = np.array([2.0, 2.0, *np.radians([1.0, 2.0, 1.5]), 0.02, *np.radians([2.0] * 6)])
-_MODE_UNIT = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -280,12 +275,12 @@ def fit_planar(
         return None
     likeness, start = starts[0]
     explainer = _window(planes, cloud, start)
-    pose, residual, slopes = _search(explainer, start, points)
+    pose, residual, slopes = search_pose(explainer, explainer.projector.cloud, start, points, DEPENDENT)
     # Where the hips were found decides what is looked at: once more around their place, without what fits nothing.
     explainer = _window(planes, cloud, _place_of(pose, start))
     _, left = explainer.explain(pose)
     explainer.weight = explainer.weight / np.sqrt(1 + (left.reshape(explainer.image.shape) / ODD) ** 2)
-    pose, residual, slopes = _search(explainer, pose, points)
+    pose, residual, slopes = search_pose(explainer, explainer.projector.cloud, pose, points, DEPENDENT)
     bones = explainer.projector.thickness(pose)
     columns = np.concatenate([bones, explainer.soft])
     levels, left = explainer.solve(columns)
@@ -297,7 +292,7 @@ def fit_planar(
         1 - float((left**2).sum() / max((without**2).sum(), 1e-12)),
         likeness,
         {str(name): float(level) for name, level in zip(names, levels, strict=False)},
-        _head_errors(cloud, pose, slopes, residual),
+        head_errors(cloud, pose, slopes, residual, DEPENDENT),
         explainer,
         np.tensordot(levels, columns, axes=1),
     )
@@ -307,69 +302,3 @@ def _place_of(pose: NDArray[np.float64], start: NDArray[np.float64]) -> NDArray[
     middle = start.copy()
     middle[:2], middle[5] = pose[:2], pose[5]
     return middle
-
-
-def _search(
-    explainer: Explainer, start: NDArray[np.float64], points: tuple[Side, NDArray[np.float64]] | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return pose, residual and its slopes by each number of the pose, in units of :func:`_units`."""
-    cloud = explainer.projector.cloud
-    unit, spread = _units(cloud), cloud.spread
-    usual = np.where(np.isfinite(spread), start * 0, start)
-
-    def residual_of(pose: NDArray[np.float64]) -> NDArray[np.float64]:
-        _, left = explainer.explain(pose)
-        held = np.where(np.isfinite(spread), (pose - usual) / spread, 0.0)
-        return np.concatenate([left / DEPENDENT**0.5, held, _off_points(cloud, pose, points)])
-
-    pose, residual, damping = start.copy(), residual_of(start), 1.0
-    slopes = np.zeros((len(residual), cloud.size))
-    for _ in range(STEPS):
-        for n in range(cloud.size):
-            step = np.zeros(cloud.size)
-            step[n] = 0.3 * unit[n]
-            slopes[:, n] = (residual_of(pose + step) - residual) / 0.3
-        normal, downhill = slopes.T @ slopes, -slopes.T @ residual
-        before = float(residual @ residual)
-        for _ in range(6):
-            move = np.linalg.solve(normal + damping * np.diag(np.diag(normal) + 1e-3), downhill)
-            tried = pose + np.clip(move, -6, 6) * unit
-            left = residual_of(tried)
-            if left @ left < before:
-                pose, residual, damping = tried, left, damping * 0.3
-                break
-            damping = max(damping, 1e-3) * 4
-        if before - residual @ residual < 1e-4 * before:
-            break
-    return pose, residual, slopes
-
-
-def _units(cloud: BoneCloud) -> NDArray[np.float64]:
-    return np.concatenate([_UNIT, np.full(cloud.size - len(POSE), _MODE_UNIT)])
-
-
-def _off_points(
-    cloud: BoneCloud, pose: NDArray[np.float64], points: tuple[Side, NDArray[np.float64]] | None
-) -> NDArray[np.float64]:
-    """Return how far landmarks lie from where a user clicked, in standard deviations."""
-    if points is None:
-        return np.empty(0)
-    side, clicked = points
-    marks = cloud.marks(pose, side)
-    mine = np.stack([marks[n] for n in ("head_center", "greater_trochanter_tip", "lesser_trochanter_tip")])
-    return np.asarray(((mine - clicked)[:, [0, 2]] / POINT_SD_MM).ravel(), np.float64)
-
-
-def _head_errors(
-    cloud: BoneCloud, pose: NDArray[np.float64], slopes: NDArray[np.float64], residual: NDArray[np.float64]
-) -> dict[Side, float]:
-    """Return the standard deviation of each head's place, from how sharply the misfit rises around the pose."""
-    unit = _units(cloud)
-    misfit = float(residual @ residual) / max(len(residual) / DEPENDENT, 1.0)
-    covariance = np.linalg.pinv(slopes.T @ slopes) * max(misfit, 1.0)
-    errors = {}
-    for side in Side:
-        here = cloud.center(pose, side)
-        moved = np.stack([cloud.center(pose + step, side) - here for step in np.diag(unit)])[:, [0, 2]]
-        errors[side] = float(np.sqrt(np.trace(moved.T @ covariance @ moved) / 2))
-    return errors
