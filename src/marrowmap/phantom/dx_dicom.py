@@ -53,7 +53,7 @@ class DxFile:
     ----------
     intent : Intent
     relationship : Relationship
-        For presentation it is always logarithmic, and bent by a display curve.
+        For presentation only logarithmic, and bent by a display curve.
     sign : int
         1: more beam, higher pixels (and MONOCHROME1, so that bone is shown bright); -1: more beam, lower pixels (and
         MONOCHROME2).
@@ -73,6 +73,8 @@ class DxFile:
     def __post_init__(self) -> None:
         if self.sign not in (-1, 1):
             raise ValueError(f"the sign is 1 or -1, not {self.sign}")
+        if self.intent is Intent.PRESENTATION and self.relationship is Relationship.LINEAR:
+            raise ValueError("pixels made for the eye are not linear: use Relationship.LOGARITHMIC")
         if self.columns_toward not in ("L", "R"):
             raise ValueError(f"columns run toward L or R, not {self.columns_toward}")
 
@@ -81,9 +83,10 @@ def sample_file(scan: DxScan, rng: np.random.Generator) -> DxFile:
     """Draw how a radiograph is stored; never mirrored. All frequencies are choices."""
     drawn = rng.random(4)
     stated = scan.source_detector_mm / (scan.source_detector_mm - scan.table_mm - OBJECT_MM)
+    raw = drawn[0] < 0.6
     return DxFile(
-        intent=Intent.PROCESSING if drawn[0] < 0.6 else Intent.PRESENTATION,
-        relationship=Relationship.LINEAR if drawn[1] < 0.4 else Relationship.LOGARITHMIC,
+        intent=Intent.PROCESSING if raw else Intent.PRESENTATION,
+        relationship=Relationship.LINEAR if raw and drawn[1] < 0.4 else Relationship.LOGARITHMIC,
         sign=1 if drawn[2] < 0.4 else -1,
         magnification=round(stated, 2) if drawn[3] < 0.5 else None,
     )
@@ -217,7 +220,7 @@ def _add_pixels(data: FileDataset, pixels: NDArray[np.uint16], pixel_mm: float, 
     data.PhotometricInterpretation = "MONOCHROME1" if how.sign > 0 else "MONOCHROME2"
     data.PresentationLUTShape = "INVERSE" if how.sign > 0 else "IDENTITY"
     presentation = how.intent is Intent.PRESENTATION
-    data.PixelIntensityRelationship = Relationship.LOGARITHMIC.value if presentation else how.relationship.value
+    data.PixelIntensityRelationship = how.relationship.value
     data.PixelIntensityRelationshipSign = how.sign
     data.RescaleIntercept, data.RescaleSlope, data.RescaleType = 0, 1, "US"
     if presentation:
