@@ -22,7 +22,7 @@ STEP_MM = 0.2
 BLUR_MM = 0.5
 REACH_MM = (5.0, 11.0)
 """Inward and outward of the circle."""
-ARC_DEG = (-75.0, 75.0)
+ARC_DEG = (-60.0, 75.0)
 """From straight up: what may be seen of the head's edge, + is outward."""
 RAY_DEG = 1.0
 SECTOR_DEG = 45.0
@@ -31,7 +31,7 @@ EDGE_WITHIN_MM = 3.5
 """How far the head's edge may lie from the circle: collapse of more is no circle any more."""
 WIDEST_MM = 9.0
 NARROWEST_MM = 0.6
-CLEAR = 2.5
+CLEAR = 1.5
 """An edge this many times as steep as the noise of slopes is clear."""
 LEAST_SHARE = 0.4
 """Share of a sector that must be clear."""
@@ -85,7 +85,7 @@ def trace_head(shown: HipPlaneImage, circle: HeadCircle, side: Side) -> HeadOutl
     """
     angle = np.arange(ARC_DEG[0], ARC_DEG[1] + RAY_DEG / 2, RAY_DEG)
     out = np.arange(-REACH_MM[0], REACH_MM[1], STEP_MM)
-    profiles = _profiles(shown, circle, side, angle, circle.radius_mm + out)
+    profiles = sample_rays(shown, circle, side, angle, circle.radius_mm + out)
     # Along each ray; across them noise is averaged over about 2 mm.
     across = 2.0 / max(np.radians(RAY_DEG) * circle.radius_mm, 1e-6) / 2.355
     slope = ndimage.gaussian_filter(profiles, (across, BLUR_MM / STEP_MM), order=(0, 1))
@@ -102,14 +102,14 @@ def trace_head(shown: HipPlaneImage, circle: HeadCircle, side: Side) -> HeadOutl
     return HeadOutline(side, circle, angle, head_at, roof_at)
 
 
-def _profiles(
+def sample_rays(
     shown: HipPlaneImage,
     circle: HeadCircle,
     side: Side,
     angle_deg: NDArray[np.float64],
     radius_mm: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Return the image along rays, shape (rays, radii)."""
+    """Return the image along rays, shape (rays, radii), at radii (radii,) or (rays, radii)."""
     half = int(np.ceil((radius_mm.max() + 1) / STEP_MM))
     corner = np.array([circle.center_mm[0] - half * STEP_MM, circle.center_mm[1] + half * STEP_MM])
     image, _ = shown.sample(corner, (2 * half + 1, 2 * half + 1), STEP_MM)
