@@ -1,7 +1,7 @@
 """Lay a cloud of hip bones onto a radiograph of the pelvis.
 
-The attenuation is explained as a sum, as a planar bone scan is (see `planar_fit`): each part of each bone attenuates at a
-level of its own, through the thickness that the rays cross and through its cortex; soft tissue changes slowly and is
+The attenuation is explained as a sum, as a planar bone scan is (see `planar_fit`): each part of each bone attenuates at
+a level of its own, through the thickness that the rays cross and through its cortex; soft tissue changes slowly and is
 filtered out of image and bones alike. Levels follow by non-negative least squares, so that bone that lost its mineral
 moves nothing; place, turn, size and form are searched.
 """
@@ -18,10 +18,10 @@ from skimage.feature import match_template
 from skimage.feature import peak_local_max
 
 from marrowmap.anatomy.bone_cloud import BoneCloud
-from marrowmap.anatomy.radiograph_projector import Beam
-from marrowmap.anatomy.radiograph_projector import RadiographProjector
 from marrowmap.anatomy.pose_search import head_errors
 from marrowmap.anatomy.pose_search import search_pose
+from marrowmap.anatomy.radiograph_projector import Beam
+from marrowmap.anatomy.radiograph_projector import RadiographProjector
 from marrowmap.values import Side
 
 COARSE_MM = 5.0

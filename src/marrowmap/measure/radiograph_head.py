@@ -1,8 +1,8 @@
 """Edge of the femoral head and joint space in a radiograph: how deep the head has sunk, how wide the joint is.
 
-Along rays from the head's center bone ends in a bright edge, the joint space is dark, and the socket's roof begins with an
-edge of the other polarity. Both edges are traced as paths that run on from ray to ray. What a radiograph shows is the
-outline: a dent that is seen only from the front of the head, say, leaves it whole.
+Along rays from the head's center bone ends in a bright edge, the joint space is dark, and the socket's roof begins with
+an edge of the other polarity. Both edges are traced as paths that run on from ray to ray. What a radiograph shows is
+the outline: a dent that is seen only from the front of the head, say, leaves it whole.
 """
 
 from __future__ import annotations
@@ -95,7 +95,9 @@ def trace_head(shown: HipPlaneImage, circle: HeadCircle, side: Side) -> HeadOutl
     beyond = out[None, :] - out[head][:, None]
     roof = _path(np.where((beyond >= NARROWEST_MM) & (beyond <= WIDEST_MM), steep, -np.inf))
     rays = np.arange(len(angle))
-    head_at, roof_at = (circle.radius_mm + _refined(out, sign * steep, place) for sign, place in ((-1, head), (1, roof)))
+    head_at, roof_at = (
+        circle.radius_mm + _refined(out, sign * steep, place) for sign, place in ((-1, head), (1, roof))
+    )
     seen = -steep[rays, head] >= CLEAR
     head_at = np.where(seen, head_at, np.nan)
     roof_at = np.where(seen & (steep[rays, roof] >= CLEAR), roof_at, np.nan)
@@ -130,7 +132,8 @@ def _path(draw: NDArray[np.float64]) -> NDArray[np.int64]:
     # Free ends: the path may begin and stop anywhere.
     padded = np.vstack([np.full(draw.shape[1], 1e-3), cost, np.full(draw.shape[1], 1e-3)])
     last = padded.shape[0] - 1
-    way, _ = route_through_array(padded, (0, 0), (last, padded.shape[1] - 1), fully_connected=True, geometric=False)
+    end = (last, padded.shape[1] - 1)
+    way, _ = route_through_array(padded, (0, 0), end, fully_connected=True, geometric=False)  # type: ignore[no-untyped-call]
     found = np.zeros(draw.shape[0], np.int64)
     best = np.full(draw.shape[0], np.inf)
     for ray, place in way:
