@@ -33,7 +33,7 @@ NECK_DEG = 50.0
 """To each side of the neck axis no edge is looked for: there the head goes on into the neck."""
 STRONGEST = 3.0
 """An edge counts up to this many times what is usual around the head: a wire or a nail must not decide."""
-WEIGHT = 40.0
+WEIGHT = 20.0
 """How many independent places an outline's edge is taken to be seen at; set on tuning seeds."""
 
 

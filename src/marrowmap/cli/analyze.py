@@ -14,6 +14,7 @@ from marrowmap.cli.console import Threshold
 from marrowmap.cli.console import answer
 from marrowmap.cli.console import progress_bar
 from marrowmap.cli.console import say
+from marrowmap.cli.points import read_date
 from marrowmap.cli.points import read_points
 from marrowmap.cli.points import read_scan_hint
 from marrowmap.cli.points import read_side
@@ -70,14 +71,23 @@ ViewOption = Annotated[
     str | None,
     typer.Option(
         "--view",
-        help="anterior or posterior: from where planar bone scans are seen that do not say. A wrong word swaps left "
-        "and right.",
+        help="anterior or posterior: from where planar bone scans and radiographs are seen that do not say. A wrong "
+        "word swaps left and right.",
     ),
 ]
 PhaseOption = Annotated[
     str | None,
     typer.Option(
         "--phase", help="flow, pool or delayed: the phase of bone scans whose time and description are silent."
+    ),
+]
+
+
+Onset = Annotated[
+    str | None,
+    typer.Option(
+        "--onset",
+        help="Date pain began, YYYY-MM-DD: a normal radiograph in its first eight weeks excludes nothing.",
     ),
 ]
 
@@ -93,12 +103,14 @@ def command(
     patient_position: PatientPosition = None,
     view: ViewOption = None,
     phase: PhaseOption = None,
+    onset: Onset = None,
     k: Threshold = DEFAULT_K,
     json: Json = False,
 ) -> None:
     """Measure one person's hip exam: bones, marrow edema by region, its boundary, joint fluid, signs, report."""
     hint = BoneHint(bone, read_points(points), read_side(side), bone_label, finder)
     scan_hint = read_scan_hint(patient_position, view, phase)
+    began = read_date("--onset", onset)
     require_writable(out)
     with progress_bar("Analyzing") as advance:
         result = analyze(
@@ -106,6 +118,7 @@ def command(
             hint=hint,
             k=k,
             scan_hint=scan_hint,
+            onset=began,
             progress=lambda step, share: advance(step, 0.85 * share),
         )
         folder = write_report(result, out, progress=lambda step, share: advance(step, 0.85 + 0.15 * share))

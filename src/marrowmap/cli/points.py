@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,6 +52,25 @@ def read_side(text: str | None) -> Side | None:
     if text.lower() not in ("left", "right"):
         raise UsageError(f"--side {text!r}: use left or right")
     return Side(text.lower())
+
+
+def read_date(option: str, text: str | None) -> datetime.date | None:
+    """Read a date ``YYYY-MM-DD``.
+
+    Raises
+    ------
+    UsageError
+        If it is none, or lies in the future.
+    """
+    if text is None:
+        return None
+    try:
+        date = datetime.date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{option} {text!r}: give a date as YYYY-MM-DD") from None
+    if date > datetime.date.today():
+        raise UsageError(f"{option} {text} lies in the future: correct the date")
+    return date
 
 
 def read_scan_hint(position: str | None, view: str | None, phase: str | None) -> ScanHint:

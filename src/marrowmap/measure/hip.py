@@ -18,6 +18,7 @@ from marrowmap.measure.head import HeadMeasurement
 from marrowmap.measure.medial_head import MedialHead
 from marrowmap.measure.planar import PlanarHip
 from marrowmap.measure.planar_judgement import PlanarJudgement
+from marrowmap.measure.radiograph import RadiographHip
 from marrowmap.measure.spect import SpectHip
 from marrowmap.values import Evidence
 from marrowmap.values import Quantity
@@ -68,6 +69,12 @@ class HipMeasurement:
         What planar images alone can say of a sign that prefers SPECT, by its name.
     spect : SpectHip or None
         What SPECT shows of its uptake; None where there is none.
+    radiograph : RadiographHip or None
+        What a radiograph shows of it; None where there is none, or hips were not found in it.
+    radiograph_obstacle : str
+        Why radiographs were not measured; empty if one was or there is none.
+    weeks : float or None
+        Since pain began, where the user said so.
     """
 
     side: Side
@@ -92,6 +99,9 @@ class HipMeasurement:
     planar_obstacle: str = ""
     planar_patterns: Mapping[str, PlanarJudgement] = field(default_factory=dict)
     spect: SpectHip | None = None
+    radiograph: RadiographHip | None = None
+    radiograph_obstacle: str = ""
+    weeks: float | None = None
 
     @property
     def modality(self) -> str:

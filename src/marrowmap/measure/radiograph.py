@@ -18,6 +18,9 @@ from marrowmap.anatomy.radiograph_hips import RadiographHips
 from marrowmap.anatomy.radiograph_hips import find_radiograph_hips
 from marrowmap.anatomy.radiograph_hips import hip_plane_image
 from marrowmap.errors import InputError
+from marrowmap.image import PlaneGrid
+from marrowmap.image import SpacingSource
+from marrowmap.image import View
 from marrowmap.ingest.radiograph import Intensity
 from marrowmap.ingest.radiograph import Radiograph
 from marrowmap.ingest.radiograph import RadiographView
@@ -186,13 +189,17 @@ def _measure_hip(bones: RadiographHips, circle: HeadCircle, hip: RadiographHip) 
     hip = dataclasses.replace(hip, circle=circle, outline=outline)
     if hip.film.length_doubt:
         return dataclasses.replace(hip, length_obstacle=hip.film.length_doubt)
-    space, least, deep = mean_space(outline), least_over_arc(outline, outline.space_mm, SECTOR_DEG), depression(outline)
+    space, least = mean_space(outline), least_over_arc(outline, outline.space_mm, SECTOR_DEG)
+    if space is None or least is None:
+        # Where no joint space is seen, the edge that was taken for the head's may be the roof's.
+        return dataclasses.replace(
+            hip, length_obstacle="head and socket are not seen apart: a worn joint looks so, too"
+        )
     return dataclasses.replace(
         hip,
         joint_space=_length(space, SPACE_ERROR_MM),
         least_space=_length(least, SPACE_ERROR_MM),
-        depression=_length(deep, DEPRESSION_ERROR_MM),
-        length_obstacle="" if space is not None else "too little of the joint's edges is clear",
+        depression=_length(depression(outline), DEPRESSION_ERROR_MM),
     )
 
 
@@ -201,6 +208,17 @@ def _length(value: float | None, error_mm: float) -> Quantity | None:
         return None
     spread = 1.96 * float(np.hypot(error_mm, MAGNIFICATION_ERROR * value))
     return Quantity(value, "mm", max(value - spread, 0.0), value + spread)
+
+
+def hip_window(femur: BoneFrame) -> PlaneGrid:
+    """Return the plane of the hips around one hip: pixels of 1 mm, columns to the left, rows to the feet."""
+    grown = femur.head_radius_mm
+    inner, outer = 1.8 * grown, 3.4 * grown
+    left = femur.side is Side.LEFT
+    corner = femur.head_center_mm + np.array([-(inner if left else outer), 0.0, 2.2 * grown])
+    axes = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
+    shape = (int(inner + outer), int(6.0 * grown))
+    return PlaneGrid(shape, (1.0, 1.0), SpacingSource.DETECTOR, View.ANTERIOR, axes=axes, origin_mm=corner)
 
 
 def radiograph_rows(exam: RadiographExam) -> tuple[Measurement, ...]:

@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from marrowmap.anatomy.projection import project_regions
 from marrowmap.image import SpacingSource
 from marrowmap.ingest.radiograph import Intensity
 from marrowmap.ingest.radiograph import Radiograph
 from marrowmap.ingest.radiograph import describe_radiograph
+from marrowmap.measure.radiograph import RadiographExam
+from marrowmap.measure.radiograph import hip_window
 from marrowmap.report.canvas import PALE
 from marrowmap.report.canvas import RIM
 from marrowmap.report.canvas import Picture
@@ -18,6 +21,7 @@ from marrowmap.report.canvas import dark_panels
 from marrowmap.report.canvas import plain_style
 from marrowmap.report.canvas import webp
 from marrowmap.report.result import AnalysisResult
+from marrowmap.values import Side
 
 MOST_PIXELS = 900
 """A film is averaged down to at most so many pixels on a side."""
@@ -27,6 +31,8 @@ SCALE_MM = 50.0
 DIMMED = 0.25
 """What the beam did not reach is shown this bright: a white collimator would blind the eye."""
 WIDTH_INCHES = 5.0
+REGION_COLORS = {"femoral_head": "#56b4e9", "femoral_neck": "#e69f00", "intertrochanteric": "#009e73"}
+HEAD_COLOR, ROOF_COLOR = "#f0e442", "#cc79a7"
 
 RADIOGRAPH_COLUMNS = ("", "Known", "Said by")
 
@@ -114,6 +120,43 @@ def _draw(film: Radiograph, number: int) -> Picture:
         return Picture("radiograph", place, "webp", webp(figure), f"{describe_radiograph(film)}, {film.description}")
 
 
+def _draw_hips(measured: RadiographExam) -> Picture:
+    """Draw both hips as they were measured: regions, the head's circle, the edges of head and socket."""
+    film = measured.film
+    shown = measured.bones.image
+    pixel = np.asarray(shown.pixel_mm)
+    half = (np.array(shown.attenuation.shape) - 1) / 2
+    with plain_style():
+        figure, axes = dark_panels(1, 2, 1.15)
+        # The patient's right hip on the viewer's left.
+        for ax, side in zip(axes[0], (Side.RIGHT, Side.LEFT), strict=True):
+            femur, hip = measured.femora[side], measured.hips[side]
+            grid = hip_window(femur)
+            low = np.array([grid.origin_mm[0], -grid.origin_mm[2]])  # type: ignore[index]
+            high = low + np.array(grid.shape) * grid.spacing_mm
+            first = np.clip(np.floor(low / pixel + half).astype(int), 0, None)
+            last = np.clip(np.ceil(high / pixel + half).astype(int), first + 1, shown.attenuation.shape)
+            part = shown.attenuation[first[0] : last[0], first[1] : last[1]]
+            ends = [*((first - half) * pixel), *((last - half) * pixel)]
+            dark, bright = np.percentile(part, WINDOW_PERCENT)
+            ax.imshow(part.T, cmap="gray", vmin=dark, vmax=bright, extent=(ends[0], ends[2], ends[3], ends[1]))
+            across = low[0] + (np.arange(grid.shape[0]) + 0.5) * grid.spacing_mm[0]
+            down = low[1] + (np.arange(grid.shape[1]) + 0.5) * grid.spacing_mm[1]
+            for name, share in project_regions(femur, grid).items():
+                if name in REGION_COLORS and share.max() > 0.5:
+                    ax.contour(across, down, share.T, [0.5], colors=REGION_COLORS[name], linewidths=0.8)
+            if hip.outline is not None:
+                for radius, color in ((hip.outline.head_mm, HEAD_COLOR), (hip.outline.roof_mm, ROOF_COLOR)):
+                    where = hip.outline.points(radius)
+                    ax.plot(where[:, 0], -where[:, 1], color=color, linewidth=1.4)
+            ax.set_xlim(low[0], high[0])
+            ax.set_ylim(high[1], low[1])
+            ax.set_title(f"{side.value} hip", fontsize=8, color=PALE)
+        alt = f"Both hips of {describe_radiograph(film)} with regions and edges"
+        return Picture("radiograph_hips", "radiograph", "webp", webp(figure), alt)
+
+
 def draw_radiographs(result: AnalysisResult) -> tuple[Picture, ...]:
     """Draw every radiograph, with side letters where left is known and a scale where lengths may be told."""
-    return tuple(_draw(film, number) for number, film in enumerate(result.exam.radiographs, start=1))
+    films = tuple(_draw(film, number) for number, film in enumerate(result.exam.radiographs, start=1))
+    return films if result.radiograph is None else (*films, _draw_hips(result.radiograph))

@@ -1,4 +1,8 @@
-"""The crescent: a lucent line under the joint surface, a sign of radiographs and CT (Yoon 2020: ARCO III)."""
+"""The crescent: a lucent line under the joint surface, a sign of radiographs and CT (Yoon 2020: ARCO III).
+
+On a frontal radiograph most clefts lie across the rays. In virtual films (tuning seeds) the darkest line under the edge
+of a head with a cleft was no darker than in well heads: a frontal view neither shows nor excludes it, and is not asked.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from marrowmap.measure.crescent import CleftSearch
 from marrowmap.measure.ct_head import CtHead
 from marrowmap.measure.hip import HipMeasurement
 from marrowmap.signs.head_judgement import unread
+from marrowmap.signs.radiograph_judgement import not_shown
 from marrowmap.values import Finding
 from marrowmap.values import Joint
 from marrowmap.values import Quantity
@@ -23,6 +28,9 @@ COARSEST_MM = 1.5
 def assess(hip: HipMeasurement) -> Finding:
     """Judge from the CT; MRI does not show it: a dark or bright line there is a fracture line."""
     head = hip.ct_head
+    if head is None and hip.radiograph is not None:
+        reason = "a frontal view hardly ever shows a crescent: a lateral view or CT would"
+        return not_shown(NAME, hip.radiograph, reason)
     if head is None:
         reason = "a crescent is read from a radiograph or CT; what MRI shows there is the fracture line"
         return unread(NAME, hip, reason)

@@ -79,6 +79,11 @@ QUANTITIES: dict[str, QuantityDefinition] = {
         private("joint_space_width", "Joint space width"),
         "From the femoral head's bone to the socket's, along lines from the head center",
     ),
+    "osteopenia_index": QuantityDefinition(
+        "1",
+        private("osteopenia_index", "Osteopenia index"),
+        "How much less bone mineral a radiograph shows than on the other side: 1 - this side over the other",
+    ),
     "flow_ratio": QuantityDefinition("1", RATIO, "Blood flow phase of a bone scan, this side over the other"),
     "pool_ratio": QuantityDefinition("1", RATIO, "Blood pool phase of a bone scan, this side over the other"),
     "delayed_ratio": QuantityDefinition("1", RATIO, "Delayed phase of a bone scan, this side over the other"),

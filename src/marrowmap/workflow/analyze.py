@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
@@ -14,6 +16,7 @@ from marrowmap.anatomy import region_labels
 from marrowmap.anatomy.bone_frame import BoneFrame
 from marrowmap.errors import InputError
 from marrowmap.errors import MarrowmapError
+from marrowmap.errors import UsageError
 from marrowmap.image.voxelize import voxelize
 from marrowmap.ingest import Exam
 from marrowmap.ingest import Series
@@ -53,7 +56,8 @@ from marrowmap.workflow.bones import BONE_IMAGES
 from marrowmap.workflow.bones import BoneHint
 from marrowmap.workflow.bones import locate_bones
 from marrowmap.workflow.radiograph import analyze_radiographs_alone
-from marrowmap.workflow.radiograph import show_radiographs
+from marrowmap.workflow.radiograph import measure_radiographs
+from marrowmap.workflow.radiograph import with_radiograph
 from marrowmap.workflow.steps import Progress
 from marrowmap.workflow.steps import Steps
 from marrowmap.workflow.steps import silent
@@ -68,6 +72,7 @@ def analyze(
     hint: BoneHint | None = None,
     k: float = DEFAULT_K,
     scan_hint: ScanHint = NOTHING_SAID,
+    onset: datetime.date | None = None,
     progress: Progress = silent,
 ) -> AnalysisResult:
     """Analyze everything found under `sources` as one exam of one person.
@@ -81,7 +86,9 @@ def analyze(
     k : float
         Edema starts this many robust standard deviations above reference marrow.
     scan_hint : ScanHint
-        How the patient lay, view and phase, for bone scans that do not say; see `read_exam`.
+        How the patient lay, view and phase, for bone scans and radiographs that do not say; see `read_exam`.
+    onset : date, optional
+        When pain began: an early radiograph that shows nothing excludes nothing.
     progress : callable
         Told of each step and the share done.
 
@@ -95,6 +102,8 @@ def analyze(
         If nothing can be read, or no hip is found.
     GeometryError
         If persons, sides or geometry contradict each other.
+    UsageError
+        If pain began after the exam.
     """
     steps = Steps(progress)
     with steps.step("reading images", 0.0, 0.1) as inner:
@@ -103,10 +112,12 @@ def analyze(
             progress=lambda step, done, total: inner(step, done / max(total, 1)),
             scan_hint=scan_hint,
         )
+    weeks = _weeks_since(onset, exam.date)
+    said = {"onset": onset.isoformat() if onset else None}
     if not exam.series and not exam.scans:
-        return analyze_radiographs_alone(exam, sources, hint, steps.seconds)
+        return analyze_radiographs_alone(exam, sources, hint, scan_hint, weeks, steps, said)
     if not exam.series:
-        return _analyze_scan_alone(exam, sources, hint, scan_hint, steps)
+        return _analyze_scan_alone(exam, sources, hint, scan_hint, weeks, steps, said)
     group, warnings = _one_frame_of_reference(exam)
     with steps.step("finding bones", 0.1, 0.55) as inner:
         frames = locate_bones(group, hint, progress=inner)
@@ -145,12 +156,16 @@ def analyze(
     seen = _measure_scans(exam, group, frames, hips, steps, locate_in_ct)
     hips, warnings = seen.hips, warnings + seen.warnings
     measurements += seen.rows
+    with steps.step("measuring radiographs", 0.97, 0.97):
+        films = measure_radiographs(exam, frames, scan_hint)
+        hips = with_radiograph(hips, films, exam.date, weeks)
+        measurements += films.rows
     with steps.step("judging signs", 0.97, 0.98):
         findings = tuple(finding for hip in hips for finding in assess_signs(hip))
     with steps.step("painting bones", 0.98, 1.0):
         readings = tuple(_readings(group, frames, hips, fluid))
     warnings += [f"{frame.side.value} {frame.bone}: {frame.reason}" for frame in frames if not frame.trusted]
-    warnings += show_radiographs(exam)
+    warnings += films.warnings
     return AnalysisResult(
         exam=exam,
         sources=tuple(sources),
@@ -169,10 +184,12 @@ def analyze(
             else None,
             "side": hint.side.value if hint and hint.side else None,
             **scan_options(scan_hint),
+            **said,
         },
         warnings=tuple(warnings),
         planar=seen.planar,
         spect=seen.spect,
+        radiograph=films.measured,
     )
 
 
@@ -213,13 +230,32 @@ def _measure_scans(
     return _Scans(hips, rows, warnings, planar, spect)
 
 
+def _weeks_since(onset: datetime.date | None, date: str) -> float | None:
+    """Return how many weeks pain had lasted at an exam; None where either date is unknown."""
+    if onset is None or not date:
+        return None
+    days = (datetime.date.fromisoformat(date) - onset).days
+    if days < 0:
+        raise UsageError(f"--onset {onset} lies after the exam ({date}): correct the date")
+    return days / 7
+
+
 def _analyze_scan_alone(
-    exam: Exam, sources: Sequence[Path], hint: BoneHint | None, scan_hint: ScanHint, steps: Steps
+    exam: Exam,
+    sources: Sequence[Path],
+    hint: BoneHint | None,
+    scan_hint: ScanHint,
+    weeks: float | None,
+    steps: Steps,
+    said: Mapping[str, str | float | int | bool | None],
 ) -> AnalysisResult:
     """Analyze a bone scan that comes without MRI or CT."""
     with steps.step("measuring the bone scan", 0.1, 0.95):
         planar, warnings = measure_lone_bone_scan(exam, hint)
     hips = with_planar((), planar, "", exam.date)
+    with steps.step("measuring radiographs", 0.95, 0.95):
+        films = measure_radiographs(exam, hint=scan_hint)
+        hips = with_radiograph(hips, films, exam.date, weeks)
     with steps.step("judging signs", 0.95, 1.0):
         findings = tuple(finding for hip in hips for finding in assess_signs(hip))
     points = hint.points if hint else None
@@ -228,16 +264,18 @@ def _analyze_scan_alone(
         sources=tuple(sources),
         frames=planar.bones.frames,
         readings=(),
-        measurements=planar_rows(planar),
+        measurements=planar_rows(planar) + films.rows,
         findings=findings,
         steps=steps.seconds,
         options={
             "points": None if points is None else " ".join(",".join(f"{x:g}" for x in point) for point in points),
             "side": hint.side.value if hint and hint.side else None,
             **scan_options(scan_hint),
+            **said,
         },
-        warnings=(*warnings, *show_radiographs(exam)),
+        warnings=(*warnings, *films.warnings),
         planar=planar,
+        radiograph=films.measured,
     )
 
 
