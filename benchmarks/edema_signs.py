@@ -23,8 +23,8 @@ from typing import Any
 from marrowmap.errors import MarrowmapError
 from marrowmap.phantom.dicom import StudyTags
 from marrowmap.phantom.dicom import make_uid
-from marrowmap.phantom.exam import draw_exam
 from marrowmap.phantom.exam import scan
+from marrowmap.phantom.kinds import draw_exam
 from marrowmap.phantom.mr import slice_grid
 from marrowmap.phantom.scene import build_scene
 from marrowmap.phantom.truth import finding_rows

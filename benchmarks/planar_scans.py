@@ -30,7 +30,7 @@ from marrowmap.measure.planar_counts import side_ratio
 from marrowmap.measure.planar_images import PhaseImage
 from marrowmap.phantom.dicom import StudyTags
 from marrowmap.phantom.dicom import make_uid
-from marrowmap.phantom.exam import draw_exam
+from marrowmap.phantom.kinds import draw_exam
 from marrowmap.phantom.planar_exam import emit
 from marrowmap.phantom.planar_exam import write_planar_files
 from marrowmap.phantom.scan_truth import scan_measurements

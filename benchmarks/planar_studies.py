@@ -32,7 +32,7 @@ from marrowmap.phantom.bone_scan import planar_series
 from marrowmap.phantom.bone_scan import sample_bone_scan
 from marrowmap.phantom.dicom import StudyTags
 from marrowmap.phantom.dicom import make_uid
-from marrowmap.phantom.exam import draw_exam
+from marrowmap.phantom.kinds import draw_exam
 from marrowmap.phantom.kinetics import Pool
 from marrowmap.phantom.layers import points_of
 from marrowmap.phantom.lesion import Lesion

@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from marrowmap.image import Grid
 from marrowmap.phantom.collapse import depression_of
 from marrowmap.phantom.collapse import sample_necrotic_collapse
-from marrowmap.phantom.exam import draw_exam
 from marrowmap.phantom.fracture import sample_fracture_line
 from marrowmap.phantom.hip import bone_layers
+from marrowmap.phantom.kinds import draw_exam
 from marrowmap.phantom.layers import make_grid
 from marrowmap.phantom.lesion import WELL
 from marrowmap.phantom.lesion import Lesion

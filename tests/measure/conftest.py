@@ -19,8 +19,8 @@ from marrowmap.ingest.exam import Series
 from marrowmap.measure.head import HeadMeasurement
 from marrowmap.measure.head import measure_head
 from marrowmap.measure.head_lines import HeadImages
-from marrowmap.phantom.exam import draw_exam
 from marrowmap.phantom.hip import bone_layers
+from marrowmap.phantom.kinds import draw_exam
 from marrowmap.phantom.layers import make_grid
 from marrowmap.phantom.lesion import WELL
 from marrowmap.phantom.lesion import FractureLine

@@ -11,9 +11,9 @@ from marrowmap.ingest.exam import Sequence
 from marrowmap.ingest.exam import Series
 from marrowmap.phantom.ct import CtScan
 from marrowmap.phantom.ct_head import scan_head
-from marrowmap.phantom.exam import draw_exam
 from marrowmap.phantom.joint_space import JointSpace
 from marrowmap.phantom.joint_space import joint_space
+from marrowmap.phantom.kinds import draw_exam
 from marrowmap.phantom.lesion import WELL
 from marrowmap.phantom.lesion import FractureLine
 from marrowmap.phantom.lesion import Lesion

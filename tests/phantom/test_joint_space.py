@@ -23,7 +23,7 @@ def shells(gap_mm: float) -> tuple:
     nothing = np.zeros(grid.shape, np.float32)
     bone = occupancy(away - hip.radius, 0.8)
     socket = occupancy(hip.radius + gap_mm - away, 0.8)
-    return hip, HipTruth(grid, bone, bone, nothing, nothing, nothing, nothing, nothing, socket)
+    return hip, HipTruth(grid, bone, bone, nothing, nothing, nothing, nothing, nothing, socket, bone)
 
 
 @pytest.mark.parametrize("gap_mm", [0.5, 2.6, 5.0])

@@ -39,7 +39,7 @@ def _truth(hip, lesion):
     even = np.zeros(grid.shape, np.float32)
     membership = edema_membership(lesion, hip, points, hip.bone_coordinates(points), even)
     full = np.ones(grid.shape, np.float32)
-    return HipTruth(grid, full, full, membership, even, even, even, even, even)
+    return HipTruth(grid, full, full, membership, even, even, even, even, even, even)
 
 
 @pytest.mark.parametrize("side", list(Side))

@@ -1,9 +1,9 @@
 """Virtual people with known truth, written as DICOM like a scanner's."""
 
-from marrowmap.phantom.exam import KINDS
 from marrowmap.phantom.exam import MODALITIES
-from marrowmap.phantom.exam import draw_exam
 from marrowmap.phantom.exam import write_virtual_exam
+from marrowmap.phantom.kinds import KINDS
+from marrowmap.phantom.kinds import draw_exam
 from marrowmap.phantom.mr import Acquisition
 from marrowmap.phantom.mr import Contrast
 from marrowmap.phantom.mr import Orientation

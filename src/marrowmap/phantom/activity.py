@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from marrowmap.image import Grid
 from marrowmap.image.attenuation import attenuation_of_hu
+from marrowmap.phantom.bone_loss import RESORBED
 from marrowmap.phantom.ct import AIR_HU
 from marrowmap.phantom.ct import HOUNSFIELD
 from marrowmap.phantom.hip import HipTruth
@@ -28,7 +29,7 @@ from marrowmap.phantom.uptake import Uptake
 from marrowmap.phantom.uptake import involvement
 from marrowmap.values import Side
 
-BONES = ("cortical_bone", "yellow_marrow", "red_marrow", "edema", "granulation")
+BONES = ("cortical_bone", RESORBED, "yellow_marrow", "red_marrow", "edema", "granulation")
 DEAD = ("necrotic_blood", "necrotic_fluid", "necrotic_fibrous", "tumor")
 """Bone or what has taken its place: measured uptake is of bone with its marrow."""
 
@@ -197,5 +198,7 @@ def build_activity(scene: Scene, uptakes: Mapping[Side, Uptake], seed: int) -> A
             share += other * before * np.float32(uptake.involved.of(pool) - 1)
             np.maximum(share, 0, out=share)
         hips[side] = HipActivity(truth, box, uptake, found, np.asarray(suv, np.float32))
-    hu = paint_layers(part.layers, shape, lambda tissue: HOUNSFIELD[tissue] - AIR_HU) + np.float32(AIR_HU)
+    # Loss of mineral changes how much a hip holds back at 140 keV by hundredths, and is left out.
+    values = HOUNSFIELD | {RESORBED: HOUNSFIELD["cortical_bone"]}
+    hu = paint_layers(part.layers, shape, lambda tissue: values[tissue] - AIR_HU) + np.float32(AIR_HU)
     return Activity(grid, shares, attenuation_of_hu(hu), hips)

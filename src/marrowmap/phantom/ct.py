@@ -39,6 +39,7 @@ HOUNSFIELD: dict[str, float] = {
     "capsule": 60,
     "muscle": 58,
     "cortical_bone": 1600,
+    "resorbed_bone": -20,
     "yellow_marrow": -75,
     "red_marrow": 20,
     "edema": 15,
@@ -63,7 +64,8 @@ HOUNSFIELD: dict[str, float] = {
     "disc": 80,
 }
 """Usual textbook values without contrast medium, from memory. Bone is a choice: with the model's trabeculae it comes
-near the 261 HU of healthy heads (Xiong 2015, facts.md 4.2). Metal and what MR sees around it are choices."""
+near the 261 HU of healthy heads (Xiong 2015, facts.md 4.2); in the place of lost mineral is marrow, half of it red.
+Metal and what MR sees around it are choices."""
 AIR_HU = -1000.0
 LOWEST_HU = -1024
 """What a stored 0 stands for."""

@@ -11,6 +11,8 @@ import numpy as np
 from scipy import ndimage
 
 from marrowmap.image import Grid
+from marrowmap.phantom.bone_loss import RESORBED
+from marrowmap.phantom.bone_loss import lost_share
 from marrowmap.phantom.collapse import depression_of
 from marrowmap.phantom.collapse import move_surface
 from marrowmap.phantom.collapse import sink
@@ -75,6 +77,8 @@ class HipTruth:
         Share that is a fracture line; 0 without one.
     socket : array
         Share that is hip bone; 0 where none is near.
+    mineral : array
+        Share that is mineralized bone of the femur, cortex and trabeculae, after any loss.
     """
 
     grid: Grid
@@ -86,6 +90,7 @@ class HipTruth:
     band: Array
     line: Array
     socket: Array
+    mineral: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,6 +201,14 @@ def _capsule(hip: Hip, lesion: Lesion, bone: Array, past: Array) -> Array:
     )
 
 
+def _lose_mineral(bones: list[Layer], box: Box, lost: Array) -> Array:
+    """Return the share that is mineralized bone, after the loss of some of it, which becomes one more layer."""
+    mineral = np.asarray(np.clip(bones[0].share - sum(layer.share for layer in bones[1:]), 0, 1), np.float32)
+    if lost.any():
+        bones.append(Layer(RESORBED, box, mineral * lost, "cortical_bone"))
+    return mineral * (1 - lost)
+
+
 def _paint_femur_joint(
     hip: Hip,
     lesion: Lesion,
@@ -272,10 +285,12 @@ def _paint_femur_joint(
             [(mass.tissue, share, core) for mass, share, core in masses],
         ),
     ]
+    mineral = _lose_mineral(bones, box, lost_share(lesion, hip, points, unevenness))
     for mass, _, core in masses:
         if mass.breaks_cortex:
             outside = occupancy(femur - np.float32(SOFT_TISSUE_MM), voxel)
             bones.append(Layer(mass.tissue, box, (core * outside).astype(np.float32)))
+            mineral = mineral * (1 - core * outside)
     free = np.clip(1 - whole, 0, 1)
     covered_by_cartilage = (1 - cartilage) * fluid
     joint_fluid = (covered_by_cartilage + (1 - covered_by_cartilage) * film) * free
@@ -293,6 +308,7 @@ def _paint_femur_joint(
         nothing if segment is None else whole * (segment.whole - segment.core),
         nothing if line is None else marrow * line,
         nothing,
+        mineral.astype(np.float32),
     )
     return around, bones, truth
 

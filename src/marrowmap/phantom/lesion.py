@@ -230,6 +230,11 @@ class Lesion:
     masses : tuple of Mass
     cross_line : CrossLine or None
     wear : Wear or None
+    bone_loss : float
+        Share of bone mineral that head and neck have lost, 0 to 1; see :mod:`marrowmap.phantom.bone_loss`. X-ray
+        pictures alone show it.
+    weeks : float or None
+        Since onset, where the disease has a course.
     """
 
     boundary_mm: float = 0.0
@@ -244,6 +249,8 @@ class Lesion:
     masses: tuple[Mass, ...] = ()
     cross_line: CrossLine | None = None
     wear: Wear | None = None
+    bone_loss: float = 0.0
+    weeks: float | None = None
 
 
 WELL = Lesion()

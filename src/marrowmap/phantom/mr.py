@@ -158,6 +158,7 @@ def slice_grid(acquisition: Acquisition, person: Person) -> Grid:
 # Tissue: proton density, T1 at 1.5 T, T1 at 3 T, T2 (ms) of its water, and its share of fat.
 # T1 and T2 of fat, muscle, cartilage, synovial fluid and marrow follow Gold 2004 (AJR 183:343), the others usual review
 # values; all from memory (facts.md: M). Fat's T1 is shortened to what turbo spin echo trains null at TI 150-160 ms.
+# Resorbed bone is worth what bone is: MR does not show the loss of mineral (bone_loss.py).
 TISSUES: dict[str, tuple[float, float, float, float, float]] = {
     "air": (0.0, 1000, 1000, 50, 0.0),
     "metal": (0.0, 1000, 1000, 50, 0.0),
@@ -170,6 +171,7 @@ TISSUES: dict[str, tuple[float, float, float, float, float]] = {
     "capsule": (0.35, 900, 1100, 22, 0.05),
     "muscle": (0.82, 1050, 1350, 36, 0.02),
     "cortical_bone": (0.06, 800, 900, 5, 0.1),
+    "resorbed_bone": (0.06, 800, 900, 5, 0.1),
     "yellow_marrow": (0.98, 900, 1100, 60, 0.94),
     "red_marrow": (0.92, 900, 1100, 48, 0.42),
     "edema": (0.95, 1300, 1600, 78, 0.03),

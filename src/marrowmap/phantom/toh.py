@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtr
 
+from marrowmap.phantom.bone_loss import WIDTH_PER_SD
+from marrowmap.phantom.bone_loss import past_boundary
 from marrowmap.phantom.fracture import sample_fracture_line
 from marrowmap.phantom.layers import Array
 from marrowmap.phantom.layers import smoothstep
@@ -15,11 +17,6 @@ MEDIAL_SPARING_FREQUENCY = 0.88  # Klontzas 2015 (via Radiopaedia)
 FRACTURE_LINE_FREQUENCY = 0.49  # Klontzas 2015
 EFFUSION_FREQUENCY = 0.46  # Gulati 2024, large effusion
 ACETABULAR_EDEMA_FREQUENCY = 0.62  # Gulati 2024
-WIDTH_PER_SD = 2.563
-"""10-90 % width of a cumulative normal edge over its standard deviation."""
-
-ROUNDING_MM = 3.0
-"""How softly the plane's end of edema turns into the one above the lesser trochanter."""
 
 
 def sample_toh(
@@ -54,6 +51,7 @@ def sample_toh(
         fracture_line=line if drawn[1] < fracture_frequency and strength > 0 else None,
         effusion_mm=height * strength if drawn[2] < EFFUSION_FREQUENCY else 0.0,
         acetabular_edema=bool(drawn[3] < ACETABULAR_EDEMA_FREQUENCY),
+        weeks=weeks,
     )
 
 
@@ -73,11 +71,7 @@ def edema_membership(lesion: Lesion, hip: Hip, points: Array, bone: Array, uneve
     """
     if lesion.amount <= 0:
         return np.zeros(points.shape[:-1], np.float32)
-    # The plane is steep: below the lesser trochanter's upper edge it would let edema run down the medial shaft.
-    below_edge = (points - hip.landmarks["lesser_trochanter_upper"].astype(np.float32)) @ hip.shaft.astype(np.float32)
-    rounding = np.float32(ROUNDING_MM)
-    past = rounding * np.logaddexp(hip.past_plane(points) / rounding, below_edge / rounding)
-    past = past - np.float32(lesion.boundary_mm) + 1.2 * unevenness
+    past = past_boundary(lesion, hip, points) + 1.2 * unevenness
     membership = ndtr(-past / np.float32(lesion.width_mm / WIDTH_PER_SD)).astype(np.float32)
     if lesion.medial_sparing:
         # Medial and a little inferior: away from the neck and down from the weight-bearing dome.
