@@ -31,11 +31,14 @@ class SpacingSource(Enum):
     """Where a projection's pixel size comes from, and so at which depth it holds."""
 
     DETECTOR = "detector"
-    """Size of a detector element; with parallel rays (gamma camera) it holds at any depth."""
+    """Size of a detector element; with parallel rays (gamma camera) it holds at any depth, with diverging ones
+    (radiograph) what lies before the detector is magnified on it."""
     CALIBRATED = "calibrated"
-    """Measured on an object of known size."""
+    """Measured on an object of known size, or from known distances; holds at that depth."""
     NOMINAL = "nominal"
     """Stated without telling how: no length may be reported from it without a reserve."""
+    UNKNOWN = "unknown"
+    """Not stated: 1 stands for a pixel, nothing is in mm."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +57,8 @@ class PlaneGrid:
     spacing_source : SpacingSource
     view : View
     mirrored : bool
-        True where columns are reversed against what the detector saw, as in a posterior view shown from the front.
+        True where columns are reversed against what the detector saw, as in a posterior view shown from the front; of
+        a radiograph, where it is shown as in a mirror against its file.
     axes : array_like, shape (2, 3), optional
         Unit vectors, LPS, in which columns and rows run; None where the view is unknown: then left is unknown too.
     origin_mm : array_like, shape (3,), optional

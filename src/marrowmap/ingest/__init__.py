@@ -6,6 +6,7 @@ from marrowmap.image.nifti import write_nifti
 from marrowmap.ingest.exam import Exam
 from marrowmap.ingest.exam import Sequence
 from marrowmap.ingest.exam import Series
+from marrowmap.ingest.radiograph import Radiograph
 from marrowmap.ingest.read_exam import describe_file
 from marrowmap.ingest.read_exam import read_exam
 from marrowmap.ingest.scan import BoneScan
@@ -23,6 +24,7 @@ __all__ = [
     "Phase",
     "Planar",
     "Projections",
+    "Radiograph",
     "Reconstruction",
     "Sequence",
     "Series",

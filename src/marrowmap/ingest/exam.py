@@ -1,4 +1,4 @@
-"""What ingest hands on: one person's examination as series of volumes and parts of a bone scan."""
+"""What ingest hands on: one person's examination as series of volumes, parts of a bone scan and radiographs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from enum import Enum
 from pathlib import Path
 
 from marrowmap.image import Volume
+from marrowmap.ingest.radiograph import Radiograph
 from marrowmap.ingest.scan import BoneScan
 from marrowmap.values import Side
 from marrowmap.values import Subject
@@ -96,6 +97,10 @@ class Exam:
         Gamma camera images; ordered like the series.
     scans_left_out : tuple of str
         The notes on gamma camera images that are not among them.
+    radiographs : tuple of Radiograph
+        One for each exposure; ordered like the series.
+    radiographs_left_out : tuple of str
+        The notes on radiographs that are not among them.
     """
 
     subject: Subject
@@ -104,3 +109,5 @@ class Exam:
     notes: tuple[str, ...] = ()
     scans: tuple[BoneScan, ...] = ()
     scans_left_out: tuple[str, ...] = ()
+    radiographs: tuple[Radiograph, ...] = ()
+    radiographs_left_out: tuple[str, ...] = ()

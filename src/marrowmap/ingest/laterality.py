@@ -36,10 +36,11 @@ both bilateral bilat beide beidseits bds bilatéral bilatérale bilaterale ambas
 """
 _BOTH_WORDS = frozenset(_BOTH_TEXT.split())
 # Short words mean a side only where a joint is named: German ones anywhere in the text, single letters and the like
-# beside the joint or another such letter ("dx" is also a diagnosis), French ones behind it ("hanche D", but "d'anca").
+# beside the joint or another such letter, French ones behind it ("hanche D", but "d'anca"); so "dx", which before the
+# joint is a diagnosis or the modality ("DX hip").
 _SHORT_ANYWHERE = {"li": Side.LEFT, "re": Side.RIGHT}
-_SHORT = {**dict.fromkeys(("l", "sx", "sn"), Side.LEFT), **dict.fromkeys(("r", "dx"), Side.RIGHT)}
-_SHORT_BEHIND = {"d": Side.RIGHT, "g": Side.LEFT}
+_SHORT = {**dict.fromkeys(("l", "sx", "sn"), Side.LEFT), "r": Side.RIGHT}
+_SHORT_BEHIND = {"d": Side.RIGHT, "dx": Side.RIGHT, "g": Side.LEFT}
 _JOINTS_TEXT = """
 hip hüfte hüft huefte hüftgelenk huft hanche cadera anca quadril heup hofte höft knee knie genou rodilla ginocchio
 joelho kne knä ankle sprunggelenk osg cheville tobillo caviglia tornozelo femur fémur pelvis leg bein jambe pierna
@@ -91,7 +92,8 @@ def side_in_text(text: str) -> SideClaim | None:
     if any(word in _BOTH_WORDS for word in words):
         seen = {Side.LEFT, Side.RIGHT}
     names_joint = not _JOINT_WORDS.isdisjoint(words)
-    beside = _JOINT_WORDS.union(_SHORT)
+    letters = {*_SHORT, *_SHORT_BEHIND}
+    beside = _JOINT_WORDS.union(_SHORT, ("dx",))
     for n, word in enumerate(words):
         before, behind = words[max(n - 1, 0) : n], words[n + 1 : n + 2]
         glued = _GLUED.match(word)
@@ -103,7 +105,9 @@ def side_in_text(text: str) -> SideClaim | None:
             seen.add(_SHORT_ANYWHERE[word])
         elif word in _SHORT and names_joint and beside.intersection((*before, *behind)):
             seen.add(_SHORT[word])
-        elif word in _SHORT_BEHIND and _JOINT_WORDS.intersection(before):
+        elif word in _SHORT_BEHIND and (
+            _JOINT_WORDS.union(letters).intersection(before) or (word == "dx" and letters.intersection(behind))
+        ):
             seen.add(_SHORT_BEHIND[word])
         elif glued:
             seen.add(_SHORT[glued.group(1) or glued.group(4)])

@@ -25,6 +25,11 @@ from marrowmap.ingest.header import get_value
 from marrowmap.ingest.header import quiet
 from marrowmap.ingest.header import tag_label
 
+GRAY = frozenset({"MONOCHROME2"})
+"""Larger is brighter: what a measured image of a scanner is stored as."""
+PICTURES = frozenset({"MONOCHROME1", "MONOCHROME2", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT"})
+"""What a radiograph may be stored as; the caller sees to polarity and color."""
+
 _OVERLAY_BIT_POSITIONS = tuple(0x60000102 + (n << 17) for n in range(16))
 
 
@@ -47,7 +52,7 @@ def _quiet_libraries() -> Iterator[None]:
         os.close(nowhere)
 
 
-def _check_description(name: str, dataset: Any) -> tuple[int, bool]:
+def _check_description(name: str, dataset: Any, photometric_allowed: frozenset[str]) -> tuple[int, bool]:
     """Check what the header says of its pixels; return bits stored and whether they are signed."""
     if "PixelData" not in dataset:
         raise InputError(
@@ -55,7 +60,8 @@ def _check_description(name: str, dataset: Any) -> tuple[int, bool]:
         )
     samples = as_number(get_value(dataset, "SamplesPerPixel"))
     photometric = get_text(dataset, "PhotometricInterpretation")
-    if (samples or 1) != 1 or photometric != "MONOCHROME2":
+    gray = photometric.startswith("MONOCHROME")
+    if (samples or 1) != (1 if gray else 3) or photometric not in photometric_allowed:
         raise InputError(
             f"{name}: {tag_label('PhotometricInterpretation')} is {photometric or 'absent'}, a color image or capture "
             "holds no measured signal: pass the original gray-scale series"
@@ -146,12 +152,18 @@ def _check_largest(name: str, dataset: Any, raw: NDArray[Any], stored: int, sign
         )
 
 
-def read_stored_values(path: Path) -> tuple[NDArray[Any], Any]:
+def read_stored_values(path: Path, photometric: frozenset[str] = GRAY) -> tuple[NDArray[Any], Any]:
     """Decode one file's pixels as stored, unscaled.
+
+    Parameters
+    ----------
+    path : Path
+    photometric : frozenset of str
+        The Photometric Interpretations that the caller can make sense of.
 
     Returns
     -------
-    values : ndarray, shape (frames, rows, columns)
+    values : ndarray, shape (frames, rows, columns), or (frames, rows, columns, 3) in color
     dataset : pydicom.Dataset
 
     Raises
@@ -170,12 +182,13 @@ def read_stored_values(path: Path) -> tuple[NDArray[Any], Any]:
         ) from error
     except Exception as error:  # pydicom raises many kinds over a broken file
         raise InputError(f"{name}: broken or cut short ({tag_label('PixelData')}): copy the file again") from error
-    stored, signed = _check_description(name, dataset)
+    stored, signed = _check_description(name, dataset, photometric)
     raw = _decode(name, dataset)
-    if raw.ndim == 2:
+    color = not get_text(dataset, "PhotometricInterpretation").startswith("MONOCHROME")
+    if raw.ndim == 2 + color:
         raw = raw[np.newaxis]
     rows, columns = as_number(get_value(dataset, "Rows")), as_number(get_value(dataset, "Columns"))
-    if raw.ndim != 3 or raw.shape[1:] != (rows, columns):
+    if raw.ndim != 3 + color or raw.shape[1:3] != (rows, columns):
         raise InputError(
             f"{name}: decoded pixels have shape {raw.shape}, {tag_label('Rows')} and {tag_label('Columns')} say "
             f"{rows} x {columns}: export it again"

@@ -19,6 +19,7 @@ from marrowmap.errors import MarrowmapError
 from marrowmap.image.nifti import file_label
 from marrowmap.image.nifti import read_nifti
 from marrowmap.ingest import ct
+from marrowmap.ingest import dx
 from marrowmap.ingest import mr
 from marrowmap.ingest import nifti
 from marrowmap.ingest import nm
@@ -40,7 +41,10 @@ from marrowmap.ingest.person import note_missing_ids
 from marrowmap.ingest.person import require_one_date
 from marrowmap.ingest.person import require_one_person
 from marrowmap.ingest.person import subject_of
+from marrowmap.ingest.pixels import GRAY
+from marrowmap.ingest.pixels import PICTURES
 from marrowmap.ingest.pixels import read_stored_values
+from marrowmap.ingest.radiograph import Radiograph
 from marrowmap.ingest.scan import BoneScan
 from marrowmap.ingest.scan import DynamicScan
 from marrowmap.ingest.scan_hint import NOTHING_SAID
@@ -50,7 +54,7 @@ from marrowmap.ingest.volumes import series_name
 Progress = Callable[[str, int, int], None]
 """Called with the step's name, what is done and what there is to do."""
 
-READERS: tuple[ModuleType, ...] = (mr, ct, nm)
+READERS: tuple[ModuleType, ...] = (mr, ct, nm, dx)
 """Each has ``matches(header)`` and ``read(headers)``; a new modality is a new file and an entry here."""
 
 _SHOWN_REASONS = 3
@@ -66,6 +70,7 @@ class _Findings:
     people: list[Identity] = field(default_factory=list)
     people_with_images: list[Identity] = field(default_factory=list)
     people_with_scans: list[Identity] = field(default_factory=list)
+    people_with_radiographs: list[Identity] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     by_instance: dict[str, list[Header]] = field(default_factory=dict)
 
@@ -73,20 +78,23 @@ class _Findings:
 def _why_not_read(header: Header) -> str:
     """Say in words why no reader takes a DICOM file."""
     modality, sop_class = header.modality, header.sop_class
-    known = {**mr.SOP_CLASSES, **ct.SOP_CLASSES, NM_IMAGE: nm.SOP_CLASSES[NM_IMAGE]}
+    if modality == "PR":
+        return "a presentation state (0008,0060) PR: how another image was shown; its marks and windows are not used"
+    known = {**mr.SOP_CLASSES, **ct.SOP_CLASSES, **dx.SOP_CLASSES, NM_IMAGE: nm.SOP_CLASSES[NM_IMAGE]}
     if sop_class in known and modality:
         return (
             f"{tag_label('Modality')} {modality} contradicts {tag_label('SOPClassUID')} {known[sop_class]} image: "
             "correct it or export it again"
         )
-    if modality in ("MR", "CT", "NM"):
-        what = "gamma camera image" if modality == "NM" else f"stack of {modality} slices"
+    kinds = {"NM": "gamma camera image", "CR": "plain radiograph", "DX": "plain radiograph", "RG": "plain radiograph"}
+    if modality in ("MR", "CT", *kinds):
+        what = kinds.get(modality, f"stack of {modality} slices")
         return (
             f"{modality}, but {tag_label('SOPClassUID')} {UID(sop_class).name} is no {what}: pass the original series"
         )
     if modality:
-        return f"modality {modality} (0008,0060) is not read yet: pass MR, CT or a bone scan (NM)"
-    return f"{tag_label('Modality')} is absent: pass MR, CT or NM images"
+        return f"modality {modality} (0008,0060) is not read yet: pass MR, CT, a bone scan (NM) or radiographs"
+    return f"{tag_label('Modality')} is absent: pass MR, CT, NM, CR or DX images"
 
 
 def _digest(path: Path) -> str:
@@ -104,7 +112,9 @@ def _take_header(findings: _Findings, header: Header) -> None:
         key = (header.modality, header.sop_class, header.series_uid)
         findings.unread.setdefault(key, []).append(header)
         return
-    imaged = findings.people_with_scans if reader is nm else findings.people_with_images
+    imaged = findings.people_with_images
+    if reader in (nm, dx):
+        imaged = findings.people_with_scans if reader is nm else findings.people_with_radiographs
     imaged.append(findings.people[-1])
     findings.by_instance.setdefault(header.instance_uid or _digest(header.path), []).append(header)
     findings.groups.setdefault((reader, header.text("StudyInstanceUID"), header.series_uid), []).append(header)
@@ -114,12 +124,12 @@ def _same_image(one: Header, other: Header) -> bool:
     if one.path.stat().st_size == other.path.stat().st_size and _digest(one.path) == _digest(other.path):
         return True
     try:
-        first, second = read_stored_values(one.path)[0], read_stored_values(other.path)[0]
+        first, second = (read_stored_values(header.path, PICTURES)[0] for header in (one, other))
     except InputError:
         return False
     try:
         places = [[frame.position for frame in header.frames()] for header in (one, other)]
-    except InputError:  # a gamma camera's frames have no place of their own
+    except InputError:  # projections have no place of their own
         places = [[], []]
     return first.shape == second.shape and bool((first == second).all()) and places[0] == places[1]
 
@@ -210,13 +220,13 @@ def _order(series: Series) -> tuple[object, ...]:
     )
 
 
-def _of_the_date(headers: Sequence[Header], date: str) -> tuple[list[Header], list[LeftOut]]:
-    """Keep the files of a bone scan that are of the exam's date: MRI and scan are often made on different days."""
+def _of_the_date(headers: Sequence[Header], date: str, what: str) -> tuple[list[Header], list[LeftOut]]:
+    """Keep the projections that are of the exam's date: MRI, scan and radiograph are often made on different days."""
     kept = [header for header in headers if not (header.date and date) or header.date == date]
     other = [header for header in headers if header not in kept]
     if not other:
         return kept, []
-    text = f"{series_name(other)}: a bone scan of {other[0].date}, the images are of {date}: pass one date's files"
+    text = f"{series_name(other)}: a {what} of {other[0].date}, the images are of {date}: pass one date's files"
     return kept, [LeftOut(Weight.FILE, text)]
 
 
@@ -224,6 +234,10 @@ def _scan_order(scan: BoneScan) -> tuple[object, ...]:
     source = scan.source
     part = scan.part if isinstance(scan, DynamicScan) else 0
     return source.number is None, source.number or 0, source.uid, source.instance_uid, part
+
+
+def _radiograph_order(film: Radiograph) -> tuple[object, ...]:
+    return film.number is None, film.number or 0, film.uid, film.instance_uid
 
 
 def _say_nothing(step: str, done: int, total: int) -> None:
@@ -262,7 +276,7 @@ def _read_exam(sources: Sequence[Path], report: Progress, scan_hint: ScanHint) -
     findings = _survey(files, report)
     left_out += findings.left_out
     require_one_person(findings.people)
-    imaged = findings.people_with_images or findings.people_with_scans
+    imaged = findings.people_with_images or findings.people_with_scans or findings.people_with_radiographs
     date = require_one_date(imaged)
     left_out += _drop_copies(findings)
     left_out += note_missing_ids(findings.people)
@@ -270,15 +284,24 @@ def _read_exam(sources: Sequence[Path], report: Progress, scan_hint: ScanHint) -
     series: list[Series] = []
     scans: list[BoneScan] = []
     scans_left_out: list[LeftOut] = []
+    films: list[Radiograph] = []
+    films_left_out: list[LeftOut] = []
     total = len(findings.groups) + len(findings.sidecars)
     for done, (key, headers) in enumerate(sorted(findings.groups.items(), key=lambda item: item[0][1:])):
         report("reading images", done, total)
         if key[0] is nm:
-            kept, scans_of_other_dates = _of_the_date(headers, date)
+            kept, scans_of_other_dates = _of_the_date(headers, date, "bone scan")
             parts, reasons = nm.read(kept, scan_hint)
             scans += parts
             left_out += reasons
             scans_left_out += [*scans_of_other_dates, *(reason for reason in reasons if reason.weight is Weight.FILE)]
+            continue
+        if key[0] is dx:
+            kept, films_of_other_dates = _of_the_date(headers, date, "radiograph")
+            exposures, reasons = dx.read(kept)
+            films += exposures
+            left_out += reasons
+            films_left_out += [*films_of_other_dates, *(reason for reason in reasons if reason.weight is Weight.FILE)]
             continue
         found, reasons = key[0].read(headers)
         series += found
@@ -294,10 +317,12 @@ def _read_exam(sources: Sequence[Path], report: Progress, scan_hint: ScanHint) -
             left_out.append(LeftOut(Weight.FILE, str(error)))
     report("reading images", total, total)
     scans, unjoined = nm.join_ct(recognize_phases(scans, scan_hint.phase), series)
-    left_out += [*unjoined, *scans_left_out]
+    films, twins = dx.one_per_exposure(films)
+    films_left_out += twins
+    left_out += [*unjoined, *scans_left_out, *films_left_out]
 
     notes = [item.text for item in sorted(set(left_out))]
-    if not series and not scans:
+    if not series and not scans and not films:
         more = f"; and {len(notes) - _SHOWN_REASONS} more" if len(notes) > _SHOWN_REASONS else ""
         raise InputError(f"no usable image: {'; '.join(notes[:_SHOWN_REASONS])}{more}")
     return Exam(
@@ -307,6 +332,8 @@ def _read_exam(sources: Sequence[Path], report: Progress, scan_hint: ScanHint) -
         notes=tuple(notes),
         scans=tuple(sorted(scans, key=_scan_order)),
         scans_left_out=tuple(item.text for item in sorted(set(scans_left_out))),
+        radiographs=tuple(sorted(films, key=_radiograph_order)),
+        radiographs_left_out=tuple(item.text for item in sorted(set(films_left_out))),
     )
 
 
@@ -335,8 +362,8 @@ def _describe_file(path: Path) -> str:
             return f"{name}: neither DICOM (no DICM at byte 128, no group 0008) nor NIfTI: leave it out"
         if header.number("Rows") is None:
             return f"{name}: opens: DICOM without image, {header.modality or 'no modality'}: nothing to measure in it"
-        values, _ = read_stored_values(path)
+        values, _ = read_stored_values(path, PICTURES if dx.matches(header) else GRAY)
     except MarrowmapError as error:
         return str(error)
-    frames, rows, columns = values.shape
+    frames, rows, columns = values.shape[:3]
     return f"{name}: opens: {header.modality or 'no modality'}, {frames} frames of {columns} x {rows} pixels"
