@@ -105,7 +105,12 @@ class DxaFrame:
         return result
 
 
-def dxa_frame(center: ArrayLike, axes: ArrayLike, landmarks: Mapping[str, NDArray[np.float64]]) -> DxaFrame:
+def dxa_frame(
+    center: ArrayLike,
+    axes: ArrayLike,
+    landmarks: Mapping[str, NDArray[np.float64]],
+    ray: ArrayLike | None = None,
+) -> DxaFrame:
     """Return the plane in which densitometry sees a femur, from the bone's own coordinates.
 
     Parameters
@@ -116,9 +121,12 @@ def dxa_frame(center: ArrayLike, axes: ArrayLike, landmarks: Mapping[str, NDArra
         Columns ``neck``, ``superior``, ``anterior``, as in :class:`~marrowmap.anatomy.bone_frame.BoneFrame`.
     landmarks : mapping
         ``saddle``, ``lesser_trochanter_tip``, ``neck_shaft_corner`` and ``shaft_distal``, LPS mm.
+    ray : array_like, shape (3,), optional
+        Unit vector toward the front along which an image was taken; the bone's own anterior axis if not given.
     """
     head = np.asarray(center, np.float64)
-    neck, _, anterior = np.asarray(axes, np.float64).T
+    neck, _, front = np.asarray(axes, np.float64).T
+    anterior = front if ray is None else np.asarray(ray, np.float64)
     shaft = landmarks["shaft_distal"] - landmarks["neck_shaft_corner"]
     distal = shaft - (shaft @ anterior) * anterior
     distal /= np.linalg.norm(distal)

@@ -25,6 +25,7 @@ from marrowmap.phantom.ct import write_ct
 from marrowmap.phantom.dicom import StudyTags
 from marrowmap.phantom.dicom import make_uid
 from marrowmap.phantom.dicom import write_series
+from marrowmap.phantom.dxa_exam import write_dxa
 from marrowmap.phantom.kinds import draw_exam
 from marrowmap.phantom.layers import Array
 from marrowmap.phantom.lesion import WELL
@@ -45,7 +46,7 @@ from marrowmap.phantom.truth import measurement_rows
 from marrowmap.phantom.truth import sum_hip
 from marrowmap.values import Side
 
-MODALITIES = ("mr", "ct", "scan", "spect")
+MODALITIES = ("mr", "ct", "scan", "spect", "dxa")
 """What a virtual exam can be made of."""
 
 Progress = Callable[[str, float], None]
@@ -189,6 +190,12 @@ def _write(
         findings += signs
     measurements += spect_measurements
     findings += spect_findings
+    dxa: dict[str, Any] = {}
+    if "dxa" in modalities:
+        progress("scanning DXA", 0.9)
+        target = folder / "dicom" / "DXA"
+        dxa, rows = write_dxa(target, folder / "dxa", scene, study, seed, date, acquisition.metal_side)
+        measurements += rows
     truth = {
         "schema": "marrowmap/1",
         "subject": {"person_id": study.person_id, "sex": person.sex, "age_years": person.age_years},
@@ -199,6 +206,7 @@ def _write(
         "acquisition": _plain(asdict(acquisition)),
         **({"ct": asdict(ct)} if ct is not None else {}),
         **({"spect": spect_settings} if spect_settings else {}),
+        **({"dxa": dxa} if dxa else {}),
         "measurements": measurements,
         "findings": findings,
         "frames": frames,
