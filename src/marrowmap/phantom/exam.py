@@ -25,6 +25,7 @@ from marrowmap.phantom.ct import write_ct
 from marrowmap.phantom.dicom import StudyTags
 from marrowmap.phantom.dicom import make_uid
 from marrowmap.phantom.dicom import write_series
+from marrowmap.phantom.dx_exam import write_drawn_radiograph
 from marrowmap.phantom.dxa_exam import write_dxa
 from marrowmap.phantom.kinds import draw_exam
 from marrowmap.phantom.layers import Array
@@ -46,7 +47,7 @@ from marrowmap.phantom.truth import measurement_rows
 from marrowmap.phantom.truth import sum_hip
 from marrowmap.values import Side
 
-MODALITIES = ("mr", "ct", "scan", "spect", "dxa")
+MODALITIES = ("mr", "ct", "scan", "spect", "dx", "dxa")
 """What a virtual exam can be made of."""
 
 Progress = Callable[[str, float], None]
@@ -125,6 +126,39 @@ def write_scan(
     return folder
 
 
+def _write_projections(
+    folder: Path,
+    scene: Scene,
+    acquisition: Acquisition,
+    study: StudyTags,
+    seed: int,
+    date: str,
+    modalities: Sequence[str],
+    progress: Progress,
+) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]:
+    """Write what shows the body as projections; returns settings, measurement rows and finding rows of their truth."""
+    settings: dict[str, Any] = {}
+    measurements: list[dict[str, Any]] = []
+    findings: list[dict[str, Any]] = []
+    if "scan" in modalities:
+        progress("scanning under the gamma camera", 0.85)
+        rows, signs = write_planar_scan(folder / "NM", scene, study, seed, date)
+        measurements += rows
+        findings += signs
+    if "dx" in modalities:
+        progress("taking the radiograph", 0.9)
+        path = folder / "DX" / "0001.dcm"
+        settings["radiograph"], rows, signs = write_drawn_radiograph(path, scene, acquisition, study, seed, date)
+        measurements += rows
+        findings += signs
+    if "dxa" in modalities:
+        progress("scanning DXA", 0.95)
+        records = folder.parent / "dxa"
+        settings["dxa"], rows = write_dxa(folder / "DXA", records, scene, study, seed, date, acquisition.metal_side)
+        measurements += rows
+    return settings, measurements, findings
+
+
 def _write(
     folder: Path,
     kind: str,
@@ -183,19 +217,11 @@ def _write(
             _write_share(masks / f"{name}_{side.value}.nii.gz", share, grid)
     for row in (*measurements, *findings):
         row["modality"] = truth_modality(row, modalities)
-    if "scan" in modalities:
-        progress("scanning under the gamma camera", 0.85)
-        rows, signs = write_planar_scan(folder / "dicom" / "NM", scene, study, seed, date)
-        measurements += rows
-        findings += signs
-    measurements += spect_measurements
-    findings += spect_findings
-    dxa: dict[str, Any] = {}
-    if "dxa" in modalities:
-        progress("scanning DXA", 0.9)
-        target = folder / "dicom" / "DXA"
-        dxa, rows = write_dxa(target, folder / "dxa", scene, study, seed, date, acquisition.metal_side)
-        measurements += rows
+    settings, rows, signs = _write_projections(
+        folder / "dicom", scene, acquisition, study, seed, date, modalities, progress
+    )
+    measurements += rows + spect_measurements
+    findings += signs + spect_findings
     truth = {
         "schema": "marrowmap/1",
         "subject": {"person_id": study.person_id, "sex": person.sex, "age_years": person.age_years},
@@ -206,7 +232,7 @@ def _write(
         "acquisition": _plain(asdict(acquisition)),
         **({"ct": asdict(ct)} if ct is not None else {}),
         **({"spect": spect_settings} if spect_settings else {}),
-        **({"dxa": dxa} if dxa else {}),
+        **settings,
         "measurements": measurements,
         "findings": findings,
         "frames": frames,
@@ -254,7 +280,7 @@ def write_virtual_exam(
     side : Side, optional
         The affected side, and the one that a small field of view shows; drawn if not given.
     weeks : float, optional
-        Since onset; only transient osteoporosis changes with it.
+        Since onset; only transient osteoporosis changes with it: its edema, and the bone it loses.
     acquisition : Acquisition, optional
         Fixes how it is scanned; drawn from the seed if not given.
     progress : callable, optional

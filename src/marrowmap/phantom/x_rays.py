@@ -6,6 +6,7 @@ the pixels of a flat detector, so that what lies further from the detector is sh
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -200,14 +201,22 @@ def integrate(cone: Cone, grid: Grid, image: Array, step_mm: float) -> Array:
     return np.asarray(sums * (oblique * spacing[1]).astype(np.float32), np.float32)
 
 
-def line_integrals(cone: Cone, scene: Scene) -> Array:
-    """Return the attenuation of a whole scene along each ray, shape (columns, rows): minus the log of what passes."""
-    coarse = paint_layers(scene.coarse.layers, scene.coarse.grid.shape, attenuation)
+def line_integrals(cone: Cone, scene: Scene, value: Callable[[str], float] = attenuation) -> Array:
+    """Return what a whole scene adds up to along each ray, shape (columns, rows).
+
+    Parameters
+    ----------
+    cone : Cone
+    scene : Scene
+    value : callable
+        What each tissue is worth per mm; its attenuation makes the result minus the log of what passes.
+    """
+    coarse = paint_layers(scene.coarse.layers, scene.coarse.grid.shape, value)
     for part in scene.fine.values():
         coarse *= 1 - feather(part.grid, scene.coarse.grid)
     total = integrate(cone, scene.coarse.grid, coarse, 0.6 * float(scene.coarse.grid.spacing[0]))
     del coarse
     for part in scene.fine.values():
-        image = paint_layers(part.layers, part.grid.shape, attenuation) * feather(part.grid, part.grid)
+        image = paint_layers(part.layers, part.grid.shape, value) * feather(part.grid, part.grid)
         total += integrate(cone, part.grid, image, 0.5 * float(part.grid.spacing[0]))
     return np.maximum(total, 0)
