@@ -58,11 +58,11 @@ def _pair(header: Header, keyword: str) -> tuple[float, float] | None:
     return numbers[1], numbers[0]
 
 
-def read_magnification(header: Header) -> tuple[float | None, str]:
-    """Return by how much bone is larger on the detector than it is, and what said so.
+def read_magnification(header: Header) -> tuple[float | None, str, str]:
+    """Return by how much bone is larger on the detector than it is, what said so, and what is held against it.
 
-    The distances give the magnification at the table or support, the plane that (0018,1111) is measured to; a hip
-    above it is magnified more.
+    Distance Source to Patient ends at the table or support (PS3.3 C.8.7.5), so the distances give the magnification
+    there: a hip lies a decimeter nearer the tube and is magnified about a tenth more.
     """
     low, high = _MAGNIFICATIONS
     factor = header.number("EstimatedRadiographicMagnificationFactor")
@@ -70,16 +70,24 @@ def read_magnification(header: Header) -> tuple[float | None, str]:
     reasons = []
     if factor is not None:
         if low < factor <= high:
-            return factor, tag
+            return factor, tag, ""
         reasons.append(f"{tag} {factor:g} is none")
     detector, patient = header.number("DistanceSourceToDetector"), header.number("DistanceSourceToPatient")
     if detector and patient:
         factor = detector / patient
         tags = f"{tag_label('DistanceSourceToDetector')} over {tag_label('DistanceSourceToPatient')}"
         if low < factor <= high:
-            return factor, tags
+            return (
+                factor,
+                f"{tags}, at the table",
+                "and the distances give the magnification at the table, not of the bone",
+            )
         reasons.append(f"{tags} is {factor:g}, no magnification")
-    return None, "; ".join(reasons) or f"{tag} and distances are absent"
+    return (
+        None,
+        "; ".join(reasons) or f"{tag} and distances are absent",
+        "and by how much bone is magnified is not stated",
+    )
 
 
 def _same(one: tuple[float, float], other: tuple[float, float]) -> bool:
@@ -114,10 +122,10 @@ def _calibrated(pixel: tuple[float, float], imager: tuple[float, float] | None, 
 
 
 def _at_detector(
-    imager: tuple[float, float], pixel: tuple[float, float] | None, factor: float | None, said: str, picture: str
+    header: Header, imager: tuple[float, float], pixel: tuple[float, float] | None, picture: str
 ) -> PixelSize:
     """Return the detector's spacing, or what calibration made of it."""
-    doubt = picture
+    factor, said, doubt = read_magnification(header)
     if pixel and not _same(imager, pixel):
         if factor and math.isclose(imager[0] / pixel[0], factor, rel_tol=_CONSISTENT):
             source = f"{tag_label('PixelSpacing')} is the detector's over the magnification {factor:g}"
@@ -126,9 +134,9 @@ def _at_detector(
             f"{tag_label('ImagerPixelSpacing')} {_words(imager)} and {tag_label('PixelSpacing')} {_words(pixel)} "
             f"contradict each other, and {tag_label('PixelSpacingCalibrationType')} does not say why"
         )
-    elif not picture and factor is None:
-        doubt = f"pixels are {_words(imager)} at the detector, by how much bone is magnified there is not stated"
-    return PixelSize(imager, SpacingSource.DETECTOR, factor, said, doubt)
+    elif doubt:
+        doubt = f"pixels are {_words(imager)} at the detector, {doubt}"
+    return PixelSize(imager, SpacingSource.DETECTOR, factor, said, picture or doubt)
 
 
 def read_pixel_size(header: Header) -> PixelSize:
@@ -136,12 +144,12 @@ def read_pixel_size(header: Header) -> PixelSize:
     imager, pixel = _pair(header, "ImagerPixelSpacing"), _pair(header, "PixelSpacing")
     scanned = _pair(header, "NominalScannedPixelSpacing")
     kind = next(iter(as_words(get_value(header.dataset, "PixelSpacingCalibrationType"))), "")
-    factor, said = read_magnification(header)
+    factor, said, _ = read_magnification(header)
     picture = _made_of_a_picture(header)
     if pixel and kind in ("GEOMETRY", "FIDUCIAL"):
         return _calibrated(pixel, imager, kind, picture)
     if imager:
-        return _at_detector(imager, pixel, factor, said, picture)
+        return _at_detector(header, imager, pixel, picture)
     if scanned:
         doubt = f"{tag_label('NominalScannedPixelSpacing')} is that of a scanned film, not of the bone"
         return PixelSize(scanned, SpacingSource.NOMINAL, factor, said, doubt)

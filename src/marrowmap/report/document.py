@@ -11,6 +11,7 @@ from importlib import metadata
 from importlib import resources
 from typing import Any
 
+from marrowmap.ingest.exam import Exam
 from marrowmap.ingest.exam import Series
 from marrowmap.ingest.scan import describe_scan
 from marrowmap.report.canvas import Picture
@@ -27,6 +28,9 @@ from marrowmap.report.head_tables import head_rows_text
 from marrowmap.report.head_tables import outcome_rows
 from marrowmap.report.head_tables import read_head
 from marrowmap.report.planar_figures import draw_planar
+from marrowmap.report.radiograph_figures import RADIOGRAPH_COLUMNS
+from marrowmap.report.radiograph_figures import draw_radiographs
+from marrowmap.report.radiograph_figures import radiograph_rows
 from marrowmap.report.result import AnalysisResult
 from marrowmap.report.result import JointReading
 from marrowmap.report.rows import order_findings
@@ -239,8 +243,9 @@ def _notes(reading: JointReading) -> list[str]:
 
 
 def _findings(result: AnalysisResult) -> list[Section]:
-    sections = [Section("findings", "Findings")]
-    for joint, side in _places(result):
+    places = _places(result)
+    sections = [Section("findings", "Findings", () if places else ("Nothing was measured and no sign was judged.",))]
+    for joint, side in places:
         mine = [f for f in order_findings(result.findings) if (f.joint, f.side) == (joint, side)]
         table = Table(
             f"Signs, {side.value} {joint.value}",
@@ -349,9 +354,12 @@ def draw_pictures(
         pictures = tuple(p for p in (draw(result, reading) for draw in _FIGURES) if p is not None)
         if pictures:
             groups.append((pictures[0].place[:1].upper() + pictures[0].place[1:], pictures))
-    scan = draw_spect(result)
-    if scan:
-        groups.append(("Bone scan: SPECT images", scan))
+    for title, pictures in (
+        ("Bone scan: SPECT images", draw_spect(result)),
+        ("Radiographs", draw_radiographs(result)),
+    ):
+        if pictures:
+            groups.append((title, pictures))
     return tuple(groups)
 
 
@@ -364,6 +372,26 @@ def _bone_scan(result: AnalysisResult) -> list[Section]:
     columns = ("Region", "Measure", *(side.value.capitalize() for side in sides), "In the literature")
     table = Table("Uptake in SPECT", columns, spect_table_rows(result.measurements, sides, number_text))
     return [Section("bone-scan", "Bone scan: SPECT", items=spect_notes(spect), tables=(table,))]
+
+
+def _radiographs(result: AnalysisResult) -> list[Section]:
+    """Lay out what is known of each radiograph, and what said so."""
+    tables = tuple(
+        Table(
+            f"Radiograph {number}: {film.modality}, {film.description or 'no description'}",
+            RADIOGRAPH_COLUMNS,
+            radiograph_rows(film),
+            text_last=True,
+        )
+        for number, film in enumerate(result.exam.radiographs, start=1)
+    )
+    return [Section("radiographs", "Radiographs", tables=tables)] if tables else []
+
+
+def _title(exam: Exam) -> str:
+    if exam.series:
+        return "Bone marrow edema of the hip"
+    return "Bone scan of the hips" if exam.scans else "Radiographs"
 
 
 def _heads(
@@ -419,6 +447,7 @@ def _methods(result: AnalysisResult, fixed: dict[str, Any], version: str, heads:
         "ct_head": any(r.ct_head is not None and r.ct_head.edge is not None for r in result.readings),
         "planar": result.planar is not None,
         "spect": result.spect is not None,
+        "radiographs": bool(result.exam.radiographs),
         "head": any(r.head is not None and not r.head.obstacle for r in result.readings),
     }
     k = f"{edema[0].k:g}" if edema else ""
@@ -470,7 +499,7 @@ def build_document(
     measurements = _measurements(result)
     heads = _heads(result, groups, fixed["pictures"])
     return Document(
-        "Bone marrow edema of the hip" if result.exam.series else "Bone scan of the hips",
+        _title(result.exam),
         fixed["notice"],
         _subject_facts(subject, result.exam.date),
         tuple(result.warnings),
@@ -481,6 +510,7 @@ def build_document(
             *_findings(result),
             *heads,
             *_bone_scan(result),
+            *_radiographs(result),
             *((measurements,) if measurements else ()),
             *_plates(groups, fixed["pictures"], sum(len(section.plates) for section in heads)),
             Section("limits", "Limits", items=(*fixed["limits"], *notes)),

@@ -52,6 +52,8 @@ from marrowmap.workflow.bone_spect import study_spect
 from marrowmap.workflow.bones import BONE_IMAGES
 from marrowmap.workflow.bones import BoneHint
 from marrowmap.workflow.bones import locate_bones
+from marrowmap.workflow.radiograph import analyze_radiographs_alone
+from marrowmap.workflow.radiograph import show_radiographs
 from marrowmap.workflow.steps import Progress
 from marrowmap.workflow.steps import Steps
 from marrowmap.workflow.steps import silent
@@ -101,6 +103,8 @@ def analyze(
             progress=lambda step, done, total: inner(step, done / max(total, 1)),
             scan_hint=scan_hint,
         )
+    if not exam.series and not exam.scans:
+        return analyze_radiographs_alone(exam, sources, hint, steps.seconds)
     if not exam.series:
         return _analyze_scan_alone(exam, sources, hint, scan_hint, steps)
     group, warnings = _one_frame_of_reference(exam)
@@ -146,6 +150,7 @@ def analyze(
     with steps.step("painting bones", 0.98, 1.0):
         readings = tuple(_readings(group, frames, hips, fluid))
     warnings += [f"{frame.side.value} {frame.bone}: {frame.reason}" for frame in frames if not frame.trusted]
+    warnings += show_radiographs(exam)
     return AnalysisResult(
         exam=exam,
         sources=tuple(sources),
@@ -231,7 +236,7 @@ def _analyze_scan_alone(
             "side": hint.side.value if hint and hint.side else None,
             **scan_options(scan_hint),
         },
-        warnings=tuple(warnings),
+        warnings=(*warnings, *show_radiographs(exam)),
         planar=planar,
     )
 

@@ -1,0 +1,119 @@
+"""Radiographs in the report: the film itself, and a table of what is known of it and what said so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marrowmap.image import SpacingSource
+from marrowmap.ingest.radiograph import Intensity
+from marrowmap.ingest.radiograph import Radiograph
+from marrowmap.ingest.radiograph import describe_radiograph
+from marrowmap.report.canvas import PALE
+from marrowmap.report.canvas import RIM
+from marrowmap.report.canvas import Picture
+from marrowmap.report.canvas import dark_panels
+from marrowmap.report.canvas import plain_style
+from marrowmap.report.canvas import webp
+from marrowmap.report.result import AnalysisResult
+
+MOST_PIXELS = 900
+"""A film is averaged down to at most so many pixels on a side."""
+WINDOW_PERCENT = (0.5, 99.5)
+"""Grey levels run between these percentiles of what the beam reached."""
+SCALE_MM = 50.0
+DIMMED = 0.25
+"""What the beam did not reach is shown this bright: a white collimator would blind the eye."""
+WIDTH_INCHES = 5.0
+
+RADIOGRAPH_COLUMNS = ("", "Known", "Said by")
+
+
+def _words(value: str) -> str:
+    return value.replace("_", " ").lower() if len(value) > 2 else value
+
+
+def radiograph_rows(film: Radiograph) -> tuple[tuple[str, ...], ...]:
+    """Return what is known of a radiograph, and what said so."""
+    grid = film.plane.grid
+    size = " × ".join(f"{side:g}" for side in dict.fromkeys(grid.spacing_mm))
+    spacing = "not stated" if grid.spacing_source is SpacingSource.UNKNOWN else f"{size} mm"
+    where = {
+        SpacingSource.DETECTOR: "at the detector",
+        SpacingSource.CALIBRATED: "calibrated",
+        SpacingSource.NOMINAL: "stated, not proven",
+        SpacingSource.UNKNOWN: "",
+    }
+    left = "columns run to the patient's left" if film.knows_left else "left unknown"
+    if grid.mirrored:
+        left += ", shown as the mirror image of the file"
+    meaning = {
+        Intensity.ATTENUATION: "attenuation along the ray, up to offset and gain",
+        Intensity.DISPLAY: "made for the eye: brightness is no measure of bone",
+    }
+    return (
+        ("View", _words(film.view_name.value), film.view_reason),
+        ("Side", film.side.value if film.side else "both or not said", film.side_reason),
+        ("Left and right", left, film.orientation_reason),
+        ("Pixel size", spacing, where[grid.spacing_source]),
+        (
+            "Magnification",
+            "unknown" if film.magnification is None else f"{film.magnification:.3g}",
+            film.magnification_source,
+        ),
+        ("Values", meaning[film.intensity], film.intensity_reason),
+        ("Field", f"{100 * film.lit.mean():.0f} % of the image was reached by the beam", film.lit_reason),
+        ("Compression", "with loss" if film.lossy else "no loss stated", ""),
+        ("Lengths in mm", "no" if film.length_doubt else "yes", film.length_doubt),
+    )
+
+
+def _averaged(film: Radiograph) -> NDArray[np.float64]:
+    """Return the film in rows and columns, averaged down, windowed to 0 to 1, dark outside the field."""
+    low, high = np.percentile(film.plane.array[film.lit] if film.lit.any() else film.plane.array, WINDOW_PERCENT)
+    shown = np.clip((film.plane.array - low) / max(float(high - low), 1e-6), 0.0, 1.0)
+    shown = np.where(film.lit, shown, DIMMED * shown)
+    step = max(1, -(-max(shown.shape) // MOST_PIXELS))
+    columns, rows = (n // step for n in shown.shape)
+    blocks = shown[: columns * step, : rows * step].reshape(columns, step, rows, step)
+    return np.asarray(blocks.mean(axis=(1, 3)).T, np.float64)
+
+
+def _mark(ax: Any, film: Radiograph, width: float, height: float) -> None:
+    style: dict[str, Any] = {"color": "white", "transform": ax.transAxes, "path_effects": RIM}
+    if film.knows_left:
+        ax.text(0.02, 0.5, "R", ha="left", fontsize=12, weight="bold", **style)
+        ax.text(0.98, 0.5, "L", ha="right", fontsize=12, weight="bold", **style)
+    view = _words(film.view_name.value)
+    words = ["view unknown" if view == "unknown" else view, *([film.side.value] if film.side else [])]
+    words += [] if film.knows_left else ["left and right unknown"]
+    ax.text(0.02, 0.98, ", ".join(words), ha="left", va="top", fontsize=7, **{**style, "color": PALE})
+    if film.length_doubt:
+        ax.text(0.02, 0.02, "no lengths in mm", ha="left", va="bottom", fontsize=7, **{**style, "color": PALE})
+        return
+    bar = SCALE_MM * (film.magnification or 1.0)
+    start, level = 0.04 * width, 0.96 * height
+    ax.plot([start, start + bar], [level, level], color="white", linewidth=2.0, path_effects=RIM)
+    ax.text(0.04, 0.055, f"{SCALE_MM:g} mm at the bone", ha="left", va="bottom", fontsize=7, **style)
+
+
+def _draw(film: Radiograph, number: int) -> Picture:
+    grid = film.plane.grid
+    width, height = (n * side for n, side in zip(grid.shape, grid.spacing_mm, strict=True))
+    with plain_style():
+        figure, axes = dark_panels(1, 1, height / width)
+        figure.set_size_inches(WIDTH_INCHES, WIDTH_INCHES * height / width)
+        ax = axes[0, 0]
+        ax.imshow(_averaged(film), cmap="gray", vmin=0.0, vmax=1.0, extent=(0, width, height, 0))
+        _mark(ax, film, width, height)
+        ax.set_xlim(0, width)
+        ax.set_ylim(height, 0)
+        place = f"radiograph {number}"
+        return Picture("radiograph", place, "webp", webp(figure), f"{describe_radiograph(film)}, {film.description}")
+
+
+def draw_radiographs(result: AnalysisResult) -> tuple[Picture, ...]:
+    """Draw every radiograph, with side letters where left is known and a scale where lengths may be told."""
+    return tuple(_draw(film, number) for number, film in enumerate(result.exam.radiographs, start=1))
