@@ -337,7 +337,7 @@ def fit_areal(plane: Plane, side: Side) -> ProjectedFemur:
     vertices = pose.vertices()
     marks = landmarks(vertices)
     frame = dxa_frame(head_sphere(vertices)[0], axes(vertices), marks, (0.0, -1.0, 0.0))
-    frame = replace(frame, lesser_tip=frame.lesser_tip + (0.0, TIP_BEHIND_MM))
+    frame = replace(frame, lesser_tip=frame.lesser_tip + np.array([0.0, TIP_BEHIND_MM]))
     chosen = np.linalg.norm(vertices - marks["saddle"], axis=1).argsort()[:4]
     along = frame.neck @ np.stack([frame.lateral, frame.distal])[:, [0, 2]]
     slope = pose.slopes(vertices)[:, chosen].mean(axis=1) @ along

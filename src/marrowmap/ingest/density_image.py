@@ -96,7 +96,8 @@ def _read_file(header: Header) -> DensityImage:
     turn = read_turn(header, RadiographView.AP)
     if turn.axes is None:
         raise InputError(f"{name}: {turn.reason}: export it with its orientation")
-    slope, intercept = (as_number(get_value(mapping, f"RealWorldValue{k}")) for k in ("Slope", "Intercept"))
+    pair = ("RealWorldValueSlope", "RealWorldValueIntercept")
+    slope, intercept = (None if mapping is None else as_number(get_value(mapping, keyword)) for keyword in pair)
     if slope is None or intercept is None:
         raise InputError(f"{name}: {tag_label('RealWorldValueMappingSequence')} has no slope and intercept: repair it")
     stored, _ = read_stored_values(header.path)

@@ -246,6 +246,32 @@ def _radiograph_order(film: Radiograph) -> tuple[object, ...]:
     return film.number is None, film.number or 0, film.uid, film.instance_uid
 
 
+def _read_densities(findings: _Findings, date: str) -> tuple[list[DensityImage], list[LeftOut]]:
+    """Take the density maps out of what was found, and read them."""
+    images: list[DensityImage] = []
+    left_out: list[LeftOut] = []
+    for key in [key for key in findings.groups if key[0] is density_image]:
+        kept, of_other_dates = _of_the_date(findings.groups.pop(key), date, "bone densitometry")
+        found, reasons = density_image.read(kept)
+        images += found
+        left_out += [*of_other_dates, *reasons]
+    return images, left_out
+
+
+def _read_niftis(findings: _Findings, report: Progress) -> tuple[list[Series], list[LeftOut]]:
+    series: list[Series] = []
+    left_out: list[LeftOut] = []
+    uids = _nifti_uids(findings.sidecars)
+    groups = len(findings.groups)
+    for done, sidecar in enumerate(findings.sidecars):
+        report("reading images", groups + done, groups + len(findings.sidecars))
+        try:
+            series.append(nifti.read(sidecar, uids[sidecar.path]))
+        except InputError as error:
+            left_out.append(LeftOut(Weight.FILE, str(error)))
+    return series, left_out
+
+
 def _say_nothing(step: str, done: int, total: int) -> None:
     """Report no progress."""
 
@@ -293,7 +319,8 @@ def _read_exam(sources: Sequence[Path], report: Progress, scan_hint: ScanHint) -
     scans_left_out: list[LeftOut] = []
     films: list[Radiograph] = []
     films_left_out: list[LeftOut] = []
-    densities: list[DensityImage] = []
+    densities, reasons = _read_densities(findings, date)
+    left_out += reasons
     total = len(findings.groups) + len(findings.sidecars)
     for done, (key, headers) in enumerate(sorted(findings.groups.items(), key=lambda item: item[0][1:])):
         report("reading images", done, total)
@@ -311,24 +338,14 @@ def _read_exam(sources: Sequence[Path], report: Progress, scan_hint: ScanHint) -
             left_out += reasons
             films_left_out += [*films_of_other_dates, *(reason for reason in reasons if reason.weight is Weight.FILE)]
             continue
-        if key[0] is density_image:
-            kept, densities_of_other_dates = _of_the_date(headers, date, "bone densitometry")
-            maps, reasons = density_image.read(kept)
-            densities += maps
-            left_out += [*densities_of_other_dates, *reasons]
-            continue
         found, reasons = key[0].read(headers)
         series += found
         left_out += reasons
         if found:
             left_out += _note_captions(found[0], headers)
-    uids = _nifti_uids(findings.sidecars)
-    for done, sidecar in enumerate(findings.sidecars):
-        report("reading images", len(findings.groups) + done, total)
-        try:
-            series.append(nifti.read(sidecar, uids[sidecar.path]))
-        except InputError as error:
-            left_out.append(LeftOut(Weight.FILE, str(error)))
+    from_nifti, reasons = _read_niftis(findings, report)
+    series += from_nifti
+    left_out += reasons
     report("reading images", total, total)
     scans, unjoined = nm.join_ct(recognize_phases(scans, scan_hint.phase), series)
     films, twins = dx.one_per_exposure(films)

@@ -150,7 +150,7 @@ def _project(
     image = np.zeros(view.shape[0] * view.shape[1])
     for a in (0, 1):
         for b in (0, 1):
-            at = low + (a, b)
+            at = low + np.array([a, b])
             part = grams * (rest[:, 0] if a else 1 - rest[:, 0]) * (rest[:, 1] if b else 1 - rest[:, 1])
             inside = ((at >= 0) & (at < np.array(view.shape))).all(axis=1)
             image += np.bincount(at[inside, 0] * view.shape[1] + at[inside, 1], part[inside], minlength=image.size)
@@ -215,7 +215,8 @@ def measure_ct(
 
     plane = frame.to_plane(points)
     within = inner[mask]
-    volume = slope * within  # what 1 HU of marrow changes
+    # What 1 HU of marrow changes.
+    volume = np.asarray(slope * within, np.float64)
 
     def content(moved: float = 0.0, weights: NDArray[np.float64] = grams) -> dict[str, float]:
         sums = np.bincount(frame.name_regions(plane, moved), weights, minlength=len(DXA_REGIONS) + 1)[1:]

@@ -94,7 +94,7 @@ NEAR_MM = 15.0
 """Standard deviation of what counts as near."""
 CALIBRATION = 1.037
 """In vivo, as makers calibrate against known bones in flesh: fatty marrow in the place of leaner tissue takes some
-mineral away. Set so that total hips of well virtual people come out right (``benchmarks/projected_density.py --tune``)."""
+mineral away. Set so that total hips of well virtual people come out right (seeds 1 to 12)."""
 PLACED_SD_MM = 0.5
 """How well the operator lays the regions, along the neck; a choice."""
 
@@ -258,7 +258,7 @@ def soft_tissue_ratio(measured: NDArray[np.float64], pixel_mm: float) -> NDArray
     Fat and lean tissue differ in it, so it is learned beside the bone and carried under it from what lies nearest; what
     is bone is found by turns with it.
     """
-    low, high = measured
+    low = measured[0]
     even = [ndimage.gaussian_filter(one, 2.0 / pixel_mm) for one in measured]
     # Most of an image may be bone, which raises the ratio: soft tissue is at its lower end.
     found = np.full(low.shape, float(np.percentile(even[0] / np.maximum(even[1], 1e-6), 20)))

@@ -6,9 +6,7 @@ Truth is integrated from the mineral that was painted, voxel by voxel, along the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,7 +114,7 @@ def splat(
     image = np.zeros(shape[0] * shape[1])
     for a in (0, 1):
         for b in (0, 1):
-            at = low + (a, b)
+            at = low + np.array([a, b])
             share = weights * (rest[:, 0] if a else 1 - rest[:, 0]) * (rest[:, 1] if b else 1 - rest[:, 1])
             inside = ((at >= 0) & (at < np.array(shape))).all(axis=1)
             image += np.bincount(at[inside, 0] * shape[1] + at[inside, 1], share[inside], minlength=image.size)

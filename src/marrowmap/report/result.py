@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from marrowmap.measure.edema import EdemaResult
     from marrowmap.measure.head import HeadMeasurement
     from marrowmap.measure.planar import PlanarExam
+    from marrowmap.measure.projected_density import ArealHip
     from marrowmap.measure.spect import SpectHip
 
 
@@ -157,6 +158,8 @@ class AnalysisResult:
     planar : PlanarExam, optional
         The planar images of a bone scan, measured.
     spect : SpectImage, optional
+    areal : tuple of ArealHip
+        Areal bone density of each hip, from maps and from CT.
 
     Raises
     ------
@@ -175,6 +178,7 @@ class AnalysisResult:
     warnings: tuple[str, ...] = ()
     planar: PlanarExam | None = None
     spect: SpectImage | None = None
+    areal: tuple[ArealHip, ...] = ()
 
     def __post_init__(self) -> None:
         for reading in self.readings:

@@ -26,6 +26,7 @@ from marrowmap.ingest.scan import Reconstruction
 from marrowmap.ingest.scan import describe_scan
 from marrowmap.ingest.scan_hint import NOTHING_SAID
 from marrowmap.ingest.scan_hint import ScanHint
+from marrowmap.measure.ct_density import CtCalibration
 from marrowmap.measure.ct_head import ct_head_rows
 from marrowmap.measure.ct_head import measure_ct_head
 from marrowmap.measure.edema import DEFAULT_K
@@ -52,6 +53,7 @@ from marrowmap.workflow.bone_spect import study_spect
 from marrowmap.workflow.bones import BONE_IMAGES
 from marrowmap.workflow.bones import BoneHint
 from marrowmap.workflow.bones import locate_bones
+from marrowmap.workflow.projected_density import add_densities
 from marrowmap.workflow.radiograph import analyze_radiographs_alone
 from marrowmap.workflow.radiograph import show_radiographs
 from marrowmap.workflow.steps import Progress
@@ -68,6 +70,7 @@ def analyze(
     hint: BoneHint | None = None,
     k: float = DEFAULT_K,
     scan_hint: ScanHint = NOTHING_SAID,
+    ct_mineral: CtCalibration | None = None,
     progress: Progress = silent,
 ) -> AnalysisResult:
     """Analyze everything found under `sources` as one exam of one person.
@@ -82,6 +85,8 @@ def analyze(
         Edema starts this many robust standard deviations above reference marrow.
     scan_hint : ScanHint
         How the patient lay, view and phase, for bone scans that do not say; see `read_exam`.
+    ct_mineral : CtCalibration, optional
+        How the CT's Hounsfield units become bone mineral; the usual slope with its wide error if not declared.
     progress : callable
         Told of each step and the share done.
 
@@ -104,9 +109,9 @@ def analyze(
             scan_hint=scan_hint,
         )
     if not exam.series and not exam.scans:
-        return analyze_radiographs_alone(exam, sources, hint, steps.seconds)
+        return add_densities(analyze_radiographs_alone(exam, sources, hint, steps.seconds))
     if not exam.series:
-        return _analyze_scan_alone(exam, sources, hint, scan_hint, steps)
+        return add_densities(_analyze_scan_alone(exam, sources, hint, scan_hint, steps))
     group, warnings = _one_frame_of_reference(exam)
     with steps.step("finding bones", 0.1, 0.55) as inner:
         frames = locate_bones(group, hint, progress=inner)
@@ -151,7 +156,7 @@ def analyze(
         readings = tuple(_readings(group, frames, hips, fluid))
     warnings += [f"{frame.side.value} {frame.bone}: {frame.reason}" for frame in frames if not frame.trusted]
     warnings += show_radiographs(exam)
-    return AnalysisResult(
+    result = AnalysisResult(
         exam=exam,
         sources=tuple(sources),
         frames=frames,
@@ -174,6 +179,7 @@ def analyze(
         planar=seen.planar,
         spect=seen.spect,
     )
+    return add_densities(result, group, locate_in_ct, ct_mineral)
 
 
 @dataclass(frozen=True, eq=False)
