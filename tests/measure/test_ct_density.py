@@ -11,12 +11,14 @@ from marrowmap.anatomy.shape_model import axes
 from marrowmap.anatomy.shape_model import head_sphere
 from marrowmap.anatomy.shape_model import landmarks
 from marrowmap.errors import InputError
+from marrowmap.errors import UsageError
 from marrowmap.image import Grid
 from marrowmap.image import Volume
 from marrowmap.image.voxelize import voxelize
 from marrowmap.ingest.exam import Sequence
 from marrowmap.ingest.exam import Series
 from marrowmap.measure.ct_density import CtCalibration
+from marrowmap.measure.ct_density import declared_calibration
 from marrowmap.measure.ct_density import measure_ct
 from marrowmap.measure.ct_density import soft_tissue_hu
 from marrowmap.measure.ct_density import usual_calibration
@@ -97,6 +99,12 @@ def test_edema_lies_within_the_interval_and_says_so():
     assert high < 1.4
     assert "not comparable" in found.method
     assert "marrow" in found.method
+
+
+def test_a_declared_slope_narrows_the_interval_and_must_be_one():
+    assert declared_calibration(0.84).relative_sd < usual_calibration().relative_sd
+    with pytest.raises(UsageError, match="no CT's"):
+        declared_calibration(84.0)
 
 
 def test_own_fat_and_muscle_are_found_and_needed():

@@ -17,6 +17,7 @@ from marrowmap.cli.console import say
 from marrowmap.cli.points import read_points
 from marrowmap.cli.points import read_scan_hint
 from marrowmap.cli.points import read_side
+from marrowmap.measure.ct_density import declared_calibration
 from marrowmap.measure.edema import DEFAULT_K
 from marrowmap.report import write_report
 from marrowmap.report.folder import require_writable
@@ -81,6 +82,15 @@ PhaseOption = Annotated[
     ),
 ]
 
+MineralSlope = Annotated[
+    float | None,
+    typer.Option(
+        "--mineral-slope",
+        help="mg/mL of bone mineral per HU of the CT, from a calibration phantom: for areal density from CT. Without "
+        "it the usual slope is taken, with its wide error.",
+    ),
+]
+
 
 def command(
     sources: Annotated[list[Path], typer.Argument(help="Files or folders: DICOM in any nesting, NIfTI with sidecar.")],
@@ -93,6 +103,7 @@ def command(
     patient_position: PatientPosition = None,
     view: ViewOption = None,
     phase: PhaseOption = None,
+    mineral_slope: MineralSlope = None,
     k: Threshold = DEFAULT_K,
     json: Json = False,
 ) -> None:
@@ -106,6 +117,7 @@ def command(
             hint=hint,
             k=k,
             scan_hint=scan_hint,
+            ct_mineral=None if mineral_slope is None else declared_calibration(mineral_slope),
             progress=lambda step, share: advance(step, 0.85 * share),
         )
         folder = write_report(result, out, progress=lambda step, share: advance(step, 0.85 + 0.15 * share))

@@ -27,6 +27,7 @@ from marrowmap.anatomy.dxa_regions import DxaFrame
 from marrowmap.anatomy.dxa_regions import dxa_frame
 from marrowmap.anatomy.hip_pose import vertex_normals
 from marrowmap.errors import InputError
+from marrowmap.errors import UsageError
 from marrowmap.image import Grid
 from marrowmap.image import Plane
 from marrowmap.image import PlaneGrid
@@ -42,6 +43,10 @@ from marrowmap.values import Evidence
 from marrowmap.values import Side
 
 MODALITY = "CT"
+SLOPE_RANGE = (0.3, 2.0)
+"""mg/mL per HU, from 80 to 150 kVp with room to spare."""
+DECLARED_SD = 0.02
+"""Relative, of a slope that was measured; a choice."""
 PIXEL_MM = 0.6
 MARGIN_MM = 12.0
 SHELL_MM = 1.2
@@ -88,6 +93,21 @@ def usual_calibration() -> CtCalibration:
     return CtCalibration(
         table["mg_per_ml_per_hu"], table["relative_sd"], (float(usual), float(least), float(greatest)), table["source"]
     )
+
+
+def declared_calibration(mg_per_ml_per_hu: float) -> CtCalibration:
+    """Return the calibration of a scanner whose slope is known, from a calibration phantom scanned as the patient was.
+
+    Raises
+    ------
+    UsageError
+        If it is no slope of any CT.
+    """
+    low, high = SLOPE_RANGE
+    if not low <= mg_per_ml_per_hu <= high:
+        raise UsageError(f"a slope of {mg_per_ml_per_hu:g} mg/mL per HU is no CT's: give one from {low:g} to {high:g}")
+    marrow = usual_calibration().marrow_fat
+    return CtCalibration(mg_per_ml_per_hu, DECLARED_SD, marrow, "slope as the user declares it")
 
 
 def soft_tissue_hu(hu: NDArray[np.float32]) -> tuple[float, float]:
