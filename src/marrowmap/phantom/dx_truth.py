@@ -15,6 +15,7 @@ from marrowmap.phantom.dx import neck_angle_deg
 from marrowmap.phantom.joint_space import joint_space
 from marrowmap.phantom.layers import points_of
 from marrowmap.phantom.lesion import WELL
+from marrowmap.phantom.person import Hip
 from marrowmap.phantom.scene import Scene
 from marrowmap.phantom.truth import frame_row
 from marrowmap.phantom.truth import region_masks
@@ -26,7 +27,7 @@ from marrowmap.values import Side
 
 REGIONS = ("femoral_head", "femoral_neck", "intertrochanteric")
 LEAST_BONE_MM = 2.0
-"""A ray belongs to a region where it runs through at least this much of it."""
+"""A ray belongs to a region where it meets at least this much of the femur."""
 FOCAL_FROM = 0.10
 """`focal_osteopenia` is true of a hip that has lost at least this share of the mineral of head and neck; a choice."""
 METHOD = "noise-free model/1"
@@ -38,17 +39,20 @@ class RegionBone:
 
     Parameters
     ----------
-    own_mm : float
-        Mineralized bone of the region alone, mean of the rays through it.
+    femur_mm : float
+        Mineralized bone of the femur, mean of the rays through the region.
     all_mm : float
         All mineralized bone on the same rays, that of the pelvis in front of and behind the head included.
     area_mm2 : float
         Of these rays on the detector.
+    mineral_ml : float
+        Mineralized bone of the region in space. Unlike `femur_mm`, it does not hang on how the leg lay.
     """
 
-    own_mm: float
+    femur_mm: float
     all_mm: float
     area_mm2: float
+    mineral_ml: float
 
 
 def describe_cone(cone: Cone) -> dict[str, Any]:
@@ -87,6 +91,18 @@ def _coarser(cone: Cone, pixel_mm: float) -> Cone:
     return replace(cone, origin=corner, pixel_mm=pixel_mm, shape=(columns, rows))
 
 
+def rays_by_region(cone: Cone, hip: Hip) -> dict[str, NDArray[np.bool_]]:
+    """Return which rays run through which region: those that meet it in the plane of neck and shaft axes.
+
+    That is how a region that is known in bone coordinates is drawn on a radiograph. Each array has the cone's shape;
+    rays beside the bone are among them.
+    """
+    away = cone.pixels() - cone.source
+    along = ((hip.center - cone.source) @ hip.axes[:, 2]) / (away @ hip.axes[:, 2])
+    masks = region_masks(hip, (cone.source + along[..., None] * away).astype(np.float32))
+    return {region: masks[region] for region in REGIONS}
+
+
 def region_bone(scene: Scene, cone: Cone) -> dict[Side, dict[str, RegionBone]]:
     """Return the bone on the rays through each region of each hip; regions out of the picture are left out."""
     cone = _coarser(cone, 1.0)
@@ -95,14 +111,18 @@ def region_bone(scene: Scene, cone: Cone) -> dict[Side, dict[str, RegionBone]]:
     for side, part in scene.fine.items():
         hip, truth = scene.person.hips[side], part.truths[side]
         masks = region_masks(hip, points_of(truth.grid))
+        on_bone = integrate(cone, truth.grid, truth.bone, 0.5) >= LEAST_BONE_MM
+        femur = integrate(cone, truth.grid, truth.mineral, 0.5)
         found[side] = {}
-        for region in REGIONS:
-            rays = integrate(cone, truth.grid, truth.bone * masks[region], 0.5) >= LEAST_BONE_MM
-            if not rays.any():
-                continue
-            own = integrate(cone, truth.grid, truth.mineral * masks[region], 0.5)[rays].mean()
-            area = float(rays.sum()) * cone.pixel_mm**2
-            found[side][region] = RegionBone(float(own), float(everything[rays].mean()), area)
+        for region, through in rays_by_region(cone, hip).items():
+            rays = through & on_bone
+            if rays.any():
+                found[side][region] = RegionBone(
+                    femur_mm=float(femur[rays].mean()),
+                    all_mm=float(everything[rays].mean()),
+                    area_mm2=float(rays.sum()) * cone.pixel_mm**2,
+                    mineral_ml=float(truth.mineral[masks[region]].sum()) * truth.grid.voxel_volume_ml,
+                )
     return found
 
 
@@ -170,8 +190,8 @@ def measurement_rows(
             for region in REGIONS:
                 mine, other = bone[side].get(region), bone[side.opposite].get(region)
                 if mine is not None and other is not None:
-                    lost = 1 - mine.own_mm / other.own_mm
-                    note = "mineral of the region alone, mean of the rays through it, against the other side"
+                    lost = 1 - mine.femur_mm / other.femur_mm
+                    note = "the femur's own mineral, mean of the rays through the region, against the other side"
                     row(side, region, "osteopenia_index", lost, "1", note)
         if not seen[side] or side not in scene.fine:
             continue
@@ -223,12 +243,13 @@ def finding_rows(scene: Scene, cone: Cone, scan: DxScan, date: str, evidence: di
     return rows
 
 
-def positions(scene: Scene, cone: Cone) -> dict[str, dict[str, float]]:
-    """Return by side how large the head is shown and how the neck lay."""
+def positions(scene: Scene, cone: Cone) -> dict[str, dict[str, Any]]:
+    """Return by side how large the head is shown, how the neck lay, and whether there is metal in it."""
     return {
         side.value: {
             "magnification": round(float(cone.magnification(hip.center)), 5),
             "neck_angle_deg": round(neck_angle_deg(hip), 3),
+            "metal": side in scene.fine and any(layer.tissue == "metal" for layer in scene.fine[side].layers),
         }
         for side, hip in scene.person.hips.items()
     }
