@@ -135,7 +135,7 @@ def test_a_real_abdomen_in_ct(shared_data, out):
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        ("cr-tibia/RG3_J2KI.dcm", "modality CR (0008,0060) is not read yet"),
+        ("cr-tibia/RG3_J2KI.dcm", "no MR or CT volume in which bones can be looked for"),
         ("nm-wholebody-bone/NM1_RLE.dcm", "no MR or CT volume"),
         ("dicom-edge-pydicom/pydicom-data/MR2_J2KI.dcm", "no usable image"),
     ],

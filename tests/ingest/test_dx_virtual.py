@@ -34,6 +34,7 @@ def counts() -> np.ndarray:
 CODINGS = [
     DxFile(intent, relationship, sign, toward)
     for intent, relationship, sign, toward in itertools.product(Intent, Relationship, (-1, 1), "LR")
+    if (intent, relationship) != (Intent.PRESENTATION, Relationship.LINEAR)
 ]
 
 

@@ -19,7 +19,7 @@ _OUTER = 0.45
 """A border is looked for in this outer share of each side."""
 _LEAST_STEP = 0.05
 """Least height of a border's step, in parts of the image's range."""
-_EMPTIER = 3.0
+_EMPTIER = 2.0
 """Outside a border values must vary this much less along it than inside."""
 
 
