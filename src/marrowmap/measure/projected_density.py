@@ -51,7 +51,7 @@ MAP_SD: Mapping[str, float] = {
     "total_hip": 0.030,
 }
 """Relative standard deviation of a map's own error, on virtual people (tuning seeds): fat beside the bone is not quite
-that before and behind it. The map cannot show it."""
+that before and behind it. The map cannot show it. On the people reported it was larger (docs/benchmarks)."""
 AREA_SD = 0.02
 
 
