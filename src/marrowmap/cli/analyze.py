@@ -18,6 +18,7 @@ from marrowmap.cli.points import read_date
 from marrowmap.cli.points import read_points
 from marrowmap.cli.points import read_scan_hint
 from marrowmap.cli.points import read_side
+from marrowmap.measure.ct_density import declared_calibration
 from marrowmap.measure.edema import DEFAULT_K
 from marrowmap.report import write_report
 from marrowmap.report.folder import require_writable
@@ -82,6 +83,15 @@ PhaseOption = Annotated[
     ),
 ]
 
+MineralSlope = Annotated[
+    float | None,
+    typer.Option(
+        "--mineral-slope",
+        help="mg/mL of bone mineral per HU of the CT, from a calibration phantom: for areal density from CT. Without "
+        "it the usual slope is taken, with its wide error.",
+    ),
+]
+
 
 Onset = Annotated[
     str | None,
@@ -104,6 +114,7 @@ def command(
     view: ViewOption = None,
     phase: PhaseOption = None,
     onset: Onset = None,
+    mineral_slope: MineralSlope = None,
     k: Threshold = DEFAULT_K,
     json: Json = False,
 ) -> None:
@@ -119,6 +130,7 @@ def command(
             k=k,
             scan_hint=scan_hint,
             onset=began,
+            ct_mineral=None if mineral_slope is None else declared_calibration(mineral_slope),
             progress=lambda step, share: advance(step, 0.85 * share),
         )
         folder = write_report(result, out, progress=lambda step, share: advance(step, 0.85 + 0.15 * share))

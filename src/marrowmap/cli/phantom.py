@@ -23,7 +23,7 @@ from marrowmap.report.folder import require_writable
 
 def command(
     kind: Annotated[str | None, typer.Argument(help="What the virtual person has; see --list.")] = None,
-    modalities: Annotated[str, typer.Option(help="Comma-separated: mr, ct, scan, spect, dx.")] = "mr",
+    modalities: Annotated[str, typer.Option(help="Comma-separated: mr, ct, scan, spect, dx, dxa.")] = "mr",
     joint: Annotated[str, typer.Option(help="hip; the knee comes later.")] = "hip",
     side: Annotated[
         str | None, typer.Option(help="left or right: the affected side; else drawn from the seed.")

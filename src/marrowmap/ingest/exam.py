@@ -1,4 +1,4 @@
-"""What ingest hands on: one person's examination as series of volumes, parts of a bone scan and radiographs."""
+"""What ingest hands on: one person's series of volumes, parts of a bone scan, radiographs and maps of bone density."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from enum import Enum
 from pathlib import Path
 
 from marrowmap.image import Volume
+from marrowmap.ingest.density_image import DensityImage
 from marrowmap.ingest.radiograph import Radiograph
 from marrowmap.ingest.scan import BoneScan
 from marrowmap.values import Side
@@ -101,6 +102,8 @@ class Exam:
         One for each exposure; ordered like the series.
     radiographs_left_out : tuple of str
         The notes on radiographs that are not among them.
+    densities : tuple of DensityImage
+        Areal maps of bone mineral; ordered like the series.
     """
 
     subject: Subject
@@ -111,3 +114,4 @@ class Exam:
     scans_left_out: tuple[str, ...] = ()
     radiographs: tuple[Radiograph, ...] = ()
     radiographs_left_out: tuple[str, ...] = ()
+    densities: tuple[DensityImage, ...] = ()

@@ -19,10 +19,12 @@ from marrowmap.errors import MarrowmapError
 from marrowmap.image.nifti import file_label
 from marrowmap.image.nifti import read_nifti
 from marrowmap.ingest import ct
+from marrowmap.ingest import density_image
 from marrowmap.ingest import dx
 from marrowmap.ingest import mr
 from marrowmap.ingest import nifti
 from marrowmap.ingest import nm
+from marrowmap.ingest.density_image import DensityImage
 from marrowmap.ingest.discover import find_files
 from marrowmap.ingest.exam import Exam
 from marrowmap.ingest.exam import Series
@@ -54,7 +56,7 @@ from marrowmap.ingest.volumes import series_name
 Progress = Callable[[str, int, int], None]
 """Called with the step's name, what is done and what there is to do."""
 
-READERS: tuple[ModuleType, ...] = (mr, ct, nm, dx)
+READERS: tuple[ModuleType, ...] = (mr, ct, nm, dx, density_image)
 """Each has ``matches(header)`` and ``read(headers)``; a new modality is a new file and an entry here."""
 
 _SHOWN_REASONS = 3
@@ -71,6 +73,7 @@ class _Findings:
     people_with_images: list[Identity] = field(default_factory=list)
     people_with_scans: list[Identity] = field(default_factory=list)
     people_with_radiographs: list[Identity] = field(default_factory=list)
+    people_with_densities: list[Identity] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     by_instance: dict[str, list[Header]] = field(default_factory=dict)
 
@@ -112,9 +115,12 @@ def _take_header(findings: _Findings, header: Header) -> None:
         key = (header.modality, header.sop_class, header.series_uid)
         findings.unread.setdefault(key, []).append(header)
         return
-    imaged = findings.people_with_images
-    if reader in (nm, dx):
-        imaged = findings.people_with_scans if reader is nm else findings.people_with_radiographs
+    projections = {
+        nm: findings.people_with_scans,
+        dx: findings.people_with_radiographs,
+        density_image: findings.people_with_densities,
+    }
+    imaged = projections.get(reader, findings.people_with_images)
     imaged.append(findings.people[-1])
     findings.by_instance.setdefault(header.instance_uid or _digest(header.path), []).append(header)
     findings.groups.setdefault((reader, header.text("StudyInstanceUID"), header.series_uid), []).append(header)
@@ -240,6 +246,32 @@ def _radiograph_order(film: Radiograph) -> tuple[object, ...]:
     return film.number is None, film.number or 0, film.uid, film.instance_uid
 
 
+def _read_densities(findings: _Findings, date: str) -> tuple[list[DensityImage], list[LeftOut]]:
+    """Take the density maps out of what was found, and read them."""
+    images: list[DensityImage] = []
+    left_out: list[LeftOut] = []
+    for key in [key for key in findings.groups if key[0] is density_image]:
+        kept, of_other_dates = _of_the_date(findings.groups.pop(key), date, "bone densitometry")
+        found, reasons = density_image.read(kept)
+        images += found
+        left_out += [*of_other_dates, *reasons]
+    return images, left_out
+
+
+def _read_niftis(findings: _Findings, report: Progress) -> tuple[list[Series], list[LeftOut]]:
+    series: list[Series] = []
+    left_out: list[LeftOut] = []
+    uids = _nifti_uids(findings.sidecars)
+    groups = len(findings.groups)
+    for done, sidecar in enumerate(findings.sidecars):
+        report("reading images", groups + done, groups + len(findings.sidecars))
+        try:
+            series.append(nifti.read(sidecar, uids[sidecar.path]))
+        except InputError as error:
+            left_out.append(LeftOut(Weight.FILE, str(error)))
+    return series, left_out
+
+
 def _say_nothing(step: str, done: int, total: int) -> None:
     """Report no progress."""
 
@@ -277,6 +309,7 @@ def _read_exam(sources: Sequence[Path], report: Progress, scan_hint: ScanHint) -
     left_out += findings.left_out
     require_one_person(findings.people)
     imaged = findings.people_with_images or findings.people_with_scans or findings.people_with_radiographs
+    imaged = imaged or findings.people_with_densities
     date = require_one_date(imaged)
     left_out += _drop_copies(findings)
     left_out += note_missing_ids(findings.people)
@@ -286,6 +319,8 @@ def _read_exam(sources: Sequence[Path], report: Progress, scan_hint: ScanHint) -
     scans_left_out: list[LeftOut] = []
     films: list[Radiograph] = []
     films_left_out: list[LeftOut] = []
+    densities, reasons = _read_densities(findings, date)
+    left_out += reasons
     total = len(findings.groups) + len(findings.sidecars)
     for done, (key, headers) in enumerate(sorted(findings.groups.items(), key=lambda item: item[0][1:])):
         report("reading images", done, total)
@@ -308,13 +343,9 @@ def _read_exam(sources: Sequence[Path], report: Progress, scan_hint: ScanHint) -
         left_out += reasons
         if found:
             left_out += _note_captions(found[0], headers)
-    uids = _nifti_uids(findings.sidecars)
-    for done, sidecar in enumerate(findings.sidecars):
-        report("reading images", len(findings.groups) + done, total)
-        try:
-            series.append(nifti.read(sidecar, uids[sidecar.path]))
-        except InputError as error:
-            left_out.append(LeftOut(Weight.FILE, str(error)))
+    from_nifti, reasons = _read_niftis(findings, report)
+    series += from_nifti
+    left_out += reasons
     report("reading images", total, total)
     scans, unjoined = nm.join_ct(recognize_phases(scans, scan_hint.phase), series)
     films, twins = dx.one_per_exposure(films)
@@ -322,7 +353,7 @@ def _read_exam(sources: Sequence[Path], report: Progress, scan_hint: ScanHint) -
     left_out += [*unjoined, *scans_left_out, *films_left_out]
 
     notes = [item.text for item in sorted(set(left_out))]
-    if not series and not scans and not films:
+    if not series and not scans and not films and not densities:
         more = f"; and {len(notes) - _SHOWN_REASONS} more" if len(notes) > _SHOWN_REASONS else ""
         raise InputError(f"no usable image: {'; '.join(notes[:_SHOWN_REASONS])}{more}")
     return Exam(
@@ -334,6 +365,7 @@ def _read_exam(sources: Sequence[Path], report: Progress, scan_hint: ScanHint) -
         scans_left_out=tuple(item.text for item in sorted(set(scans_left_out))),
         radiographs=tuple(sorted(films, key=_radiograph_order)),
         radiographs_left_out=tuple(item.text for item in sorted(set(films_left_out))),
+        densities=tuple(sorted(densities, key=lambda one: (one.number is None, one.number or 0, one.instance_uid))),
     )
 
 

@@ -26,6 +26,7 @@ from marrowmap.phantom.dicom import StudyTags
 from marrowmap.phantom.dicom import make_uid
 from marrowmap.phantom.dicom import write_series
 from marrowmap.phantom.dx_exam import write_drawn_radiograph
+from marrowmap.phantom.dxa_exam import write_dxa
 from marrowmap.phantom.kinds import draw_exam
 from marrowmap.phantom.layers import Array
 from marrowmap.phantom.lesion import WELL
@@ -46,7 +47,7 @@ from marrowmap.phantom.truth import measurement_rows
 from marrowmap.phantom.truth import sum_hip
 from marrowmap.values import Side
 
-MODALITIES = ("mr", "ct", "scan", "spect", "dx")
+MODALITIES = ("mr", "ct", "scan", "spect", "dx", "dxa")
 """What a virtual exam can be made of."""
 
 Progress = Callable[[str, float], None]
@@ -150,6 +151,11 @@ def _write_projections(
         settings["radiograph"], rows, signs = write_drawn_radiograph(path, scene, acquisition, study, seed, date)
         measurements += rows
         findings += signs
+    if "dxa" in modalities:
+        progress("scanning DXA", 0.95)
+        records = folder.parent / "dxa"
+        settings["dxa"], rows = write_dxa(folder / "DXA", records, scene, study, seed, date, acquisition.metal_side)
+        measurements += rows
     return settings, measurements, findings
 
 

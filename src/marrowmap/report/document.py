@@ -14,6 +14,8 @@ from typing import Any
 from marrowmap.ingest.exam import Exam
 from marrowmap.ingest.exam import Series
 from marrowmap.ingest.scan import describe_scan
+from marrowmap.measure.projected_density import MAP_MODALITY
+from marrowmap.report.areal_figures import draw_areal
 from marrowmap.report.canvas import Picture
 from marrowmap.report.figures import draw_bone_fit
 from marrowmap.report.figures import draw_boundary
@@ -296,7 +298,9 @@ def _measurements(result: AnalysisResult) -> Section | None:
         rows: dict[tuple[str, str, str, str], dict[Side | None, Measurement]] = {}
         for m in mine:
             # A bone scan gives one ratio by several methods; elsewhere both sides' methods share a row.
-            key = (m.region, m.name, m.evidence.series_uid, m.method if m.modality == "NM" else "")
+            # Densitometry has an image for each hip.
+            series = "" if m.modality == MAP_MODALITY else m.evidence.series_uid
+            key = (m.region, m.name, series, m.method if m.modality == "NM" else "")
             rows.setdefault(key, {})[m.side] = m
         regions, quantities = list(REGIONS), list(QUANTITIES)
         in_order = sorted(rows.items(), key=lambda row: (regions.index(row[0][0]), quantities.index(row[0][1])))
@@ -357,6 +361,7 @@ def draw_pictures(
     for title, pictures in (
         ("Bone scan: SPECT images", draw_spect(result)),
         ("Radiographs", draw_radiographs(result)),
+        ("Areal bone density", draw_areal(result)),
     ):
         if pictures:
             groups.append((title, pictures))
@@ -391,7 +396,9 @@ def _radiographs(result: AnalysisResult) -> list[Section]:
 def _title(exam: Exam) -> str:
     if exam.series:
         return "Bone marrow edema of the hip"
-    return "Bone scan of the hips" if exam.scans else "Radiographs"
+    if exam.scans:
+        return "Bone scan of the hips"
+    return "Radiographs" if exam.radiographs else "Bone density of the hips"
 
 
 def _heads(
@@ -448,6 +455,7 @@ def _methods(result: AnalysisResult, fixed: dict[str, Any], version: str, heads:
         "planar": result.planar is not None,
         "spect": result.spect is not None,
         "radiographs": bool(result.exam.radiographs),
+        "areal": bool(result.areal),
         "head": any(r.head is not None and not r.head.obstacle for r in result.readings),
     }
     k = f"{edema[0].k:g}" if edema else ""

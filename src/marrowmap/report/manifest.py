@@ -69,7 +69,7 @@ def _relative(path: Path, sources: tuple[Path, ...]) -> str:
 def _inputs(result: AnalysisResult) -> list[dict[str, Any]]:
     exam = result.exam
     read = [series.files for series in exam.series] + [scan.source.files for scan in exam.scans]
-    read += [film.files for film in exam.radiographs]
+    read += [film.files for film in exam.radiographs] + [(image.file,) for image in exam.densities]
     files = dict.fromkeys(file for files in read for file in files)
     rows = [{"path": _relative(file, result.sources), "sha256": hash_file(file)} for file in files]
     return sorted(rows, key=lambda row: (row["path"], row["sha256"]))

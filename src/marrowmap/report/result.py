@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from marrowmap.measure.edema import EdemaResult
     from marrowmap.measure.head import HeadMeasurement
     from marrowmap.measure.planar import PlanarExam
+    from marrowmap.measure.projected_density import ArealHip
     from marrowmap.measure.radiograph import RadiographExam
     from marrowmap.measure.spect import SpectHip
 
@@ -160,6 +161,8 @@ class AnalysisResult:
     spect : SpectImage, optional
     radiograph : RadiographExam, optional
         The radiograph that was measured.
+    areal : tuple of ArealHip
+        Areal bone density of each hip, from maps and from CT.
 
     Raises
     ------
@@ -179,6 +182,7 @@ class AnalysisResult:
     planar: PlanarExam | None = None
     spect: SpectImage | None = None
     radiograph: RadiographExam | None = None
+    areal: tuple[ArealHip, ...] = ()
 
     def __post_init__(self) -> None:
         for reading in self.readings:

@@ -29,6 +29,7 @@ from marrowmap.ingest.scan import Reconstruction
 from marrowmap.ingest.scan import describe_scan
 from marrowmap.ingest.scan_hint import NOTHING_SAID
 from marrowmap.ingest.scan_hint import ScanHint
+from marrowmap.measure.ct_density import CtCalibration
 from marrowmap.measure.ct_head import ct_head_rows
 from marrowmap.measure.ct_head import measure_ct_head
 from marrowmap.measure.edema import DEFAULT_K
@@ -55,6 +56,7 @@ from marrowmap.workflow.bone_spect import study_spect
 from marrowmap.workflow.bones import BONE_IMAGES
 from marrowmap.workflow.bones import BoneHint
 from marrowmap.workflow.bones import locate_bones
+from marrowmap.workflow.projected_density import add_densities
 from marrowmap.workflow.radiograph import analyze_radiographs_alone
 from marrowmap.workflow.radiograph import measure_radiographs
 from marrowmap.workflow.radiograph import with_radiograph
@@ -73,6 +75,7 @@ def analyze(
     k: float = DEFAULT_K,
     scan_hint: ScanHint = NOTHING_SAID,
     onset: datetime.date | None = None,
+    ct_mineral: CtCalibration | None = None,
     progress: Progress = silent,
 ) -> AnalysisResult:
     """Analyze everything found under `sources` as one exam of one person.
@@ -89,6 +92,8 @@ def analyze(
         How the patient lay, view and phase, for bone scans and radiographs that do not say; see `read_exam`.
     onset : date, optional
         When pain began: an early radiograph that shows nothing excludes nothing.
+    ct_mineral : CtCalibration, optional
+        How the CT's Hounsfield units become bone mineral; the usual slope with its wide error if not declared.
     progress : callable
         Told of each step and the share done.
 
@@ -115,9 +120,9 @@ def analyze(
     weeks = _weeks_since(onset, exam.date)
     said = {"onset": onset.isoformat() if onset else None}
     if not exam.series and not exam.scans:
-        return analyze_radiographs_alone(exam, sources, hint, scan_hint, weeks, steps, said)
+        return add_densities(analyze_radiographs_alone(exam, sources, hint, scan_hint, weeks, steps, said))
     if not exam.series:
-        return _analyze_scan_alone(exam, sources, hint, scan_hint, weeks, steps, said)
+        return add_densities(_analyze_scan_alone(exam, sources, hint, scan_hint, weeks, steps, said))
     group, warnings = _one_frame_of_reference(exam)
     with steps.step("finding bones", 0.1, 0.55) as inner:
         frames = locate_bones(group, hint, progress=inner)
@@ -166,7 +171,7 @@ def analyze(
         readings = tuple(_readings(group, frames, hips, fluid))
     warnings += [f"{frame.side.value} {frame.bone}: {frame.reason}" for frame in frames if not frame.trusted]
     warnings += films.warnings
-    return AnalysisResult(
+    result = AnalysisResult(
         exam=exam,
         sources=tuple(sources),
         frames=frames,
@@ -191,6 +196,7 @@ def analyze(
         spect=seen.spect,
         radiograph=films.measured,
     )
+    return add_densities(result, group, locate_in_ct, ct_mineral)
 
 
 @dataclass(frozen=True, eq=False)
