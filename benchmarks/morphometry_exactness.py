@@ -1,10 +1,10 @@
-"""Trabecular morphometry against analytic bodies, a manufacturer's tables, known graphs, known fabrics and virtual bone.
+"""Trabecular morphometry against analytic bodies, a manufacturer's tables, known fabrics and virtual bone.
 
 python benchmarks/morphometry_exactness.py [--tables FOLDER]
 
-FOLDER is `morphometry-ipl-reference` (GPL-3, not part of this repository): thickness of spheres, cylinders and plates by
-Scanco's IPL (three versions) and by a Python package. Its bodies are drawn anew: a voxel is in if its center lies less than
-half the named width from the middle voxel's.
+FOLDER is `morphometry-ipl-reference` (GPL-3, not part of this repository): thickness of spheres, cylinders and plates
+by Scanco's IPL (three versions) and by a Python package. Its bodies are drawn anew: a voxel is in if its center lies
+less than half the named width from the middle voxel's.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def drawn(name: str) -> Body | None:
     numbers = {key: int(value) for key, value in re.findall(r"(OUTR|INR|LEN|WIDTH)_(\d+)", name)}
     width = numbers.get("OUTR", numbers.get("WIDTH", 0))
     length = numbers.get("LEN", 0)
-    if width > LARGEST or "CYL" in name and length > LARGEST:
+    if width > LARGEST or ("CYL" in name and length > LARGEST):
         return None
     if "PLATE" in name:
         at = np.abs(np.arange(2 * length) - length)
@@ -99,7 +99,7 @@ def drawn(name: str) -> Body | None:
 
 
 def true_width(name: str) -> float | None:
-    """Return the analytic thickness: diameter, wall or plate width; of cylinders and plates only where it is the least."""
+    """Return the thickness set: diameter, wall or plate width; of cylinders and plates only where it is the least."""
     numbers = {key: int(value) for key, value in re.findall(r"(OUTR|INR|LEN|WIDTH)_(\d+)", name)}
     width = numbers.get("OUTR", numbers.get("WIDTH", 0))
     if "INR" in numbers:
@@ -115,27 +115,36 @@ def read_column(path: Path, column: int) -> dict[str, float]:
 
 
 def against_tables(folder: Path, every: int) -> None:
-    print("| bodies | n | marrowmap, IPL 1 / 2 / 3 | Python column, IPL 1 / 2 / 3 | marrowmap, analytic | Python, analytic | IPL 2 |")
+    """Print mean absolute differences in voxels: of the mean thickness, then of the greatest."""
+    print(
+        "| bodies, voxels apart | n | ours, IPL 1 / 2 / 3 | Python, the same | ours, set | Python, set | IPL 2, set |"
+    )
     print("|---|---|---|---|---|---|---|")
     csvs = next(folder.rglob("F_SPH_JSW_THICKNESS_IPL.csv")).parent
     for shape in SHAPES:
-        ipl = [read_column(csvs / f"{shape}_JSW_THICKNESS_IPL.csv", column) for column in (2, 8, 14)]
-        python = read_column(csvs / f"{shape}_OVERSAMPLE_SKEL_DT_THICKNESS_PY.csv", 1)
-        names = [name for name in sorted(ipl[0]) if name in python and drawn(name) is not None]
+        ipl_file, python_file = (
+            f"{shape}_{end}.csv" for end in ("JSW_THICKNESS_IPL", "OVERSAMPLE_SKEL_DT_THICKNESS_PY")
+        )
+        mean = [read_column(csvs / ipl_file, column) for column in (2, 8, 14)]
+        greatest = [read_column(csvs / ipl_file, column) for column in (4, 10, 16)]
+        python = [read_column(csvs / python_file, column) for column in (1, 4)]
+        names = [name for name in sorted(mean[0]) if name in python[0] and drawn(name) is not None]
         names = names[:: 1 if shape == "F_SPH" else every]
-        ours = {}
+        ours: list[dict[str, float]] = [{}, {}]
         for name in names:
             body = drawn(name)
             assert body is not None
-            ours[name] = trabecular_thickness(mask(body)).mean_mm
-        cells = []
-        for found in (ours, python):
-            apart = [np.mean([abs(found[n] - version[n]) for n in names]) for version in ipl]
-            cells.append(" / ".join(f"{value:.2f}" for value in apart))
+            found = trabecular_thickness(mask(body))
+            ours[0][name], ours[1][name] = found.mean_mm, found.largest_mm
         known = {n: truth for n in names if (truth := true_width(n)) is not None}
-        for found in (ours, python, ipl[1]):
-            cells.append(f"{np.mean([abs(found[n] - truth) for n, truth in known.items()]):.2f}")
-        print(f"| {shape} | {len(names)} | " + " | ".join(cells) + " |", flush=True)
+        for kind, ipl, mine, other in zip(("mean", "greatest"), (mean, greatest), ours, python, strict=True):
+            cells = [f"{len(names)}"]
+            for column in (mine, other):
+                apart = [np.mean([abs(column[n] - version[n]) for n in names]) for version in ipl]
+                cells.append(" / ".join(f"{value:.2f}" for value in apart))
+            for column in (mine, other, ipl[1]):
+                cells.append(f"{np.mean([abs(column[n] - truth) for n, truth in known.items()]):.2f}")
+            print(f"| {shape}, {kind} | " + " | ".join(cells) + " |", flush=True)
     print()
 
 
@@ -157,7 +166,12 @@ def ellipsoids(axes: tuple[float, float, float], size: float, seed: int) -> Body
 def fabrics() -> None:
     print("| half axes, voxels | DA set | intercepts | off | gradients | off |")
     print("|---|---|---|---|---|---|")
-    for axes, size in (((9.0, 6.0, 6.0), 92), ((9.0, 6.0, 4.5), 92), ((15.0, 10.0, 10.0), 112), ((20.0, 13.0, 10.0), 142)):
+    for axes, size in (
+        ((9.0, 6.0, 6.0), 92),
+        ((9.0, 6.0, 4.5), 92),
+        ((15.0, 10.0, 10.0), 112),
+        ((20.0, 13.0, 10.0), 142),
+    ):
         bone = mask(ellipsoids(axes, size, 101))
         truth = axes[0] / axes[2]
         found = [fabric(bone).degree_of_anisotropy for fabric in (intercept_fabric, gradient_fabric)]
@@ -167,7 +181,10 @@ def fabrics() -> None:
 
 
 def virtual_bone() -> None:
-    print("| virtual bone, 3.2 mm, seed 101 | voxel, um | Euler number, true | found | Tb.Th, mm | Tb.Sp, mm | Tb.N, 1/mm | SMI | plate/rod |")
+    print(
+        "| virtual bone, 3.2 mm, seed 101 | voxel, um | Euler number, true | found | Tb.Th, mm | Tb.Sp, mm | "
+        "Tb.N, 1/mm | SMI | plate/rod |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
     base = Recipe(plate_mm=0.2, rod_mm=0.2, plate_share=0.5)
     recipes = {
@@ -181,8 +198,9 @@ def virtual_bone() -> None:
             bone = mask(bone_fraction_map(block, (voxel,) * 3, 1 if voxel < 0.05 else 3) > 0.5, voxel)
             topology = skeleton_topology(bone)
             row = (
-                f"{1000 * voxel:.1f} | {block.euler} | {euler_number(bone):.0f} | {trabecular_thickness(bone).mean_mm:.3f} | "
-                f"{trabecular_separation(bone).mean_mm:.3f} | {trabecular_number(bone):.3f} | "
+                f"{1000 * voxel:.1f} | {block.euler} | {euler_number(bone):.0f} | "
+                f"{trabecular_thickness(bone).mean_mm:.3f} | {trabecular_separation(bone).mean_mm:.3f} | "
+                f"{trabecular_number(bone):.3f} | "
                 f"{structure_model_index(bone):.2f} | {topology.plate_rod_ratio:.2f}"
             )
             print(f"| {name} | {row} |", flush=True)

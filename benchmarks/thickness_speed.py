@@ -2,9 +2,10 @@
 
 python benchmarks/thickness_speed.py --peer PYTHON [--sizes 128 192] [--slabs]
 
-PYTHON is an interpreter with porespy and itk-bonemorphometry, which marrowmap does not need. Each run is a process of its
-own with one thread on one core. Bone is band-limited noise (seed 101), a quarter of the volume, as wavy and connected as a
-spongiosa. With --slabs the greatest size is also done from and to a file within 4 GB in all.
+PYTHON is an interpreter with porespy and itk-bonemorphometry, which marrowmap does not need. Each run is a process of
+its own with one thread on one core. Bone is band-limited noise (seed 101), a quarter of the volume. marrowmap reads and
+writes files mapped into memory, in slabs of --memory bytes. With --slabs slabs of the least size are compared with the
+whole.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ TILE = 256
 def spongiosa(size: int) -> NDArray[np.bool_]:
     """Return a body that is alike at every size: a periodic tile of noise, repeated as often as needed."""
     tile = min(size, TILE)
-    field = ndimage.gaussian_filter(np.random.default_rng(101).normal(size=(tile,) * 3).astype(np.float32), 2.5, mode="wrap")
+    field = ndimage.gaussian_filter(
+        np.random.default_rng(101).normal(size=(tile,) * 3).astype(np.float32), 2.5, mode="wrap"
+    )
     body = field > np.quantile(field, 1 - SHARE)
     times = -(-size // tile)
     return np.tile(body, (times,) * 3)[:size, :size, :size]
@@ -109,8 +112,8 @@ def main() -> None:
                         continue
                     per = 1e9 * found["processor"] / size**3
                     print(
-                        f"| {size} | {phase} | {name} {found['version']} | {found['mean']:.2f} | {found['processor']:.1f} | "
-                        f"{per:.0f} | {found['seconds']:.1f} | {found['peak_mib']:.0f} |",
+                        f"| {size} | {phase} | {name} {found['version']} | {found['mean']:.2f} | "
+                        f"{found['processor']:.1f} | {per:.0f} | {found['seconds']:.1f} | {found['peak_mib']:.0f} |",
                         flush=True,
                     )
     if options.slabs:
@@ -118,7 +121,9 @@ def main() -> None:
         whole, slabs = np.zeros(body.shape, np.float32), np.zeros(body.shape, np.float32)
         paint_thickness(body, np.ones(3), whole)
         paint_thickness(body, np.ones(3), slabs, memory_bytes=1)
-        print(f"\nslabs of one plane against the whole, {options.sizes[0]} cubed: {(whole != slabs).sum()} voxels differ")
+        print(
+            f"\nslabs of one plane against the whole, {options.sizes[0]} cubed: {(whole != slabs).sum()} voxels differ"
+        )
 
 
 if __name__ == "__main__":
