@@ -1,0 +1,56 @@
+"""Local thickness by porespy or ITKBoneMorphometry, for thickness_speed.py; run by an interpreter that has them.
+
+python benchmarks/thickness_peer.py porespy|itk BODY.npy OUT.json
+
+Both are given a first, small body so that compiling and loading are not in their times.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+
+def by_porespy(body):
+    import porespy  # noqa: PLC0415
+
+    painted = porespy.filters.local_thickness(body)
+    return 2 * float(painted[body].mean()), version("porespy")
+
+
+def by_itk(body):
+    import itk  # noqa: PLC0415
+
+    image = itk.image_from_array(np.where(body, 255.0, 0.0).astype(np.float32))
+    mask = itk.image_from_array(np.ones(body.shape, np.uint8))
+    features = itk.BoneMorphometryFeaturesFilter.New(image)
+    features.SetMaskImage(mask)
+    features.SetThreshold(128)
+    features.Update()
+    return float(features.GetTbTh()), version("itk-bonemorphometry")
+
+
+def main() -> None:
+    measure = {"porespy": by_porespy, "itk": by_itk}[sys.argv[1]]
+    body = np.load(sys.argv[2])
+    measure(np.ascontiguousarray(body[:32, :32, :32]))
+    began, worked = time.perf_counter(), time.process_time()
+    mean, made = measure(body)
+    told = {
+        "mean": mean,
+        "version": made,
+        "seconds": time.perf_counter() - began,
+        "processor": time.process_time() - worked,
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+    Path(sys.argv[3]).write_text(json.dumps(told), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""Time and memory of local thickness beside other packages, by size.
+
+python benchmarks/thickness_speed.py --peer PYTHON [--sizes 128 192] [--slabs]
+
+PYTHON is an interpreter with porespy and itk-bonemorphometry, which marrowmap does not need. Each run is a process of
+its own with one thread on one core. Bone is band-limited noise (seed 101), a quarter of the volume. marrowmap reads and
+writes files mapped into memory, in slabs of --memory bytes. With --slabs slabs of the least size are compared with the
+whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from marrowmap.measure.local_thickness import MEMORY_BYTES
+from marrowmap.measure.local_thickness import paint_thickness
+
+SHARE = 0.25
+TILE = 256
+
+
+def spongiosa(size: int) -> NDArray[np.bool_]:
+    """Return a body that is alike at every size: a periodic tile of noise, repeated as often as needed."""
+    tile = min(size, TILE)
+    field = ndimage.gaussian_filter(
+        np.random.default_rng(101).normal(size=(tile,) * 3).astype(np.float32), 2.5, mode="wrap"
+    )
+    body = field > np.quantile(field, 1 - SHARE)
+    times = -(-size // tile)
+    return np.tile(body, (times,) * 3)[:size, :size, :size]
+
+
+def own(path: Path, told: Path, memory: int) -> None:
+    """Measure with marrowmap, in this process, from a file mapped into memory; bone, then marrow."""
+    body = np.load(path, mmap_mode="r")
+    small = np.zeros((32, 32, 32), np.float32)
+    paint_thickness(np.ascontiguousarray(body[:32, :32, :32]), np.ones(3), small)
+    painted = np.lib.format.open_memmap(path.with_suffix(".thick.npy"), "w+", np.float32, body.shape)
+    began, worked = time.perf_counter(), time.process_time()
+    paint_thickness(body, np.ones(3), painted, memory_bytes=memory)
+    total, count = 0.0, 0
+    for plane, held in zip(painted, body, strict=True):
+        total, count = total + float(plane.sum(dtype=np.float64)), count + int(held.sum())
+    told.write_text(
+        json.dumps(
+            {
+                "mean": total / count,
+                "version": "",
+                "seconds": time.perf_counter() - began,
+                "processor": time.process_time() - worked,
+                "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            }
+        ),
+        encoding="utf-8",
+    )
+
+
+def run(command: list[str], told: Path) -> dict[str, float]:
+    one = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1"}
+    told.unlink(missing_ok=True)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env={**os.environ, **one})
+    if done.returncode:
+        print(done.stderr.splitlines()[-1:], file=sys.stderr)
+        return {}
+    found: dict[str, float] = json.loads(told.read_text(encoding="utf-8"))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peer", type=Path, help="Python that has porespy and itk-bonemorphometry")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[128, 192])
+    parser.add_argument("--memory", type=int, default=MEMORY_BYTES, help="working bytes of a slab")
+    parser.add_argument("--slabs", action="store_true", help="check that slabs of the smallest size give the whole")
+    parser.add_argument("--own", type=Path, nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.own is not None:
+        own(*options.own, options.memory)
+        return
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
+    print(f"load before: {os.getloadavg()[0]:.1f}")
+    print("| size | phase | package | mean, voxels | processor, s | ns per voxel | wall, s | peak, MiB |")
+    print("|---|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        for size in options.sizes:
+            bone = spongiosa(size)
+            for phase, body in (("bone", bone), ("marrow", ~bone)):
+                path, told = Path(folder) / "body.npy", Path(folder) / "told.json"
+                np.save(path, body)
+                runs = {"marrowmap": [sys.executable, __file__, "--memory", str(options.memory), "--own", path, told]}
+                if options.peer:
+                    other = str(Path(__file__).with_name("thickness_peer.py"))
+                    runs["porespy"] = [options.peer, other, "porespy", path, told]
+                    if phase == "bone":
+                        runs["itk-bonemorphometry"] = [options.peer, other, "itk", path, told]
+                for name, command in runs.items():
+                    found = run([str(part) for part in command], told)
+                    if not found:
+                        print(f"| {size} | {phase} | {name} | failed | | | | |", flush=True)
+                        continue
+                    per = 1e9 * found["processor"] / size**3
+                    print(
+                        f"| {size} | {phase} | {name} {found['version']} | {found['mean']:.2f} | "
+                        f"{found['processor']:.1f} | {per:.0f} | {found['seconds']:.1f} | {found['peak_mib']:.0f} |",
+                        flush=True,
+                    )
+    if options.slabs:
+        body = ~spongiosa(options.sizes[0])
+        whole, slabs = np.zeros(body.shape, np.float32), np.zeros(body.shape, np.float32)
+        paint_thickness(body, np.ones(3), whole)
+        paint_thickness(body, np.ones(3), slabs, memory_bytes=1)
+        print(
+            f"\nslabs of one plane against the whole, {options.sizes[0]} cubed: {(whole != slabs).sum()} voxels differ"
+        )
+
+
+if __name__ == "__main__":
+    main()
