@@ -47,9 +47,11 @@ LEAST_LIT = 0.9
 """Share of the head's circle and its surroundings that the beam must have reached."""
 METAL = 6.0
 """What attenuates this many times as much as bone over its surroundings is metal."""
-SPACE_ERROR_MM = 0.35
-"""Standard deviation of a joint space's width, and of a depression, on virtual patients (tuning seeds)."""
+SPACE_ERROR_MM = 0.5
+"""Standard deviation of a joint space's width, against its width in space, on virtual patients (tuning seeds): in
+projection it is narrower, by 0.4 mm in the mean."""
 DEPRESSION_ERROR_MM = 0.4
+"""Standard deviation of a depression; a choice, wider than what well virtual heads show."""
 MAGNIFICATION_ERROR = 0.03
 """Relative, of a stated magnification: hips do not lie where the file's estimate takes them to lie."""
 
