@@ -20,6 +20,7 @@ from marrowmap.values import Side
 from tests.anatomy.conftest import make_series
 
 
+@pytest.mark.slow
 def test_nothing_in_noise():
     rng = np.random.default_rng(3)
     grid = Grid((64, 64, 20), np.diag([2.5, 2.5, 4.0, 1.0]))

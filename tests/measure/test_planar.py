@@ -127,6 +127,7 @@ def columns_of(scan, first, last):
     return replace(scan, views=tuple(views))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [40, 48])
 def test_one_hip_alone_in_view_is_refused(first):
     scan = columns_of(static(Phase.DELAYED, "delayed", raised=Side.LEFT), first, 96)

@@ -101,6 +101,7 @@ def test_the_note_states_size_contrast_and_how_often():
     assert "not even dead bone of 42 mm" in judge_cold_area(replace(AREA, dead_mm=None)).note
 
 
+@pytest.mark.slow
 def test_fewer_counts_see_only_larger_areas():
     few = measure_planar([static(Phase.DELAYED, "delayed", bone=15.0, soft=6.0, bladder=225.0)], date="")
     many = measure_planar([static(Phase.DELAYED, "delayed")], date="")

@@ -35,6 +35,7 @@ def _digest(folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_files(small_exam, tmp_path):
     again = write_virtual_exam("toh", tmp_path / "again", seed=3, side=Side.LEFT, acquisition=SMALL)
     assert _digest(again) == _digest(small_exam)
@@ -135,6 +136,7 @@ def test_bad_requests_are_refused(tmp_path):
     assert list(KINDS) == names.split()
 
 
+@pytest.mark.slow
 def test_a_pair_differs_by_its_lesions_alone(tmp_path):
     plan = replace(SMALL, contrasts=(Contrast.STIR,), sides=(Side.LEFT,), slice_count=8)
     ill = {Side.LEFT: Lesion(amount=0.8)}
@@ -150,6 +152,7 @@ def test_a_pair_differs_by_its_lesions_alone(tmp_path):
     assert np.abs(a - scale * b)[~away].max() > 50
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 def test_mr_and_ct_of_one_person_share_their_frame_of_reference(tmp_path):
     out = write_virtual_exam("sif", tmp_path / "both", seed=4, acquisition=SMALL, modalities=("mr", "ct"))

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from marrowmap.measure.cold_area import STRENGTH_LIMIT
 from marrowmap.measure.hip import HipMeasurement
 from marrowmap.signs import cold_area
@@ -47,6 +49,7 @@ def test_a_faint_candidate_is_left_open():
     assert _judge(replace(spect, cold=replace(faint, strength=1.0))).state is State.ABSENT
 
 
+@pytest.mark.slow
 def test_absence_says_what_would_have_been_seen():
     found = _judge(made.hips("well")[Side.LEFT])
     assert found.state is State.ABSENT

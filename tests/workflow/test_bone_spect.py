@@ -125,6 +125,7 @@ def test_spect_that_no_bone_can_be_laid_on_is_said(folder):
     assert "add the CT" in warnings[0]
 
 
+@pytest.mark.slow
 def test_a_spect_without_ct_is_laid_on_the_bones_of_mr(acquired, folder):
     read, scan = _scans(folder[0] / "falling", Reconstruction)
     shift = np.eye(4)
@@ -147,6 +148,7 @@ def test_a_spect_without_ct_is_laid_on_the_bones_of_mr(acquired, folder):
         assert one.regions["femoral_neck"].place > other.regions["femoral_neck"].place > 0
 
 
+@pytest.mark.slow
 def test_a_ct_that_shows_no_hip_leaves_the_bones_of_mr(acquired, folder):
     read, scan = _scans(folder[0] / "falling", Reconstruction)
     ct = _ct(acquired, scan.volume.grid.frame_of_reference_uid)
