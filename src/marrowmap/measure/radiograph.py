@@ -34,6 +34,7 @@ from marrowmap.measure.radiograph_head import depression
 from marrowmap.measure.radiograph_head import least_over_arc
 from marrowmap.measure.radiograph_head import mean_space
 from marrowmap.measure.radiograph_head import trace_head
+from marrowmap.measure.radiograph_texture import compare_texture
 from marrowmap.values import Evidence
 from marrowmap.values import Joint
 from marrowmap.values import Measurement
@@ -72,12 +73,14 @@ class RadiographHip:
         Edges of head and socket.
     index : mapping of str to Quantity
         Osteopenia index by region, against the other side; empty where it could not be measured.
+    texture : Quantity or None
+        The head's fine structure over the other's.
     joint_space, least_space, depression : Quantity or None
         mm in the body; None where no length may be told or too little is clear.
     obstacle : str
         Why nothing was measured; empty otherwise.
-    index_obstacle, length_obstacle : str
-        Why bone was not compared, and why no length is told; empty otherwise.
+    index_obstacle, texture_obstacle, length_obstacle : str
+        Why bone and its texture were not compared, and why no length is told; empty otherwise.
     """
 
     side: Side
@@ -86,11 +89,13 @@ class RadiographHip:
     circle: HeadCircle | None = None
     outline: HeadOutline | None = None
     index: Mapping[str, Quantity] = field(default_factory=dict)
+    texture: Quantity | None = None
     joint_space: Quantity | None = None
     least_space: Quantity | None = None
     depression: Quantity | None = None
     obstacle: str = ""
     index_obstacle: str = ""
+    texture_obstacle: str = ""
     length_obstacle: str = ""
 
     @property
@@ -172,10 +177,32 @@ def measure_radiograph(film: Radiograph, *, date: str, known: Sequence[BoneFrame
         moved = np.asarray(circle.center_mm) - expected[side].center_mm
         femora[side] = flattened(bones.femur(side), image.beam, moved)
         hips[side] = _measure_hip(bones, circle, RadiographHip(side, date, film))
-    difference = None
-    if not any(hip.obstacle for hip in hips.values()):
-        difference = compare_sides(mirror_hips(bones, femora))
+    difference: SideDifference | None = None
+    doubt = next((f"{hip.side.value} hip: {hip.obstacle}" for hip in hips.values() if hip.obstacle), "")
+    if not doubt:
+        try:
+            difference = compare_sides(mirror_hips(bones, femora), film.intensity)
+        except InputError as error:
+            doubt = str(error)
+    for side, hip in hips.items():
+        texture, rough = _texture(bones, femora, side) if not doubt else (None, doubt)
+        index = difference.index(side) if difference else {}
+        if hip.joint_space is None and not film.length_doubt:
+            unsure = f"{hip.length_obstacle or hip.obstacle}: the circle may lie on the roof's edge"
+            reason = f"{femora[side].reason}; {unsure}"
+            femora[side] = dataclasses.replace(femora[side], trusted=False, reason=reason)
+        hips[side] = dataclasses.replace(
+            hip, index=index, index_obstacle=doubt, texture=texture, texture_obstacle=rough
+        )
     return RadiographExam(film, bones, femora, hips, difference)
+
+
+def _texture(bones: RadiographHips, femora: dict[Side, BoneFrame], side: Side) -> tuple[Quantity | None, str]:
+    """Return the head's fine structure over the other's, or why there is none."""
+    try:
+        return compare_texture(bones.image, femora, side), ""
+    except InputError as error:
+        return None, str(error)
 
 
 def _expected(bones: RadiographHips, side: Side) -> ExpectedHead:
@@ -242,6 +269,7 @@ def radiograph_rows(exam: RadiographExam) -> tuple[Measurement, ...]:
         for region, quantity in hip.index.items():
             note = f"against the other side in mirrored bone coordinates, values {values}"
             add(region, "osteopenia_index", quantity, note)
+        add("femoral_head", "texture_ratio", hip.texture, f"against the other side, values {values}")
         told = f"magnification {film.magnification:.3g}" if film.magnification else ""
         along = f"in projection, along rays from the head's center; {told}"
         add("weight_bearing", "joint_space_width", hip.joint_space, f"mean of the weight-bearing sector; {along}")

@@ -10,6 +10,7 @@ from marrowmap.signs import diffuse_edema
 from marrowmap.signs import diffuse_hyperemia
 from marrowmap.signs import double_line
 from marrowmap.signs import effusion
+from marrowmap.signs import focal_osteopenia
 from marrowmap.signs import head_collapse
 from marrowmap.signs import homogeneous_uptake
 from marrowmap.signs import intertrochanteric_demarcation
@@ -38,6 +39,7 @@ REGISTRY = {
         homogeneous_uptake,
         uptake_demarcation,
         cold_area,
+        focal_osteopenia,
     )
 }
 """Sign name to the function that judges it, in the order reports list them."""

@@ -84,6 +84,11 @@ QUANTITIES: dict[str, QuantityDefinition] = {
         private("osteopenia_index", "Osteopenia index"),
         "How much less bone mineral a radiograph shows than on the other side: 1 - this side over the other",
     ),
+    "texture_ratio": QuantityDefinition(
+        "1",
+        private("texture_ratio", "Texture ratio"),
+        "Fine structure of bone in a radiograph (0.5 to 2 mm, standard deviation), this side over the other",
+    ),
     "flow_ratio": QuantityDefinition("1", RATIO, "Blood flow phase of a bone scan, this side over the other"),
     "pool_ratio": QuantityDefinition("1", RATIO, "Blood pool phase of a bone scan, this side over the other"),
     "delayed_ratio": QuantityDefinition("1", RATIO, "Delayed phase of a bone scan, this side over the other"),

@@ -8,6 +8,7 @@ from marrowmap.terms.codes import private
 REGIONS: dict[str, Code] = {
     "femoral_head": Code("2812003", "SCT", "Head of femur"),
     "femoral_neck": Code("29627003", "SCT", "Neck of femur"),
+    "head_and_neck": private("head_and_neck", "Head and neck of femur together"),
     "intertrochanteric": private("intertrochanteric", "Intertrochanteric region of femur"),
     "greater_trochanter": Code("30547004", "SCT", "Greater trochanter of femur"),
     "lesser_trochanter": Code("55499008", "SCT", "Lesser trochanter of femur"),
