@@ -1,6 +1,7 @@
 """One hip's bone less dense than the other's in a radiograph.
 
-Early in the course a normal film says nothing (Hayes 1993). Densitometry judges the same sign by side from its records: `focal_osteopenia_by_side`.
+Early in the course a normal film says nothing (Hayes 1993). Densitometry judges the same sign by side from its records:
+`focal_osteopenia_by_side`.
 """
 
 from __future__ import annotations
