@@ -10,10 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from marrowmap.errors import InputError
-from marrowmap.image import LabelMap
-from marrowmap.image import Volume
-from marrowmap.image.nifti import read_nifti
-from marrowmap.image.nifti import read_nifti_labels
 from marrowmap.terms.quantities import QUANTITIES
 from marrowmap.values import Joint
 from marrowmap.values import Side
@@ -162,6 +158,8 @@ def _frame(row: Mapping[str, Any], where: str) -> FrameRow | None:
         axes=tuple(_vector(axes.get(name), where) for name in ("neck", "superior", "anterior")),
         fit_rms_mm=_number(row, "fit_rms_mm", where),
         trusted=row.get("trusted", True) is True,
+        series=_text(row, "series", where),
+        frame_of_reference_uid=_text(row, "frame_of_reference_uid", where),
     )
 
 
@@ -240,35 +238,3 @@ def read_analyzed(folder: Path) -> tuple[AnalyzedExam, ...]:
         )
         for day in days
     )
-
-
-def read_edema_map(exam: AnalyzedExam, place: Place) -> tuple[Volume, LabelMap] | None:
-    """Read where an exam saw edema at a joint: membership 0 to 1, and the bone's regions on the same grid.
-
-    Returns None where the folder holds no such masks. Space: LPS mm.
-
-    Raises
-    ------
-    InputError
-        If a mask is there and cannot be read.
-    """
-    end = f"_{place.joint_name}_{place.side_name}_edema-membership.nii.gz"
-    for path in sorted((exam.folder / "masks").glob(f"*{end}")):
-        regions = path.with_name(path.name.replace("_edema-membership", "_regions"))
-        if regions.is_file():
-            return read_nifti(path, "1"), _named_regions(read_nifti_labels(regions), exam)
-    return None
-
-
-def _named_regions(labels: LabelMap, exam: AnalyzedExam) -> LabelMap:
-    """Give labels the names of ``masks/regions.json``."""
-    path = exam.folder / "masks" / "regions.json"
-    if not path.is_file():
-        return labels
-    try:
-        table = {int(number): str(name) for number, name in json.loads(path.read_text(encoding="utf-8")).items()}
-    except (OSError, ValueError, AttributeError) as error:
-        raise InputError(
-            f"{exam.label}/masks/regions.json: cannot be read ({error}): analyze the exam again"
-        ) from error
-    return LabelMap(labels.grid, labels.array, {n: table.get(n, name) for n, name in labels.names.items()})

@@ -104,6 +104,8 @@ class FrameRow:
         Unit vectors neck, superior, anterior.
     fit_rms_mm : float or None
     trusted : bool
+    series, frame_of_reference_uid : str
+        UIDs of the series it was found in and of that series' space; empty where not said.
     """
 
     place: Place
@@ -113,6 +115,8 @@ class FrameRow:
     axes: tuple[tuple[float, float, float], ...]
     fit_rms_mm: float | None
     trusted: bool
+    series: str = ""
+    frame_of_reference_uid: str = ""
 
 
 @dataclass(frozen=True)
