@@ -25,6 +25,7 @@ from marrowmap.course.episodes import GAP_MONTHS
 from marrowmap.course.likelihood import Observation
 from marrowmap.course.migration import Edge
 from marrowmap.course.migration import migration_graph
+from marrowmap.course.protocol import compare_protocols
 from marrowmap.course.recovery import Bounded
 from marrowmap.course.recovery import Recovery
 from marrowmap.course.recovery import fit_recovery
@@ -243,5 +244,5 @@ def review_course(course: Course, centers: Centers | None = None, notes: Sequenc
         shifts=_shifts(course, centers or {}),
         flags=flag_episodes(course, changes),
         unjudged=unjudged(course, changes),
-        notes=(*notes, *not_compared, *check_controls(trajectories)),
+        notes=(*notes, *not_compared, *compare_protocols(course.exams), *check_controls(trajectories)),
     )

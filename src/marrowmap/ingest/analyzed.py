@@ -18,6 +18,7 @@ from marrowmap.values import Subject
 from marrowmap.values.analyzed import AnalyzedExam
 from marrowmap.values.analyzed import FrameRow
 from marrowmap.values.analyzed import Place
+from marrowmap.values.analyzed import Protocol
 from marrowmap.values.analyzed import Row
 from marrowmap.values.analyzed import SignRow
 
@@ -190,6 +191,33 @@ def _series(rows: list[Row]) -> frozenset[str]:
     )
 
 
+_NUMBERS = ("field_strength_t", "repetition_time_ms", "echo_time_ms", "inversion_time_ms", "slice_thickness_mm")
+
+
+def _protocols(path: Path, label: str) -> dict[str, Protocol]:
+    """Read how the series were made from ``manifest.json``; nothing where it, or its list of series, is not there."""
+    if not path.is_file():
+        return {}
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        rows = document.get("series", []) if isinstance(document, dict) else None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{label}/{path.name}: cannot be read ({error}): analyze the exam again") from error
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise InputError(f"{label}/{path.name}: 'series' is no list of series: analyze the exam again")
+    found = {}
+    for number, row in enumerate(rows, start=1):
+        where = f"{label}/{path.name} series {number}"
+        numbers = {name: _number(row, name, where) for name in _NUMBERS}
+        if row.get("voxel_mm") is not None:
+            numbers["voxel_mm"] = max(_vector(row["voxel_mm"], where))
+        known = {name: value for name, value in numbers.items() if value is not None}
+        found[_text(row, "series", where)] = Protocol(
+            _text(row, "scanner", where), _text(row, "sequence", where), known
+        )
+    return found
+
+
 def read_analyzed(folder: Path) -> tuple[AnalyzedExam, ...]:
     """Read one folder back; one exam for each day its rows speak of.
 
@@ -222,6 +250,7 @@ def read_analyzed(folder: Path) -> tuple[AnalyzedExam, ...]:
         found = _document(folder / "frames.json", label)["rows"]
         drawn = (_frame(row, f"{label}/frames.json row {n}") for n, row in enumerate(found, start=1))
         frames = [frame for frame in drawn if frame is not None]
+    protocols = _protocols(folder / "manifest.json", label)
     days = sorted({row.day for row in rows} | {sign.day for sign in signs})
     if not days:
         raise InputError(f"{label}: holds neither a measurement nor a finding: nothing to follow")
@@ -235,6 +264,7 @@ def read_analyzed(folder: Path) -> tuple[AnalyzedExam, ...]:
             signs=tuple(sign for sign in signs if sign.day == day),
             frames=tuple(frames) if len(days) == 1 else (),
             series=_series([row for row in rows if row.day == day]),
+            protocols=protocols,
         )
         for day in days
     )

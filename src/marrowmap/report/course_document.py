@@ -43,7 +43,8 @@ METHODS = (
 LIMITS = (
     "Error of measurement is each row's own interval and, where that is known to be too narrow, what virtual patients "
     "show. No one has yet measured the repeatability of these numbers on patients.",
-    "Rows of MRI do not name scanner and sequence: that exams were made alike is for the reader to know.",
+    "Scanner, sequence and voxels of MRI exams are compared, and differences named, where manifest.json of each folder "
+    "says them; else that exams were made alike is for the reader to know. Coils and software are not compared.",
     "An episode that ended between two exams is dated by the later one.",
     "Reasons to reconsider come from small published series. This report makes no diagnosis.",
 )

@@ -23,7 +23,7 @@ from marrowmap.report.manifest import read_versions
 from marrowmap.report.pdf import render_pdf
 from marrowmap.report.rows import dump_json
 
-INPUTS = ("measurements.json", "findings.json", "frames.json")
+INPUTS = ("measurements.json", "findings.json", "frames.json", "manifest.json")
 
 
 def _inputs(review: CourseReview, events: Path | None, masks: Sequence[Path]) -> list[dict[str, str]]:

@@ -120,6 +120,24 @@ class FrameRow:
 
 
 @dataclass(frozen=True)
+class Protocol:
+    """How a series was made, as the manifest of its analysis says; None or empty where the images did not.
+
+    Parameters
+    ----------
+    scanner : str
+        Maker and model.
+    sequence : str
+    numbers : mapping of str to float
+        Field strength (T), repetition, echo and inversion time (ms), slice thickness and voxel (mm), by name.
+    """
+
+    scanner: str
+    sequence: str
+    numbers: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class AnalyzedExam:
     """One examination of one day in one folder.
 
@@ -135,6 +153,8 @@ class AnalyzedExam:
     frames : tuple of FrameRow
     series : frozenset of str
         UIDs of the series behind the rows: two exams that share one are the same exam.
+    protocols : mapping of str to Protocol
+        By series UID; empty where the folder does not say.
     """
 
     label: str
@@ -145,6 +165,7 @@ class AnalyzedExam:
     signs: tuple[SignRow, ...]
     frames: tuple[FrameRow, ...] = ()
     series: frozenset[str] = frozenset()
+    protocols: Mapping[str, Protocol] = field(default_factory=dict, compare=False)
 
     @property
     def places(self) -> frozenset[Place]:
