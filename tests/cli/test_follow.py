@@ -156,6 +156,18 @@ def test_a_cohort_of_followed_people(course, tmp_path):
     assert curve["months"] == pytest.approx([3.98, 10.38], abs=0.01)
 
 
+def test_a_revised_episode_is_censored_and_that_is_said(course, tmp_path):
+    events = tmp_path / "events.toml"
+    events.write_text(
+        '[[episode]]\njoint="hip"\nside="left"\nonset="known"\nonset_date=2020-01-10\noutcome="revised"\n'
+    )
+    assert marrowmap_here("follow", *course, "--events", events, "--out", tmp_path / "a").code == 0
+    run = marrowmap_here("cohort", tmp_path / "a", "--json")
+    revised = [episode["ended"] for episode in run.document["episodes"] if episode["outcome"] == "revised"]
+    assert revised == [False]
+    assert "1 revised to something else: counted as not over" in run.stderr
+
+
 def test_one_person_counts_once_in_a_cohort(course, tmp_path):
     for name in ("a", "b"):
         assert marrowmap_here("follow", *course, "--out", tmp_path / name).code == 0

@@ -153,3 +153,17 @@ def test_ongoing_holds_until_a_later_exam_shows_otherwise(tmp_path):
     assert any("stated ongoing" in w for w in _course(tmp_path / "c", exams, text).warnings)
     assert (dated.episodes[0].outcome, dated.episodes[0].end) == (Outcome.RECOVERED, date(2020, 9, 10))
     assert dated.warnings == ()
+
+
+def test_a_small_volume_whose_interval_reaches_above_normal_is_not_quiet(tmp_path):
+    """0.9 ± 0.05 mL is quiet, 0.9 ± 0.4 mL may be 1.3: it ends no episode."""
+    outcomes = []
+    for relative in (0.05, 0.4):
+        folder = tmp_path / str(relative)
+        first = made.write_hip_exam(folder / "one", "2020-01-10", 60, age=None)
+        rows, findings = made.edema("2020-06-10", "left", 0.9, relative=relative)
+        second = made.write_folder(folder / "two", rows, findings, age=None)
+        exams = [exam for one in (first, second) for exam in read_analyzed(one)]
+        (episode,) = build_course(exams).episodes
+        outcomes.append((episode.outcome, episode.quiet_day))
+    assert outcomes == [(Outcome.RECOVERED, date(2020, 6, 10)), (Outcome.ONGOING, None)]

@@ -97,3 +97,9 @@ def test_a_stated_sex_that_could_not_be_compared_is_refused(tmp_path):
     events.write_text('sex = "female"\n')
     with pytest.raises(InputError, match="none of M, F, O"):
         read_events(events)
+
+
+def test_one_identifier_written_in_two_ways_is_told(tmp_path):
+    one = made.write_hip_exam(tmp_path / "one", "2020-01-10", 50, person="P1")
+    two = made.write_hip_exam(tmp_path / "two", "2020-06-10", 10, person="p1")
+    assert any("'P1' and 'p1'" in warning for warning in _course(one, two).warnings)

@@ -34,7 +34,8 @@ def test_a_sound_record_passes_without_a_word():
         ({"region": "distal_femur", "bmd": 4.0}, "impossible"),
         ({"t_score": 21.0}, "beyond"),
         ({"bmd": 0.783, "t_score": 0.783}, "typed into the other"),
-        ({"bmd": 0.9, "bmc": 4.5, "area": 4.0}, "bmc over area is 1.125"),
+        ({"bmd": 0.9, "bmc": 4.5, "area": 4.1}, "1.098, with the digits given between 1.048 and 1.150"),
+        ({"bmd": 0.783, "bmc": 4.08, "area": 5.17}, "bmc over area is 0.789"),
         ({"bmc": 60.0}, "bmc 60 g of the femoral_neck is impossible"),
         ({"birth_date": date(2021, 1, 1)}, "before the birth"),
         ({"birth_date": date(1890, 1, 1)}, "130 years"),
@@ -71,6 +72,36 @@ def test_another_person_under_the_same_name():
         with pytest.raises(GeometryError, match="another person"):
             check_records([record(), record(date=later, place="line 3", **changes)], TODAY)
     assert check_records([record(), record(date=later, sex="", birth_date=None)], TODAY) == ()
+
+
+def test_bmd_is_bmc_over_area_to_the_digits_given():
+    """4.08 over 5.21 is 0.7831: rounding explains 0.783, not 0.789; fewer digits explain more."""
+    fine = {"bmc": 0.01, "area": 0.01, "bmd": 0.001}
+    for changes in (
+        {"bmd": 0.783, "bmc": 4.08, "area": 5.21},
+        {"bmd": 0.8, "bmc": 4.1, "area": 5.2},
+        {"bmd": 0.9, "bmc": 4.0, "area": 5.0, "last_digits": {"bmc": 1.0, "area": 1.0, "bmd": 0.1}},
+    ):
+        assert check_records([record(**changes)], TODAY) == ()
+    with pytest.raises(InputError, match=r"between 0\.796 and 0\.804"):
+        check_records([record(bmd=0.9, bmc=4.0, area=5.0, last_digits=fine)], TODAY)
+
+
+def test_nobody_named_makes_one_person_and_that_is_said():
+    unnamed = [record(person="", bmd=0.9 + n / 100, place=f"line {n}", date=date(2020, 1, n)) for n in range(2, 5)]
+    (warning,) = check_records(unnamed, TODAY)
+    assert "no line names a person, so all 3 are taken for one" in warning
+    assert check_records(unnamed[:1], TODAY) == ()
+
+
+def test_one_name_written_in_two_ways_is_told_and_kept_apart():
+    other = record(person="a", place="line 9", sex="F", menopause=Menopause.BEFORE)
+    (warning,) = check_records([record(person="A"), other], TODAY)
+    assert "'A' (records.csv, line 2), 'a' (records.csv, line 9)" in warning
+    assert "kept apart" in warning
+    (spaced,) = check_records([record(person="P 1"), record(person="P1", side=Side.RIGHT, bmd=0.95)], TODAY)
+    assert "'P 1'" in spaced
+    assert check_records([record(person="P1"), record(person="P2", bmd=0.95)], TODAY) == ()
 
 
 def test_one_line_without_a_person():

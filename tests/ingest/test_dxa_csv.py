@@ -117,3 +117,13 @@ def test_empty_columns_to_the_right_are_no_columns(tmp_path):
 def test_a_number_without_end_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"line 2, bmd: a number of 400 digits"):
         read_density_csv(write(tmp_path, f"{HEAD}\n{LINE.replace('0.783', '9' * 400)}\n"))
+
+
+def test_digits_are_kept_as_they_were_typed(tmp_path):
+    """0.900 says more than 0.9: what rounding explains of bmc over area hangs on it."""
+    line = LINE.replace("0.783,,", "0.900,4.50,500 mm2")
+    (record,) = read_density_csv(write(tmp_path, f"{HEAD}\n{line}\n")).records
+    assert record.last_digit("bmd") == pytest.approx(0.001)
+    assert record.last_digit("bmc") == pytest.approx(0.01)
+    assert record.last_digit("area") == pytest.approx(0.01)
+    assert record.last_digit("z_score") == pytest.approx(0.1)

@@ -100,8 +100,8 @@ def test_against_the_first_and_the_exam_before_of_the_same_machine():
     told = [(c.later.iso_date[:4], c.since, c.first.iso_date[:4], c.difference) for c in changes]
     assert told == [
         ("2019", "first exam", "2018", None),
-        ("2020", "first exam", "2019", pytest.approx(-0.2)),
-        ("2021", "first exam", "2019", pytest.approx(-0.02)),
+        ("2020", "first comparable exam", "2019", pytest.approx(-0.2)),
+        ("2021", "first comparable exam", "2019", pytest.approx(-0.02)),
         ("2021", "exam before", "2020", pytest.approx(0.18)),
     ]
 
@@ -118,3 +118,14 @@ def test_the_interval_knows_the_degrees_of_freedom():
     published = ErrorOfDifference(0.02, math.inf, 0.0, None, None, "")
     assert ratio_error(0.0, 1.0, published) == pytest.approx(100 * 1.96 * 0.02, rel=1e-3)
     assert published.within(0.0392) == pytest.approx(0.95, abs=1e-3)
+
+
+def test_after_a_change_of_machine_the_first_exam_is_not_the_first():
+    """2020 on one machine, 2021 and 2022 on another, 2023 on the first again."""
+    machines = ("A", "B", "B", "A")
+    exams = [record(bmd=1.0, machine=name, date=date(2020 + n, 1, 1)) for n, name in enumerate(machines)]
+    told = [(c.later.iso_date[:4], c.since, c.first.iso_date[:4]) for c in follow_changes(exams) if not c.reason]
+    assert told == [("2022", "first comparable exam", "2021"), ("2023", "first exam", "2020")]
+    again = [*exams, record(bmd=1.0, machine="B", date=date(2024, 1, 1))]
+    last = [(c.since, c.first.iso_date[:4]) for c in follow_changes(again) if c.later is again[-1]]
+    assert last == [("first comparable exam", "2021"), ("last comparable exam", "2022")]

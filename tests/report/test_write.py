@@ -94,3 +94,11 @@ def test_failure_leaves_nothing(result: AnalysisResult, tmp_path: Path, monkeypa
     with pytest.raises(ConformanceError):
         write_report(result, tmp_path / "a" / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_manifest_says_how_each_series_was_made(result: AnalysisResult, out: Path) -> None:
+    rows = json.loads((out / "manifest.json").read_text())["series"]
+    assert [row["series"] for row in rows] == [series.uid for series in result.exam.series]
+    for row, series in zip(rows, result.exam.series, strict=True):
+        assert (row["scanner"], row["sequence"]) == (series.scanner, series.sequence.value)
+        assert row["voxel_mm"] == pytest.approx(series.volume.grid.spacing, abs=1e-4)

@@ -58,3 +58,15 @@ def test_certainty_of_absence_is_that_of_the_region_nearest_its_limit():
     both = assess(neck[:1], compare_sides([*neck, *total]), Joint.HIP, Side.LEFT)
     assert alone.state is both.state is State.ABSENT
     assert alone.certainty == both.certainty
+
+
+def test_certainty_counts_the_regions_looked_at():
+    neck = [record(bmd=0.783), record(bmd=1.111, side=Side.RIGHT)]
+    others = ("total_hip", "greater_trochanter")
+    rest = [record(region=region, bmd=0.9, side=side) for region in others for side in Side]
+    one = assess(neck[:1], compare_sides(neck), Joint.HIP, Side.LEFT)
+    all_three = assess(neck[:1], compare_sides([*neck, *rest]), Joint.HIP, Side.LEFT)
+    assert one.state is all_three.state is State.PRESENT
+    assert one.certainty is not None
+    assert all_three.certainty is not None
+    assert 1 - all_three.certainty == pytest.approx(3 * (1 - one.certainty))

@@ -75,3 +75,14 @@ def test_stable_people_are_called_changed_in_at_most_one_of_twenty():
     # What 5 % may be by chance.
     assert called <= 0.05 * people + 2 * math.sqrt(0.05 * 0.95 * people)
     assert called > 0
+
+
+def test_certainty_counts_the_comparisons_made():
+    total = record(region="total_hip", bmd=1.0)
+    one = judge(record(bmd=0.9, date=LATER))
+    both = judge(record(bmd=0.9, date=LATER), replace(total, date=LATER), first=(record(bmd=1.0), total))
+    assert one.state is both.state is State.PRESENT
+    assert one.certainty is not None
+    assert both.certainty is not None
+    assert 1 - both.certainty == pytest.approx(2 * (1 - one.certainty))
+    assert both.certainty > 0.95

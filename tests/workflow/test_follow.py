@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,8 @@ from marrowmap.workflow.follow import find_edema
 from marrowmap.workflow.follow import follow
 from tests.cli.conftest import COARSE
 from tests.course import analyzed_folders as made
+from tests.course.edema_balls import frame_row
+from tests.course.edema_balls import write_balls
 
 WEEKS = {4: "20260201", 40: "20261011"}
 
@@ -64,7 +67,7 @@ def test_a_virtual_person_recovers(analyzed, tmp_path):
     # From the exam four weeks after onset to the one that shows nothing.
     assert 0.9 < found.from_onset.value <= 9.3
     assert review.flags == ()
-    center = find_edema(review.course.exams[0], Place("hip", "left"))
+    center = find_edema(review.course.exams[0], Place("hip", "left")).centers
     assert [one.region for one in center] == ["femoral_head", "whole bone"]
     assert all(abs(x) < 30 for x in center[0].center_mm)
     folder = write_course(review, tmp_path / "out", events=events)
@@ -75,3 +78,37 @@ def test_a_folder_given_by_two_names_is_given_twice(tmp_path):
     folder = made.write_hip_exam(tmp_path / "one", "2020-01-10", 50)
     with pytest.raises(UsageError, match="given twice"):
         follow([folder, folder / ".." / "one"])
+
+
+def _exam(folder: Path, day: str, volume: float, *balls: tuple[tuple[float, float, float], float]) -> Path:
+    rows, findings = made.edema(day, "left", volume)
+    made.write_folder(folder, rows, findings, frames=[frame_row("1.2.3")], age=None)
+    write_balls(folder, "02-fluid", *balls)
+    return folder
+
+
+def test_edema_that_recedes_has_not_moved_and_the_masks_read_are_in_the_manifest(tmp_path):
+    before = _exam(tmp_path / "one", "2020-01-10", 33, ((0.0, 0.0, 0.0), 20.0))
+    after = _exam(tmp_path / "two", "2020-06-10", 5.5, ((0.0, 12.0, 0.0), 7.0))
+    followed = follow([before, after])
+    folder = write_course(followed.review, tmp_path / "out", masks=followed.masks)
+    moves = json.loads((folder / "course.json").read_text())["migration"]["within_bone"]
+    assert [(move["region"], move["move"], move["moved"]) for move in moves] == [
+        ("femoral_head", "receded", False),
+        ("whole bone", "receded", False),
+    ]
+    assert moves[0]["distance_mm"] > moves[0]["repeatability_mm"]
+    read = {row["path"]: row["sha256"] for row in json.loads((folder / "manifest.json").read_text())["inputs"]}
+    for number, exam in enumerate((before, after), start=1):
+        for name in ("02-fluid_hip_left_edema-membership.nii.gz", "02-fluid_hip_left_regions.nii.gz", "regions.json"):
+            digest = hashlib.sha256((exam / "masks" / name).read_bytes()).hexdigest()
+            assert read[f"source-{number}/{exam.name}/masks/{name}"] == digest
+
+
+def test_what_is_not_followed_within_a_bone_is_said(tmp_path):
+    folders = [_exam(tmp_path / day, day, 33, ((0.0, 0.0, 0.0), 12.0)) for day in ("2020-01-10", "2020-03-10")]
+    write_balls(folders[1], "03-fluid", ((0.0, 0.0, 0.0), 12.0))
+    review = follow(folders).review
+    assert review.shifts == ()
+    (note,) = (note for note in review.notes if "within the bone" in note)
+    assert note.startswith("left hip, 2020-03-10: moves within the bone are not followed: 2 masks")

@@ -70,6 +70,12 @@ def command(
         unknown = sum(episode.onset == "unknown" for episode in cohort.episodes)
         if unknown:
             say(f"note: of {unknown} the onset is unknown: they count from the first exam, which is too short")
+        revised = sum(episode.outcome == "revised" for episode in cohort.episodes)
+        if revised:
+            say(
+                f"note: {revised} revised to something else: counted as not over up to the last exam (censored), which "
+                "makes resolution look slower than among those that were what they were taken for"
+            )
     if json:
         answer(
             {

@@ -45,7 +45,7 @@ def command(
     with progress_bar("Following") as advance:
         followed = follow(folders, events=events, progress=advance)
         advance("writing report", 0.7)
-        folder = write_course(followed.review, out, events=events, seconds=followed.seconds)
+        folder = write_course(followed.review, out, events=events, masks=followed.masks, seconds=followed.seconds)
     review = followed.review
     for warning in (*review.course.warnings, *review.notes):
         say(f"note: {warning}")

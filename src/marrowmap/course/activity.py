@@ -43,7 +43,8 @@ def _judge_mr(signs: list[SignRow], volume: Row | None) -> Activity:
     # Only a sign that was earned as absent, or a volume that was measured, makes a joint quiet. Where head and neck
     # were not seen, a small volume is that of what was.
     unsure = State.UNDETERMINED in diffuse or (State.NOT_ASSESSABLE in diffuse and State.ABSENT not in diffuse)
-    if volume is not None and volume.value <= NORMAL_ML and not unsure:
+    high = 0.0 if volume is None else volume.value if volume.high is None else volume.high
+    if volume is not None and high <= NORMAL_ML and not unsure:
         return Activity.QUIET
     if volume is None and State.ABSENT in diffuse:
         return Activity.QUIET

@@ -48,7 +48,8 @@ class Series:
 class CohortEpisode:
     """One episode of one person: months from start to its end, or to the last exam where it is not known to be over.
 
-    Where `onset` is unknown, months count from the first exam that shows it and are too short.
+    Where `onset` is unknown, months count from the first exam that shows it and are too short. An episode
+    `revised`, found to be something else, did not resolve: it counts as not over up to its last exam.
     """
 
     person: str
@@ -57,6 +58,7 @@ class CohortEpisode:
     months: float
     ended: bool
     onset: str = "unknown"
+    outcome: str = "unknown"
 
 
 def shipped_series(name: str) -> str:
@@ -120,8 +122,8 @@ def episodes_of(document: Mapping[str, Any], where: str, unnamed: str = "") -> t
             end = entry["end"]
             last = end or max([entry["first_seen"], *entry["exams"], *entry["active"]])
             months = max(0.0, months_between(start, date.fromisoformat(last)))
-            kind = str(entry["onset"]["kind"])
-            done.append(CohortEpisode(person, entry["joint"], entry["side"], months, end is not None, kind))
+            kind, outcome = str(entry["onset"]["kind"]), str(entry.get("outcome", "unknown"))
+            done.append(CohortEpisode(person, entry["joint"], entry["side"], months, end is not None, kind, outcome))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{where}: is no course of marrowmap follow ({error}): follow the person again") from error
     return tuple(done)

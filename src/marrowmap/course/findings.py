@@ -11,7 +11,13 @@ from marrowmap.values import State
 
 SIGN = "significant_bone_change"
 _STATES = {Call.CHANGED: State.PRESENT, Call.UNCERTAIN: State.UNDETERMINED, Call.STABLE: State.ABSENT}
-_CERTAINTY = {Call.CHANGED: 0.95, Call.UNCERTAIN: 0.5, Call.STABLE: 0.95}
+
+
+def _certainty(change: Change) -> float:
+    """Return how seldom error alone differs by so much, of a change in any of the person's comparisons (Holm)."""
+    if change.call is Call.CHANGED:
+        return 1.0 - change.adjusted_p
+    return 0.5 if change.call is Call.UNCERTAIN else 0.5 + change.p / 2
 
 
 def _row(change: Change) -> dict[str, Any]:
@@ -24,7 +30,7 @@ def _row(change: Change) -> dict[str, Any]:
         "side": trajectory.place.side_name,
         "sign": SIGN,
         "state": _STATES[change.call].value,
-        "certainty": _CERTAINTY[change.call],
+        "certainty": round(_certainty(change), 6),
         "smallest_detectable": {"value": round(change.repeatability, 6), "unit": trajectory.unit},
         "modality": trajectory.modality,
         "evidence": None,

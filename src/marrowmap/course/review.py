@@ -23,12 +23,9 @@ from marrowmap.course.change import find_changes
 from marrowmap.course.change import holm
 from marrowmap.course.episodes import GAP_MONTHS
 from marrowmap.course.likelihood import Observation
-from marrowmap.course.migration import SHIFT_ALPHA
-from marrowmap.course.migration import EdemaCenter
 from marrowmap.course.migration import Edge
-from marrowmap.course.migration import Shift
 from marrowmap.course.migration import migration_graph
-from marrowmap.course.migration import shift_between
+from marrowmap.course.protocol import compare_protocols
 from marrowmap.course.recovery import Bounded
 from marrowmap.course.recovery import Recovery
 from marrowmap.course.recovery import fit_recovery
@@ -40,6 +37,10 @@ from marrowmap.course.trajectory import Point
 from marrowmap.course.trajectory import Trajectory
 from marrowmap.course.trajectory import build_trajectories
 from marrowmap.course.trajectory import leading
+from marrowmap.course.within_bone import SHIFT_ALPHA
+from marrowmap.course.within_bone import EdemaCenter
+from marrowmap.course.within_bone import Shift
+from marrowmap.course.within_bone import shift_between
 from marrowmap.values.analyzed import Place
 from marrowmap.values.course import DAYS_PER_MONTH
 from marrowmap.values.course import Course
@@ -217,11 +218,11 @@ def _shifts(course: Course, centers: Centers) -> tuple[tuple[Place, Shift], ...]
             found += [(episode.place, shift_between(one, other)) for one, other in pairwise(same)]
     adjusted = holm([shift.p for _, shift in found])
     return tuple(
-        (place, replace(shift, moved=p < SHIFT_ALPHA)) for (place, shift), p in zip(found, adjusted, strict=True)
+        (place, replace(shift, beyond=p < SHIFT_ALPHA)) for (place, shift), p in zip(found, adjusted, strict=True)
     )
 
 
-def review_course(course: Course, centers: Centers | None = None) -> CourseReview:
+def review_course(course: Course, centers: Centers | None = None, notes: Sequence[str] = ()) -> CourseReview:
     """Answer every question on one course.
 
     Parameters
@@ -229,8 +230,10 @@ def review_course(course: Course, centers: Centers | None = None) -> CourseRevie
     course : Course
     centers : mapping of Place to EdemaCenters, optional
         Where edema lay in the bone at each exam, for moves within it.
+    notes : sequence of str, optional
+        What was found on the way here.
     """
-    trajectories, notes = build_trajectories(course.exams)
+    trajectories, not_compared = build_trajectories(course.exams)
     changes = find_changes(trajectories)
     return CourseReview(
         course=course,
@@ -241,5 +244,5 @@ def review_course(course: Course, centers: Centers | None = None) -> CourseRevie
         shifts=_shifts(course, centers or {}),
         flags=flag_episodes(course, changes),
         unjudged=unjudged(course, changes),
-        notes=(*notes, *check_controls(trajectories)),
+        notes=(*notes, *not_compared, *compare_protocols(course.exams), *check_controls(trajectories)),
     )

@@ -92,6 +92,10 @@ def require_one_person(exams: Sequence[AnalyzedExam], said: Statements) -> tuple
         labels = ", ".join(dict.fromkeys(without))
         notes.append(f"{labels}: names no person: taken for the same one")
     known = [claim[2] for claim in claims]
+    written = list(dict.fromkeys(p.person_id for p in known if p.person_id))
+    if len(written) > 1:
+        names = " and ".join(repr(name) for name in written)
+        notes.append(f"the identifier is written {names}: taken for one person, as only case and spaces differ")
     return (
         Subject(
             person_id=next((p.person_id for p in known if p.person_id), ""),

@@ -10,10 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from marrowmap.errors import InputError
-from marrowmap.image import LabelMap
-from marrowmap.image import Volume
-from marrowmap.image.nifti import read_nifti
-from marrowmap.image.nifti import read_nifti_labels
 from marrowmap.terms.quantities import QUANTITIES
 from marrowmap.values import Joint
 from marrowmap.values import Side
@@ -22,6 +18,7 @@ from marrowmap.values import Subject
 from marrowmap.values.analyzed import AnalyzedExam
 from marrowmap.values.analyzed import FrameRow
 from marrowmap.values.analyzed import Place
+from marrowmap.values.analyzed import Protocol
 from marrowmap.values.analyzed import Row
 from marrowmap.values.analyzed import SignRow
 
@@ -162,6 +159,8 @@ def _frame(row: Mapping[str, Any], where: str) -> FrameRow | None:
         axes=tuple(_vector(axes.get(name), where) for name in ("neck", "superior", "anterior")),
         fit_rms_mm=_number(row, "fit_rms_mm", where),
         trusted=row.get("trusted", True) is True,
+        series=_text(row, "series", where),
+        frame_of_reference_uid=_text(row, "frame_of_reference_uid", where),
     )
 
 
@@ -190,6 +189,33 @@ def _series(rows: list[Row]) -> frozenset[str]:
         for evidence in found
         if isinstance(evidence, dict) and isinstance(evidence.get("series_uid"), str) and evidence["series_uid"]
     )
+
+
+_NUMBERS = ("field_strength_t", "repetition_time_ms", "echo_time_ms", "inversion_time_ms", "slice_thickness_mm")
+
+
+def _protocols(path: Path, label: str) -> dict[str, Protocol]:
+    """Read how the series were made from ``manifest.json``; nothing where it, or its list of series, is not there."""
+    if not path.is_file():
+        return {}
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        rows = document.get("series", []) if isinstance(document, dict) else None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{label}/{path.name}: cannot be read ({error}): analyze the exam again") from error
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise InputError(f"{label}/{path.name}: 'series' is no list of series: analyze the exam again")
+    found = {}
+    for number, row in enumerate(rows, start=1):
+        where = f"{label}/{path.name} series {number}"
+        numbers = {name: _number(row, name, where) for name in _NUMBERS}
+        if row.get("voxel_mm") is not None:
+            numbers["voxel_mm"] = max(_vector(row["voxel_mm"], where))
+        known = {name: value for name, value in numbers.items() if value is not None}
+        found[_text(row, "series", where)] = Protocol(
+            _text(row, "scanner", where), _text(row, "sequence", where), known
+        )
+    return found
 
 
 def read_analyzed(folder: Path) -> tuple[AnalyzedExam, ...]:
@@ -224,6 +250,7 @@ def read_analyzed(folder: Path) -> tuple[AnalyzedExam, ...]:
         found = _document(folder / "frames.json", label)["rows"]
         drawn = (_frame(row, f"{label}/frames.json row {n}") for n, row in enumerate(found, start=1))
         frames = [frame for frame in drawn if frame is not None]
+    protocols = _protocols(folder / "manifest.json", label)
     days = sorted({row.day for row in rows} | {sign.day for sign in signs})
     if not days:
         raise InputError(f"{label}: holds neither a measurement nor a finding: nothing to follow")
@@ -237,38 +264,7 @@ def read_analyzed(folder: Path) -> tuple[AnalyzedExam, ...]:
             signs=tuple(sign for sign in signs if sign.day == day),
             frames=tuple(frames) if len(days) == 1 else (),
             series=_series([row for row in rows if row.day == day]),
+            protocols=protocols,
         )
         for day in days
     )
-
-
-def read_edema_map(exam: AnalyzedExam, place: Place) -> tuple[Volume, LabelMap] | None:
-    """Read where an exam saw edema at a joint: membership 0 to 1, and the bone's regions on the same grid.
-
-    Returns None where the folder holds no such masks. Space: LPS mm.
-
-    Raises
-    ------
-    InputError
-        If a mask is there and cannot be read.
-    """
-    end = f"_{place.joint_name}_{place.side_name}_edema-membership.nii.gz"
-    for path in sorted((exam.folder / "masks").glob(f"*{end}")):
-        regions = path.with_name(path.name.replace("_edema-membership", "_regions"))
-        if regions.is_file():
-            return read_nifti(path, "1"), _named_regions(read_nifti_labels(regions), exam)
-    return None
-
-
-def _named_regions(labels: LabelMap, exam: AnalyzedExam) -> LabelMap:
-    """Give labels the names of ``masks/regions.json``."""
-    path = exam.folder / "masks" / "regions.json"
-    if not path.is_file():
-        return labels
-    try:
-        table = {int(number): str(name) for number, name in json.loads(path.read_text(encoding="utf-8")).items()}
-    except (OSError, ValueError, AttributeError) as error:
-        raise InputError(
-            f"{exam.label}/masks/regions.json: cannot be read ({error}): analyze the exam again"
-        ) from error
-    return LabelMap(labels.grid, labels.array, {n: table.get(n, name) for n, name in labels.names.items()})

@@ -16,6 +16,7 @@ from marrowmap.ingest.header import tag_label
 from marrowmap.ingest.left_out import LeftOut
 from marrowmap.ingest.slices import common_thickness
 from marrowmap.ingest.volumes import read_volumes
+from marrowmap.ingest.volumes import scanner_of
 from marrowmap.ingest.volumes import series_number
 
 SOP_CLASSES = {
@@ -81,6 +82,7 @@ def read(headers: Sequence[Header]) -> tuple[list[Series], list[LeftOut]]:
             frame_numbers=tuple(frame.number for frame in found.frames),
             slice_thickness_mm=common_thickness(found.frames),
             body_part=found.header.body_part,
+            scanner=scanner_of(found.header),
         )
         for found in volumes
     ]

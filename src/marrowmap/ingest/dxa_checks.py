@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -25,8 +26,6 @@ ANY_BMD = (0.05, 3.0)
 """g/cm2, for regions without observed ranges; a choice."""
 ANY_SCORE = 10.0
 """Beyond this no T- or Z-score lies; a choice."""
-CONSISTENT = 0.02
-"""BMD and BMC over area may differ by this part (rounding of printed numbers); a choice."""
 OLDEST_YEARS = 120.0
 
 
@@ -80,7 +79,7 @@ def check_each(records: Sequence[DensityRecord], today: date) -> list[str]:
         warnings += _check_ranges(record)
         _check_consistent(record)
     _check_persons(records)
-    return warnings
+    return warnings + _doubtful_persons(records)
 
 
 def _check_dates(record: DensityRecord, today: date) -> None:
@@ -144,10 +143,14 @@ def _beyond(record: DensityRecord, name: str, value: float, unit: str, widen: tu
 def _check_consistent(record: DensityRecord) -> None:
     if record.bmd is None or record.bmc is None or record.area is None:
         return
-    ratio = record.bmc / record.area
-    if abs(ratio - record.bmd) > CONSISTENT * record.bmd:
+    # Each number may be rounded or cut off: it is off by less than one of its last digit.
+    bmd, bmc, area = (record.last_digit(name) for name in ("bmd", "bmc", "area"))
+    least = max(record.bmc - bmc, 0.0) / (record.area + area)
+    greatest = (record.bmc + bmc) / (record.area - area) if record.area > area else float("inf")
+    if not least - bmd <= record.bmd <= greatest + bmd:
         raise InputError(
-            f"{record.where}: bmd {record.bmd:g} g/cm2, but bmc over area is {ratio:.3f}: one of the three is mistyped"
+            f"{record.where}: bmd {record.bmd:g} g/cm2, but bmc over area is {record.bmc / record.area:.3f}, with the "
+            f"digits given between {least:.3f} and {greatest:.3f}: one of the three is mistyped"
         )
 
 
@@ -167,6 +170,30 @@ def _check_persons(records: Sequence[DensityRecord]) -> None:
                     "another person, or one of the two is mistyped"
                 )
     _check_menopause(records)
+
+
+def _doubtful_persons(records: Sequence[DensityRecord]) -> list[str]:
+    """Tell where nobody is named, and of names that differ in writing only: neither is decided here."""
+    warnings = []
+    if len(records) > 1 and not any(record.person for record in records):
+        sources = ", ".join(dict.fromkeys(record.source for record in records))
+        warnings.append(
+            f"{sources}: no line names a person, so all {len(records)} are taken for one: if they are of several "
+            "people, fill in the column person"
+        )
+    written: dict[str, dict[str, DensityRecord]] = defaultdict(dict)
+    for record in records:
+        if record.person:
+            plain = "".join(unicodedata.normalize("NFKC", record.person).casefold().split())
+            written[plain].setdefault(record.person, record)
+    for names in written.values():
+        if len(names) > 1:
+            told = ", ".join(f"{name!r} ({record.where})" for name, record in names.items())
+            warnings.append(
+                f"persons {told} differ in case, spaces or form of letters only and are kept apart: "
+                "if they are one person, write one name"
+            )
+    return warnings
 
 
 def _check_menopause(records: Sequence[DensityRecord]) -> None:

@@ -182,9 +182,12 @@ def _record(
     done: list[str] = []
     commas = 0
     numbers: dict[str, float | None] = {}
+    last_digits: dict[str, float] = {}
     for column in FACTORS:
         read = read_number(cell(column), column, units.get(column, ""), f"{where}, {column}")
         numbers[column] = None if read is None else read.value
+        if read is not None:
+            last_digits[column] = read.last_digit
         if read is not None and read.done:
             done.append(f"{column}: {read.done}")
         commas += read is not None and read.comma
@@ -215,6 +218,7 @@ def _record(
         source=source,
         place=place,
         note=cell("note"),
+        last_digits=last_digits,
         **numbers,
     )
     return record, done, commas

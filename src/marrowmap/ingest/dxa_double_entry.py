@@ -10,7 +10,7 @@ from marrowmap.values import DensityRecord
 from marrowmap.values import Menopause
 from marrowmap.values import Side
 
-_NOT_COMPARED = {"source", "place", "note"}
+_NOT_COMPARED = {"source", "place", "note", "last_digits"}
 _SHOWN = 40
 
 

@@ -54,10 +54,14 @@ _VERTEBRAE = re.compile(r"l\s*([1-4])(?:\s*-\s*l?\s*([1-4]))?")
 
 @dataclass(frozen=True)
 class NumberRead:
-    """A number in our unit, what had to be done for it (empty if nothing), and whether it had a decimal comma."""
+    """A number in our unit, what had to be done for it (empty if nothing), and whether it had a decimal comma.
+
+    `last_digit` is what one of its last digit is worth, in our unit.
+    """
 
     value: float
     done: str
+    last_digit: float
     comma: bool = False
 
 
@@ -100,7 +104,8 @@ def read_number(text: str, column: str, unit: str, where: str) -> NumberRead | N
     if not math.isfinite(value):
         raise InputError(f"{where}: a number of {len(digits)} digits cannot be: write it like 0.783")
     done = "" if factor == 1.0 else f"{float(digits):g} {stated or unit}, as stated, is {value:g} {ours}"
-    return NumberRead(value, done, "," in match["number"])
+    last_digit = factor * 10.0 ** -len(digits.partition(".")[2])
+    return NumberRead(value, done, last_digit, "," in match["number"])
 
 
 def _factor(unit: str, column: str, where: str, text: str) -> tuple[float, str]:

@@ -57,6 +57,8 @@ class Series:
         1-based frame of each slice in its file.
     slice_thickness_mm : float or None
         Extent of the slice profile (full width at half maximum); not the distance of slices.
+    scanner : str
+        Maker and model, as the file names them; empty if it does not.
     """
 
     uid: str
@@ -79,6 +81,7 @@ class Series:
     inversion_time_ms: float | None = None
     field_strength_t: float | None = None
     body_part: str = ""
+    scanner: str = ""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from marrowmap.ingest.sequence import recognize
 from marrowmap.ingest.slices import common_thickness
 from marrowmap.ingest.volumes import SeriesVolume
 from marrowmap.ingest.volumes import read_volumes
+from marrowmap.ingest.volumes import scanner_of
 from marrowmap.ingest.volumes import series_number
 
 SOP_CLASSES = {
@@ -122,6 +123,7 @@ def _to_series(found: SeriesVolume, echo_count: int) -> Series:
         inversion_time_ms=first.inversion_time,
         field_strength_t=header.number("MagneticFieldStrength"),
         body_part=header.body_part,
+        scanner=scanner_of(header),
     )
 
 

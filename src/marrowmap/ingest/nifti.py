@@ -236,4 +236,5 @@ def read(sidecar: Sidecar, uid: str) -> Series:
         inversion_time_ms=times["InversionTime"],
         field_strength_t=as_number(sidecar.content.get("MagneticFieldStrength")),
         body_part=sidecar.text("BodyPartExamined") or sidecar.text("BodyPart"),
+        scanner=" ".join((sidecar.text("Manufacturer") + " " + sidecar.text("ManufacturersModelName")).split()),
     )

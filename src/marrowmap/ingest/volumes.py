@@ -62,6 +62,11 @@ def series_number(header: Header) -> int | None:
     return None if number is None else int(number)
 
 
+def scanner_of(header: Header) -> str:
+    """Return maker and model as the file names them, empty if it does not."""
+    return " ".join(f"{header.text('Manufacturer')} {header.text('ManufacturerModelName')}".split())
+
+
 def _usable_frames(headers: Sequence[Header]) -> tuple[list[Frame], list[LeftOut]]:
     frames: list[Frame] = []
     left_out: list[LeftOut] = []

@@ -87,7 +87,8 @@ class Change:
     ----------
     first, later : DensityRecord
     since : str
-        ``first exam`` or ``exam before``.
+        ``first exam`` or ``exam before``; ``first`` or ``last comparable exam`` where that is another one, as after a
+        change of machine.
     difference : float or None
         g/cm2, on the later machine's scale; None where the two cannot be compared.
     percent, low, high : float or None
@@ -203,7 +204,7 @@ def follow_changes(
             changes += _against_earlier(
                 later, [one for one in exams if one.iso_date < later.iso_date], studies, calibrations
             )
-    return tuple(sorted(changes, key=lambda change: (change.later.iso_date, change.since != "first exam")))
+    return tuple(sorted(changes, key=lambda change: (change.later.iso_date, not change.since.startswith("first"))))
 
 
 def _against_earlier(
@@ -215,5 +216,10 @@ def _against_earlier(
     """Compare with the first and the last earlier exam that can be compared, or say why none can."""
     every = [compare_exams(one, later, "first exam", studies, calibrations) for one in earlier]
     able = [change for change in every if change.difference is not None] or every[:1]
-    last = [replace(change, since="exam before") for change in able[1:][-1:]]
-    return able[:1] + last
+    if not able:
+        return []
+    first, last = able[0], able[-1]
+    if first.first.iso_date != earlier[0].iso_date:
+        first = replace(first, since="first comparable exam")
+    since = "exam before" if last.first.iso_date == earlier[-1].iso_date else "last comparable exam"
+    return [first, *([replace(last, since=since)] if len(able) > 1 else [])]

@@ -11,6 +11,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from scipy import stats
+
 from marrowmap.measure.density_change import error_of
 from marrowmap.measure.density_precision import SitePrecision
 from marrowmap.measure.density_tables import Reference
@@ -28,6 +30,13 @@ T_LOW = -2.5
 JUDGED_REGIONS = ("spine", "total_hip", "femoral_neck")
 ROUNDED = 0.05
 """Half a step of a printed score."""
+LIMITS = {"T": (T_NORMAL, T_LOW), "Z": (Z_LIMIT,)}
+"""Where ISCD's word for a score changes."""
+SMALLEST_SD = 0.11
+"""g/cm2, the smallest SD of the shipped references: no reference turns an error of BMD into a larger one of a score."""
+UNKNOWN_ERROR = 0.25
+"""Standard error of a score whose BMD or precision is not known: ISCD's least acceptable at the neck; a choice."""
+ALPHA = 0.05
 
 
 @dataclass(frozen=True)
@@ -79,6 +88,28 @@ def label_of(kind: str, score: float) -> str:
 def is_low(kind: str, score: float) -> bool:
     """Tell whether a score is what the sign ``low_bone_density`` means."""
     return score <= Z_LIMIT if kind == "Z" else score < T_NORMAL
+
+
+def score_error(record: DensityRecord, studies: Sequence[SitePrecision] = ()) -> float:
+    """Return the standard error of a reported T- or Z-score: precision of its BMD, and its rounding to one decimal.
+
+    The SD of the machine's reference is not printed; the smallest shipped one gives the largest error there can be.
+    """
+    error = None
+    if record.bmd is not None:
+        error = error_of(record.region, record.vertebrae, record.machine, record.bmd, studies)
+    measured = UNKNOWN_ERROR if error is None else error.sd / math.sqrt(2) / SMALLEST_SD
+    return math.hypot(measured, ROUNDED / math.sqrt(3))
+
+
+def score_reach(error: float, scores: int = 1) -> float:
+    """Return half the 95 % interval of a score of this standard error, the lowest of so many (Bonferroni)."""
+    return error * float(stats.norm.ppf(1 - ALPHA / (2 * scores)))
+
+
+def limits_within(kind: str, score: float, reach: float) -> tuple[float, ...]:
+    """Return ISCD's limits that lie within the interval of a score: there its word may be another one."""
+    return tuple(limit for limit in LIMITS[kind] if abs(score - limit) <= reach)
 
 
 @dataclass(frozen=True)
@@ -184,36 +215,50 @@ def reproduces(scores: Sequence[Recomputed]) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Classification:
-    """One exam of one person by ISCD: the lowest score that counts, where, and ISCD's word for it."""
+    """One exam of one person by ISCD: the lowest score that counts, where, and ISCD's word for it.
+
+    `reaches` are half the 95 % intervals of the lowest scores.
+    """
 
     date: str
     why: str
     lowest: tuple[tuple[str, float, DensityRecord], ...]
     reason: str = ""
+    reaches: tuple[float, ...] = ()
 
     @property
     def labelled(self) -> tuple[tuple[str, float, DensityRecord, str], ...]:
-        """The lowest scores with ISCD's words."""
-        return tuple((kind, score, record, label_of(kind, score)) for kind, score, record in self.lowest)
+        """The lowest scores with ISCD's words, and the limits that lie within measurement error of the score."""
+        return tuple(
+            (kind, score, record, label_of(kind, score) + doubt_of(kind, score, reach))
+            for (kind, score, record), reach in zip(self.lowest, self.reaches, strict=True)
+        )
 
 
-def classify_exam(records: Sequence[DensityRecord]) -> Classification:
+def doubt_of(kind: str, score: float, reach: float) -> str:
+    """Say which of ISCD's limits lie within a score's error; empty if none does."""
+    near = " and ".join(f"{limit:.1f}".replace("-", "−") for limit in limits_within(kind, score, reach))
+    return f" ({near} lies within its measurement error of ±{reach:.1f})" if near else ""
+
+
+def classify_exam(records: Sequence[DensityRecord], studies: Sequence[SitePrecision] = ()) -> Classification:
     """Find the lowest score of spine, total hip and neck at one exam; the forearm counts only without them."""
     choice = choose_score(records[0])
     usable = [record for record in records if not may_be_judged(record)]
     usable = usable or [record for record in records if record.region == "forearm"]
-    lowest = []
+    lowest, reaches = [], []
     for kind in choice.kinds:
         scored = [(score_of(record, kind), record) for record in usable]
         known = [(score, record) for score, record in scored if score is not None]
         if known:
             score, record = min(known, key=lambda pair: pair[0])
             lowest.append((kind, score, record))
+            reaches.append(score_reach(score_error(record, studies)))
     reason = ""
     if choice.kinds and not lowest:
         what = " nor ".join(f"{kind}-score" for kind in choice.kinds)
         reason = f"no {what} of spine, total hip or femoral neck is reported"
-    return Classification(records[0].iso_date, choice.why, tuple(lowest), reason)
+    return Classification(records[0].iso_date, choice.why, tuple(lowest), reason, tuple(reaches))
 
 
 def score_of(record: DensityRecord, kind: str) -> float | None:

@@ -14,6 +14,7 @@ from marrowmap.course.review import CourseReview
 from marrowmap.course.review import EpisodeRecovery
 from marrowmap.course.review import over_between
 from marrowmap.course.review import published_times
+from marrowmap.course.within_bone import Move
 from marrowmap.report.canvas import Picture
 from marrowmap.report.document import Document
 from marrowmap.report.document import Plate
@@ -42,7 +43,8 @@ METHODS = (
 LIMITS = (
     "Error of measurement is each row's own interval and, where that is known to be too narrow, what virtual patients "
     "show. No one has yet measured the repeatability of these numbers on patients.",
-    "Rows of MRI do not name scanner and sequence: that exams were made alike is for the reader to know.",
+    "Scanner, sequence and voxels of MRI exams are compared, and differences named, where manifest.json of each folder "
+    "says them; else that exams were made alike is for the reader to know. Coils and software are not compared.",
     "An episode that ended between two exams is dated by the later one.",
     "Reasons to reconsider come from small published series. This report makes no diagnosis.",
 )
@@ -207,14 +209,15 @@ def _migration(review: CourseReview) -> Section | None:
     )
     shifts = Table(
         "Moves within a bone, in its own coordinates",
-        ("Where", "Between", "Lateral, superior, anterior, mm", "Distance, mm", "Beyond error"),
+        ("Where", "Between", "Center lateral, superior, anterior, mm", "Distance, mm", "Come, gone, mL", "Edema"),
         tuple(
             (
                 f"{place}, {shift.region}".replace("_", " "),
                 f"{shift.start} and {shift.end}",
                 ", ".join(f"{x:+.1f}" for x in shift.by_mm),
                 f"{shift.distance_mm:.1f} (error {shift.repeatability_mm:.1f})",
-                f"yes, {shift.words}" if shift.moved else "no",
+                f"{shift.come_ml:.1f}, {shift.gone_ml:.1f}",
+                shift.move.value + ("" if shift.move is Move.STAYED else f", center {shift.words}"),
             )
             for place, shift in review.shifts
         ),

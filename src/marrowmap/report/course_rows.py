@@ -12,12 +12,13 @@ from typing import Any
 
 from marrowmap.course.change import Change
 from marrowmap.course.migration import Edge
-from marrowmap.course.migration import Shift
 from marrowmap.course.recovery import Bounded
 from marrowmap.course.review import CourseReview
 from marrowmap.course.review import EpisodeRecovery
 from marrowmap.course.review import over_between
 from marrowmap.course.trajectory import Trajectory
+from marrowmap.course.within_bone import Move
+from marrowmap.course.within_bone import Shift
 from marrowmap.report.folder import SCHEMA
 from marrowmap.report.rows import MEASUREMENT_COLUMNS
 from marrowmap.report.rows import dump_json
@@ -166,8 +167,11 @@ def _shift(place: Place, shift: Shift) -> Row:
         "distance_mm": _round(shift.distance_mm),
         "repeatability_mm": _round(shift.repeatability_mm),
         "p": _round(shift.p),
-        "moved": shift.moved,
-        "direction": shift.words if shift.moved else None,
+        "come_ml": _round(shift.come_ml),
+        "gone_ml": _round(shift.gone_ml),
+        "move": shift.move.value,
+        "moved": shift.move is Move.MOVED,
+        "direction": None if shift.move is Move.STAYED else shift.words,
     }
 
 

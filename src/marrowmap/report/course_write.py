@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 from marrowmap.course.findings import bone_change_rows
@@ -22,23 +23,28 @@ from marrowmap.report.manifest import read_versions
 from marrowmap.report.pdf import render_pdf
 from marrowmap.report.rows import dump_json
 
-INPUTS = ("measurements.json", "findings.json", "frames.json")
+INPUTS = ("measurements.json", "findings.json", "frames.json", "manifest.json")
 
 
-def _inputs(review: CourseReview, events: Path | None) -> list[dict[str, str]]:
+def _inputs(review: CourseReview, events: Path | None, masks: Sequence[Path]) -> list[dict[str, str]]:
     """Return name and digest of all that was read; folders by number, as two may have the same name."""
     folders = list(dict.fromkeys(exam.folder for exam in review.course.exams))
     rows = [
-        {"path": f"source-{number}/{folder.name}/{name}", "sha256": hash_file(folder / name)}
+        {"path": f"source-{number}/{folder.name}/{file.relative_to(folder).as_posix()}", "sha256": hash_file(file)}
         for number, folder in enumerate(folders, start=1)
-        for name in INPUTS
-        if (folder / name).is_file()
+        for file in (*(folder / name for name in INPUTS), *(mask for mask in masks if mask.is_relative_to(folder)))
+        if file.is_file()
     ]
     return rows + ([{"path": events.name, "sha256": hash_file(events)}] if events else [])
 
 
 def write_course(
-    review: CourseReview, out: Path, *, events: Path | None = None, seconds: Mapping[str, float] | None = None
+    review: CourseReview,
+    out: Path,
+    *,
+    events: Path | None = None,
+    masks: Sequence[Path] = (),
+    seconds: Mapping[str, float] | None = None,
 ) -> Path:
     """Write report, rows, ``course.json`` and manifest of a course.
 
@@ -49,6 +55,8 @@ def write_course(
         A new or empty folder, or one with an earlier marrowmap result, which is replaced.
     events : Path, optional
         The events file, for the manifest.
+    masks : sequence of Path, optional
+        The masks that were read, for the manifest.
     seconds : mapping of str to float, optional
         Time spent in each step.
 
@@ -79,7 +87,7 @@ def write_course(
             "notice": "Research use only. Not a medical device.",
             "versions": read_versions(),
             "options": {"events": events.name if events else None},
-            "inputs": _inputs(review, events),
+            "inputs": _inputs(review, events, masks),
             "outputs": [{"path": path.relative_to(folder).as_posix(), "sha256": hash_file(path)} for path in outputs],
             "seconds": {name: round(value, 3) for name, value in (seconds or {}).items()},
             "warnings": list(review.course.warnings),

@@ -10,7 +10,6 @@ from marrowmap.measure.density_change import Change
 from marrowmap.measure.density_scores import Classification
 from marrowmap.measure.density_scores import Recomputed
 from marrowmap.measure.density_scores import implied_sd
-from marrowmap.measure.density_scores import label_of
 from marrowmap.measure.density_scores import reproduces
 from marrowmap.measure.density_sides import SideDifference
 from marrowmap.report.document import STATE_WORDS
@@ -71,8 +70,8 @@ def classification_table(classifications: Sequence[Classification]) -> Table:
     for one in classifications:
         if not one.lowest:
             rows.append((one.date, "", "", "", one.reason or "not classified", one.why))
-        for kind, score, record in one.lowest:
-            rows.append((one.date, kind, fixed(score, 1, "+"), _place(record), label_of(kind, score), one.why))
+        for kind, score, record, label in one.labelled:
+            rows.append((one.date, kind, fixed(score, 1, "+"), _place(record), label, one.why))
     columns = ("Date", "Score", "Lowest", "Where", "ISCD's word", "Why this score")
     return Table("Lowest score that counts (ISCD)", columns, tuple(rows), numeric=(2,), text_last=True)
 

@@ -75,6 +75,25 @@ def _inputs(result: AnalysisResult) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (row["path"], row["sha256"]))
 
 
+def _protocols(result: AnalysisResult) -> list[dict[str, Any]]:
+    """Return how each volume was made, for those who compare exams: no name, no date, no free text."""
+    return [
+        {
+            "series": series.uid,
+            "modality": series.modality,
+            "scanner": series.scanner,
+            "field_strength_t": series.field_strength_t,
+            "sequence": series.sequence.value,
+            "repetition_time_ms": series.repetition_time_ms,
+            "echo_time_ms": series.echo_time_ms,
+            "inversion_time_ms": series.inversion_time_ms,
+            "slice_thickness_mm": series.slice_thickness_mm,
+            "voxel_mm": [round(float(x), 4) for x in series.volume.grid.spacing],
+        }
+        for series in result.exam.series
+    ]
+
+
 def build_manifest(result: AnalysisResult, folder: Path, report_steps: Mapping[str, float]) -> str:
     """Return the text of ``manifest.json`` for a folder that holds all other outputs.
 
@@ -93,6 +112,7 @@ def build_manifest(result: AnalysisResult, folder: Path, report_steps: Mapping[s
             "versions": read_versions(),
             "options": dict(result.options),
             "inputs": _inputs(result),
+            "series": _protocols(result),
             "outputs": [{"path": path.relative_to(folder).as_posix(), "sha256": hash_file(path)} for path in outputs],
             "seconds": {name: round(value, 3) for name, value in (*result.steps.items(), *report_steps.items())},
             "peak_memory_mib": _peak_memory_mib(),

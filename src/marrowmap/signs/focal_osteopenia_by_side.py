@@ -39,7 +39,8 @@ def assess(
     note = "; ".join(_words(one, side) for one in able)
     below = [one for one in able if one.in_reference_unit(side) <= -one.limit(len(able))]
     if below:
-        certainty = 1.0 - min(one.tail(side) for one in below)
+        # So rare a difference in any of so many regions, not in this one alone.
+        certainty = 1.0 - min(1.0, len(able) * min(one.tail(side) for one in below))
         return Finding(NAME, joint, side, State.PRESENT, certainty, None, MODALITY, date, evidence, note)
     if any(one.in_reference_unit(side) <= -one.limit() for one in able):
         return Finding(NAME, joint, side, State.UNDETERMINED, 0.5, None, MODALITY, date, evidence, note)

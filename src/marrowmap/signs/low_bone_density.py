@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 
 from scipy import stats
 
 from marrowmap.measure.density import MODALITY
 from marrowmap.measure.density import signed
-from marrowmap.measure.density_change import error_of
+from marrowmap.measure.density_precision import SitePrecision
 from marrowmap.measure.density_scores import T_NORMAL
 from marrowmap.measure.density_scores import Z_LIMIT
 from marrowmap.measure.density_scores import choose_score
+from marrowmap.measure.density_scores import doubt_of
 from marrowmap.measure.density_scores import is_low
 from marrowmap.measure.density_scores import label_of
 from marrowmap.measure.density_scores import may_be_judged
+from marrowmap.measure.density_scores import score_error
+from marrowmap.measure.density_scores import score_of
+from marrowmap.measure.density_scores import score_reach
 from marrowmap.values import DensityRecord
 from marrowmap.values import Evidence
 from marrowmap.values import Finding
@@ -26,15 +31,20 @@ from marrowmap.values import State
 NAME = "low_bone_density"
 
 _LIMITS = {"T": T_NORMAL, "Z": Z_LIMIT}
-_SMALLEST_SD = 0.11
-"""g/cm2, the smallest SD of the shipped references: measurement error in units of the score, at most."""
+
+Scored = tuple[float, float, DensityRecord]
+"""Score, its standard error, its record."""
 
 
-def assess(records: Sequence[DensityRecord], joint: Joint, side: Side) -> Finding:
+def assess(
+    records: Sequence[DensityRecord], joint: Joint, side: Side, studies: Sequence[SitePrecision] = ()
+) -> Finding:
     """Judge one joint and side at one exam.
 
-    PRESENT if the lowest score that counts is low (T below -1.0, or Z of -2.0 or lower), ABSENT if it is not,
-    UNDETERMINED if T and Z say different things and nobody knows which counts.
+    PRESENT if a score that counts is low (T below -1.0, or Z of -2.0 or lower) by more than its measurement error,
+    ABSENT if all lie above the limit by more than theirs. UNDETERMINED within that error (95 %, over the regions that
+    count), and where T and Z say different things and nobody knows which counts. ISCD's word for the number as printed
+    stands in the note.
     """
     usable = [record for record in records if not may_be_judged(record)]
     reasons = [may_be_judged(record) for record in records if may_be_judged(record)]
@@ -49,38 +59,64 @@ def assess(records: Sequence[DensityRecord], joint: Joint, side: Side) -> Findin
         return not_assessable("; ".join(dict.fromkeys(reasons)))
     if not choice.kinds:
         return not_assessable(choice.why)
-    lowest = {kind: found for kind in choice.kinds if (found := _lowest(usable, kind))}
-    if not lowest:
+    scored = {kind: found for kind in choice.kinds if (found := _scored(usable, kind, studies))}
+    if not scored:
         return not_assessable(f"{choice.why}; no {' or '.join(choice.kinds)}-score is reported")
-    words = "; ".join(
-        f"lowest {kind} {signed(score, 1)} ({record.region.replace('_', ' ')}): {label_of(kind, score)}"
-        for kind, (score, record) in lowest.items()
-    )
-    verdicts = {is_low(kind, score) for kind, (score, _) in lowest.items()}
+    words = "; ".join(_words(kind, found) for kind, found in scored.items())
     note = f"{choice.why}; {words}"
-    if len(lowest) < len(choice.kinds) or len(verdicts) > 1:
-        lacking = [kind for kind in choice.kinds if kind not in lowest]
-        why = f"no {lacking[0]}-score is reported" if lacking else "T and Z say different things"
+    why = _why_undetermined(choice.kinds, scored)
+    if why:
         return Finding(NAME, joint, side, State.UNDETERMINED, 0.5, None, MODALITY, date, evidence, f"{note}; {why}")
-    certainty = min(_certainty(kind, score, record) for kind, (score, record) in lowest.items())
-    kind = next(iter(lowest))
-    if verdicts == {True}:
-        return Finding(NAME, joint, side, State.PRESENT, certainty, None, MODALITY, date, evidence, note)
-    smallest = Quantity(abs(_LIMITS[kind]), "1")
-    return Finding(NAME, joint, side, State.ABSENT, certainty, smallest, MODALITY, date, evidence, note)
+    kind, found = next(iter(scored.items()))
+    state = _verdict(kind, found)
+    # Only so far below the limit would a score have been called.
+    smallest = Quantity(abs(_LIMITS[kind]) + max(_reach(one, found) for one in found), "1")
+    certainty = min(_certainty(kind, found) for kind, found in scored.items())
+    extent = smallest if state is State.ABSENT else None
+    return Finding(NAME, joint, side, state, certainty, extent, MODALITY, date, evidence, note)
 
 
-def _lowest(records: Sequence[DensityRecord], kind: str) -> tuple[float, DensityRecord] | None:
-    scored = [
-        (score, record)
-        for record in records
-        if (score := record.t_score if kind == "T" else record.z_score) is not None
-    ]
-    return min(scored, key=lambda pair: pair[0]) if scored else None
+def _why_undetermined(kinds: Sequence[str], scored: Mapping[str, Sequence[Scored]]) -> str:
+    """Return why the scores that count allow no verdict; empty if they do."""
+    lacking = [kind for kind in kinds if kind not in scored]
+    if lacking:
+        return f"no {lacking[0]}-score is reported"
+    if len({is_low(kind, found[0][0]) for kind, found in scored.items()}) > 1:
+        return "T and Z say different things"
+    verdicts = {_verdict(kind, found) for kind, found in scored.items()}
+    decided = verdicts in ({State.PRESENT}, {State.ABSENT})
+    return "" if decided else "within measurement error of the limit"
 
 
-def _certainty(kind: str, score: float, record: DensityRecord) -> float:
-    """Return how likely measurement error leaves the score on its side of the limit."""
-    error = error_of(record.region, record.vertebrae, record.machine, record.bmd, ()) if record.bmd else None
-    sd = error.sd / 2**0.5 / _SMALLEST_SD if error else 0.25
-    return float(stats.norm.cdf(abs(score - _LIMITS[kind]) / sd))
+def _scored(records: Sequence[DensityRecord], kind: str, studies: Sequence[SitePrecision]) -> list[Scored]:
+    """Return every score that is reported, the lowest first."""
+    known = [(score, record) for record in records if (score := score_of(record, kind)) is not None]
+    known.sort(key=lambda pair: pair[0])
+    return [(score, score_error(record, studies), record) for score, record in known]
+
+
+def _reach(one: Scored, all_scored: Sequence[Scored]) -> float:
+    return score_reach(one[1], len(all_scored))
+
+
+def _words(kind: str, found: Sequence[Scored]) -> str:
+    score, _, record = found[0]
+    label = label_of(kind, score) + doubt_of(kind, score, _reach(found[0], found))
+    return f"lowest {kind} {signed(score, 1)} ({record.region.replace('_', ' ')}): {label}"
+
+
+def _verdict(kind: str, found: Sequence[Scored]) -> State:
+    """Judge all regions by one kind of score, each with its error."""
+    if any(one[0] < _LIMITS[kind] - _reach(one, found) for one in found):
+        return State.PRESENT
+    if all(one[0] > _LIMITS[kind] + _reach(one, found) for one in found):
+        return State.ABSENT
+    return State.UNDETERMINED
+
+
+def _certainty(kind: str, found: Sequence[Scored]) -> float:
+    """Return how likely measurement error leaves the scores on their side of the limit."""
+    away = [(score - _LIMITS[kind]) / error for score, error, _ in found]
+    beyond = float(stats.norm.sf(max(abs(min(away)), 0.0)))
+    # Every region must stay above for an absence; the lowest of several is below by chance more often.
+    return max(0.5, 1.0 - len(found) * beyond)

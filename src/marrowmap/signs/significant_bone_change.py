@@ -37,7 +37,8 @@ def assess(changes: Sequence[Change], joint: Joint, side: Side) -> Finding:
     note = f"{note}; {reasons}" if reasons else note
     beyond = [change for change in sure if _size(change) >= _limit(change, len(sure))]
     if beyond:
-        certainty = max(_certainty(change) for change in beyond)
+        # So large a difference in any of so many comparisons, not in this one alone.
+        certainty = 1.0 - min(1.0, len(sure) * (1.0 - max(_certainty(change) for change in beyond)))
         return Finding(NAME, joint, side, State.PRESENT, certainty, None, MODALITY, date, evidence, note)
     near = [change for change in able if _size(change) >= (change.error.lsc if change.error else 0.0)]
     if near or not sure:

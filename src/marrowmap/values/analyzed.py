@@ -104,6 +104,8 @@ class FrameRow:
         Unit vectors neck, superior, anterior.
     fit_rms_mm : float or None
     trusted : bool
+    series, frame_of_reference_uid : str
+        UIDs of the series it was found in and of that series' space; empty where not said.
     """
 
     place: Place
@@ -113,6 +115,26 @@ class FrameRow:
     axes: tuple[tuple[float, float, float], ...]
     fit_rms_mm: float | None
     trusted: bool
+    series: str = ""
+    frame_of_reference_uid: str = ""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a series was made, as the manifest of its analysis says; None or empty where the images did not.
+
+    Parameters
+    ----------
+    scanner : str
+        Maker and model.
+    sequence : str
+    numbers : mapping of str to float
+        Field strength (T), repetition, echo and inversion time (ms), slice thickness and voxel (mm), by name.
+    """
+
+    scanner: str
+    sequence: str
+    numbers: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -131,6 +153,8 @@ class AnalyzedExam:
     frames : tuple of FrameRow
     series : frozenset of str
         UIDs of the series behind the rows: two exams that share one are the same exam.
+    protocols : mapping of str to Protocol
+        By series UID; empty where the folder does not say.
     """
 
     label: str
@@ -141,6 +165,7 @@ class AnalyzedExam:
     signs: tuple[SignRow, ...]
     frames: tuple[FrameRow, ...] = ()
     series: frozenset[str] = frozenset()
+    protocols: Mapping[str, Protocol] = field(default_factory=dict, compare=False)
 
     @property
     def places(self) -> frozenset[Place]:

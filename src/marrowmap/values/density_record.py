@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field
 from datetime import date
+from decimal import Decimal
 from enum import Enum
 
 from marrowmap.terms.regions import require_region
@@ -68,6 +71,8 @@ class DensityRecord:
     place : str
         Where in the source: ``line 3``, or the SOP Instance UID.
     note : str
+    last_digits : mapping of str to float
+        What one of the last digit given is worth, for ``bmd``, ``bmc``, ``area``; see :meth:`last_digit`.
 
     Raises
     ------
@@ -94,6 +99,7 @@ class DensityRecord:
     source: str
     place: str
     note: str = ""
+    last_digits: Mapping[str, float] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         require_region(self.region)
@@ -106,6 +112,20 @@ class DensityRecord:
             raise ValueError("a density record holds finite numbers only")
         if self.sex not in ("M", "F", ""):
             raise ValueError(f"sex {self.sex!r}: use M, F or nothing")
+
+    def last_digit(self, name: str) -> float:
+        """Return what one of the last digit of a number is worth, in its unit; 0 where there is no number.
+
+        Where it was not kept, the fewest digits that write the number are taken: it may have had zeros behind them.
+        """
+        value = getattr(self, name)
+        if value is None:
+            return 0.0
+        if name in self.last_digits:
+            return self.last_digits[name]
+        exponent = Decimal(repr(float(value))).normalize().as_tuple().exponent
+        assert isinstance(exponent, int)
+        return 10.0 ** min(exponent, 0)
 
     @property
     def joint(self) -> Joint | None:

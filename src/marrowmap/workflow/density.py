@@ -168,11 +168,14 @@ def _person(
     for record in reading.records:
         exams[record.iso_date].append(record)
     return DensityPerson(
-        name, reading, _judge(reading), tuple(classify_exam(exam) for _, exam in sorted(exams.items()))
+        name,
+        reading,
+        _judge(reading, studies),
+        tuple(classify_exam(exam, studies) for _, exam in sorted(exams.items())),
     )
 
 
-def _judge(reading: DensityReading) -> tuple[Finding, ...]:
+def _judge(reading: DensityReading, studies: Sequence[SitePrecision]) -> tuple[Finding, ...]:
     places = dict.fromkeys(
         (record.iso_date, record.joint, record.side) for record in reading.records if record.joint and record.side
     )
@@ -184,7 +187,7 @@ def _judge(reading: DensityReading) -> tuple[Finding, ...]:
         sides = [one for one in reading.sides if (one.left.iso_date, one.left.joint) == (day, joint)]
         changes = [c for c in reading.changes if (c.later.iso_date, c.later.joint, c.later.side) == (day, joint, side)]
         findings.append(focal_osteopenia_by_side.assess(records, sides, joint, side))
-        findings.append(low_bone_density.assess(records, joint, side))
+        findings.append(low_bone_density.assess(records, joint, side, studies))
         if changes:
             findings.append(significant_bone_change.assess(changes, joint, side))
     return tuple(findings)

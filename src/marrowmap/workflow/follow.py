@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from marrowmap.course.activity import whole_bone_edema
 from marrowmap.course.episodes import build_course
-from marrowmap.course.migration import EdemaCenter
-from marrowmap.course.migration import find_center
 from marrowmap.course.review import CourseReview
 from marrowmap.course.review import review_course
+from marrowmap.course.within_bone import EdemaCenter
+from marrowmap.course.within_bone import find_center
 from marrowmap.errors import UsageError
 from marrowmap.ingest.analyzed import read_analyzed
-from marrowmap.ingest.analyzed import read_edema_map
+from marrowmap.ingest.edema_map import read_edema_map
 from marrowmap.ingest.events import read_events
 from marrowmap.values.analyzed import AnalyzedExam
 from marrowmap.values.analyzed import Place
@@ -25,31 +27,40 @@ from marrowmap.workflow.steps import silent
 
 SHIFT_REGIONS = {"hip": ("femoral_head", None), "knee": ("medial_condyle", "lateral_condyle", None), "ankle": (None,)}
 """Within what a move of edema is looked for, by joint; None is the whole bone."""
-BONES = {"hip": "femur", "knee": "distal_femur", "ankle": "talus"}
 
 
 @dataclass(frozen=True)
 class Followed:
-    """A course's review and the time each step took."""
+    """A course's review, the masks that were read for it, and the time each step took."""
 
     review: CourseReview
+    masks: tuple[Path, ...]
     seconds: dict[str, float]
 
 
-def find_edema(exam: AnalyzedExam, place: Place) -> list[EdemaCenter]:
-    """Return where edema lies in a bone, by region; nothing where the folder holds no masks or no usable bone."""
-    frames = [f for f in exam.frames if f.place == place and f.trusted]
-    frame = next((f for f in frames if f.bone == BONES[place.joint_name]), frames[0] if frames else None)
-    if frame is None:
-        return []
-    images = read_edema_map(exam, place)
+@dataclass(frozen=True)
+class FoundEdema:
+    """Where edema lies in a bone, by region; what was read for it, or why it is not sure."""
+
+    centers: tuple[EdemaCenter, ...]
+    files: tuple[Path, ...] = ()
+    why_not: str = ""
+
+
+def find_edema(exam: AnalyzedExam, place: Place) -> FoundEdema:
+    """Find where edema lies in a bone; nothing where the folder holds no masks or no usable bone."""
+    row = whole_bone_edema(exam.rows, place)
+    evidence = row.document.get("evidence") if row is not None else None
+    series = str(evidence.get("series_uid") or "") if isinstance(evidence, dict) else ""
+    images, why_not = read_edema_map(exam, place, series)
     if images is None:
-        return []
-    found = (find_center(*images, frame, region, exam.day) for region in SHIFT_REGIONS[place.joint_name])
-    return [center for center in found if center is not None]
+        return FoundEdema((), (), why_not)
+    regions = SHIFT_REGIONS[place.joint_name]
+    found = (find_center(images.membership, images.regions, images.frame, region, exam.day) for region in regions)
+    return FoundEdema(tuple(center for center in found if center is not None), images.files)
 
 
-def _all_centers(course: Course, progress: Progress) -> dict[Place, list[EdemaCenter]]:
+def _all_edema(course: Course, progress: Progress) -> list[tuple[Place, AnalyzedExam, FoundEdema]]:
     """Read masks only where a joint was active twice in one episode."""
     wanted = [
         (episode.place, exam)
@@ -58,11 +69,11 @@ def _all_centers(course: Course, progress: Progress) -> dict[Place, list[EdemaCe
         for exam in course.exams
         if exam.day in episode.active
     ]
-    centers: dict[Place, list[EdemaCenter]] = {}
+    found = []
     for number, (place, exam) in enumerate(wanted):
         progress(f"{place}, {exam.day}", number / len(wanted))
-        centers.setdefault(place, []).extend(find_edema(exam, place))
-    return centers
+        found.append((place, exam, find_edema(exam, place)))
+    return found
 
 
 def follow(folders: Sequence[Path], *, events: Path | None = None, progress: Progress = silent) -> Followed:
@@ -99,7 +110,16 @@ def follow(folders: Sequence[Path], *, events: Path | None = None, progress: Pro
     with steps.step("ordering exams", 0.3, 0.35):
         course = build_course(exams, said)
     with steps.step("finding edema in the bones", 0.35, 0.6) as inner:
-        centers = _all_centers(course, inner)
+        found = _all_edema(course, inner)
     with steps.step("judging the course", 0.6, 0.7):
-        review = review_course(course, centers)
-    return Followed(review, steps.seconds)
+        centers: dict[Place, list[EdemaCenter]] = defaultdict(list)
+        for place, _, edema in found:
+            centers[place] += edema.centers
+        notes = [
+            f"{place}, {exam.day}: moves within the bone are not followed: {edema.why_not}"
+            for place, exam, edema in found
+            if edema.why_not
+        ]
+        review = review_course(course, centers, notes)
+    masks = dict.fromkeys(file for _, _, edema in found for file in edema.files)
+    return Followed(review, tuple(masks), steps.seconds)
