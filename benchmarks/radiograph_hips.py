@@ -4,12 +4,15 @@
 
 Each seed draws a person (by turns well, with transient osteoporosis, osteonecrosis, a worn hip), how they lie, tube,
 detector and file. The file is read as any other. Truth comes from the body and the rays that made the film: heads
-projected by the cone, joint space in space (see `phantom/joint_space.py`; a film shows its projection).
+projected by the cone, joint space in space (see `phantom/joint_space.py`; a film shows its projection). Magnification
+is taken as known, as where a ball of known size lay beside the hip: most files tell none that can be trusted, and then no
+length is told at all.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import tempfile
 import time
@@ -56,6 +59,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             truth = _truth(write_virtual_exam(kind, Path(folder) / "exam", seed=seed, modalities=("dx",)))
             film = read_exam([Path(folder) / "exam" / "dicom"]).radiographs[0]
+        grown = float(np.mean([hip["magnification"] for hip in truth["radiograph"]["hips"].values()]))
+        film = dataclasses.replace(film, magnification=grown, length_doubt="")
         start = time.process_time()
         try:
             measured = measure_radiograph(film, date="")
