@@ -5,7 +5,7 @@
 Each seed draws a person (by turns well, with transient osteoporosis, osteonecrosis, a worn hip), how they lie, tube,
 detector and file. The file is read as any other. Truth comes from the body and the rays that made the film: heads
 projected by the cone, joint space in space (see `phantom/joint_space.py`; a film shows its projection). Magnification
-is taken as known, as where a ball of known size lay beside the hip: most files tell none that can be trusted, and then no
+is taken as known, as where a ball of known size lay beside the hip: most files tell none to be trusted, and then no
 length is told at all.
 """
 
