@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
+from scipy.optimize import brentq
 from scipy.stats import beta
+from scipy.stats import binom
 
 from marrowmap.course.proportions import exact_proportion
 from marrowmap.course.proportions import resolution_curve
@@ -66,3 +69,51 @@ def test_where_all_are_over_the_interval_keeps_its_last_upper_bound():
     found = resolution_curve([2.0, 4.0, 6.0], [True, True, True])
     assert found.high[-1] == found.high[-2] > 0.5
     assert math.isinf(found.median_high)
+
+
+@pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
+def test_clopper_pearson_solves_its_definition(confidence):
+    """Each bound is the proportion under which what was seen, or more extreme, has half of the rest left over."""
+    tail = (1 - confidence) / 2
+    for count, total in ((1, 4), (3, 7), (9, 10), (17, 60)):
+        found = exact_proportion(count, total, confidence)
+        low = brentq(lambda p, c=count, n=total: binom.sf(c - 1, n, p) - tail, 1e-9, 1 - 1e-9, xtol=1e-13)
+        high = brentq(lambda p, c=count, n=total: binom.cdf(c, n, p) - tail, 1e-9, 1 - 1e-9, xtol=1e-13)
+        assert (found.low, found.high) == (pytest.approx(low, abs=1e-9), pytest.approx(high, abs=1e-9))
+
+
+def _drawn(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw times with ties, some followed to their end and some not."""
+    rng = np.random.default_rng(seed)
+    months = np.ceil(rng.exponential(5, 40))
+    return months, rng.random(40) < rng.uniform(0.3, 1.0)
+
+
+@pytest.mark.parametrize("seed", range(1, 11))
+def test_kaplan_meier_is_the_product_limit_with_greenwoods_variance(seed):
+    """Written out from the definition; `resolution_curve` leaves it to scipy."""
+    months, ended = _drawn(seed)
+    found = resolution_curve(months.tolist(), ended.tolist())
+    share, greenwood = 1.0, 0.0
+    for n, time in enumerate(np.unique(months[ended])):
+        at_risk, over = int((months >= time).sum()), int(((months == time) & ended).sum())
+        share *= 1 - over / at_risk
+        assert (found.months[n], found.at_risk[n]) == (time, at_risk)
+        assert found.remaining[n] == pytest.approx(share, abs=1e-12)
+        if share > 0:
+            greenwood += over / (at_risk * (at_risk - over))
+            reach = 1.959963985 * math.sqrt(greenwood) / abs(math.log(share))
+            assert found.low[n] == pytest.approx(share ** math.exp(reach), abs=1e-8)
+            assert found.high[n] == pytest.approx(share ** math.exp(-reach), abs=1e-8)
+
+
+@pytest.mark.parametrize("seed", range(1, 11))
+def test_kaplan_meier_against_statsmodels(seed):
+    """Another implementation, no dependency of ours: compared where someone has it."""
+    survfunc = pytest.importorskip("statsmodels.duration.survfunc", reason="statsmodels is not installed")
+    months, ended = _drawn(seed)
+    found = resolution_curve(months.tolist(), ended.tolist())
+    other = survfunc.SurvfuncRight(months, ended.astype(int))
+    assert found.months == pytest.approx(other.surv_times)
+    assert found.remaining == pytest.approx(other.surv_prob, abs=1e-12)
+    assert found.at_risk == pytest.approx(other.n_risk)

@@ -88,3 +88,12 @@ def test_the_brightest_pixel_stated_must_fit(tmp_path):
         ds.save_as(path)
     with pytest.raises(InputError, match=r"\(0028,0107\)"):
         read_exam([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("tags", "scanner"),
+    [({"Manufacturer": "Maker ", "ManufacturerModelName": "A 1"}, "Maker A 1"), ({"Manufacturer": ""}, "")],
+)
+def test_the_scanner_is_named_as_the_file_does(tmp_path, tags, scanner):
+    write_series(tmp_path, **tags)
+    assert read_exam([tmp_path]).series[0].scanner == scanner

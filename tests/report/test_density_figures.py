@@ -8,6 +8,7 @@ from marrowmap.measure.density_sides import compare_sides
 from marrowmap.report.density_figures import draw_density_course
 from marrowmap.report.density_figures import draw_density_sides
 from marrowmap.values import Side
+from marrowmap.values.density_record import JOINT_OF_REGION
 from tests.measure.density_records import record
 
 PAIR = (record(bmd=0.8), record(bmd=1.0, side=Side.RIGHT))
@@ -41,3 +42,14 @@ def test_other_vertebrae_are_other_lines():
     picture = draw_density_course(records, (), "A")
     assert b"L1-L4" in picture.data
     assert picture.data == draw_density_course(records[::-1], (), "A").data
+
+
+def test_every_region_is_drawn():
+    regions = [region for region, joint in JOINT_OF_REGION.items() if joint is not None]
+    assert len(regions) > 6
+    records = tuple(record(region=r, bmd=0.8 + n / 50, date=date(2020 + n, 1, 1)) for r in regions for n in range(2))
+    picture = draw_density_course(records, (), "A")
+    for region in regions:
+        words = region.replace("_", " ")
+        assert words in picture.alt
+        assert f"<!-- {words} -->".encode() in picture.data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -26,6 +27,7 @@ from marrowmap.report.canvas import INK
 from marrowmap.report.canvas import Picture
 from marrowmap.report.canvas import plain_style
 from marrowmap.report.canvas import svg
+from marrowmap.report.course_axis import break_axis
 from marrowmap.values import Joint
 from marrowmap.values import Side
 from marrowmap.values.analyzed import Place
@@ -134,11 +136,11 @@ def _bodies(figure: Figure, axes: Sequence[Any], review: CourseReview, days: Seq
     axes[0].text(0.62, 0.32, "L", fontsize=8, weight="bold", ha="center")
 
 
-def _episode_bar(ax: Any, episode: Episode, lane: int, latest: date) -> None:
+def _episode_bar(ax: Any, episode: Episode, lane: int, latest: date, at: Callable[[date], float]) -> None:
     end = episode.end or max((*episode.active, episode.first_seen))
     if episode.outcome is Outcome.ONGOING:
         end = latest
-    start, stop = _number(episode.start), _number(end)
+    start, stop = at(episode.start), at(end)
     ax.barh(
         lane, max(stop - start, 3.0), left=start, height=0.5, color=STATE_COLORS[Activity.ACTIVE], alpha=0.35, zorder=1
     )
@@ -148,43 +150,55 @@ def _episode_bar(ax: Any, episode: Episode, lane: int, latest: date) -> None:
     ax.text(start, lane + 0.34, f"{episode.number}", fontsize=7, ha="left", va="bottom", color=INK)
 
 
+def _moments(course: Course) -> list[date]:
+    """Return every day that is drawn."""
+    days = [exam.day for exam in course.exams]
+    for episode in course.episodes:
+        days += [day for day in (episode.start, episode.first_seen, episode.end) if day is not None]
+    for event in course.events:
+        days += [day for day in (event.day, event.end) if day is not None]
+    return days
+
+
 def _lanes(ax: Any, review: CourseReview, places: Sequence[Place]) -> None:
     course = review.course
+    broken = break_axis(_moments(course))
+    at = _number if broken is None else broken.at
     lanes = {place: len(places) - 1 - n for n, place in enumerate(places)}
     latest = max([exam.day for exam in course.exams] + [episode.first_seen for episode in course.episodes])
     for place, lane in lanes.items():
         ax.axhline(lane, color="#d9dde1", linewidth=0.8, zorder=0)
         for seen in activity_over_time(course.exams, place):
-            ax.plot(seen.day, lane, "o", color=STATE_COLORS[seen.activity], mec=INK, mew=0.8, ms=6, zorder=3)
+            ax.plot(at(seen.day), lane, "o", color=STATE_COLORS[seen.activity], mec=INK, mew=0.8, ms=6, zorder=3)
         told = {seen.day for seen in activity_over_time(course.exams, place)}
         for exam in course.exams:
             if place in exam.places and exam.day not in told:
-                ax.plot(exam.day, lane, "o", color="white", mec="#777777", mew=0.8, ms=4.5, zorder=3)
+                ax.plot(at(exam.day), lane, "o", color="white", mec="#777777", mew=0.8, ms=4.5, zorder=3)
     for episode in course.episodes:
-        _episode_bar(ax, episode, lanes[episode.place], latest)
+        _episode_bar(ax, episode, lanes[episode.place], latest, at)
     by_number = {episode.number: episode for episode in course.episodes}
     for edge in review.edges:
         one, other = by_number[edge.earlier], by_number[edge.later]
         ax.annotate(
             "",
-            xy=(_number(other.start), lanes[other.place]),
-            xytext=(_number(one.start), lanes[one.place]),
+            xy=(at(other.start), lanes[other.place]),
+            xytext=(at(one.start), lanes[one.place]),
             arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 0.9, "connectionstyle": "arc3,rad=-0.15"},
             zorder=4,
         )
-        middle = (_number(one.start) + _number(other.start)) / 2
+        middle = (at(one.start) + at(other.start)) / 2
         height = (lanes[one.place] + lanes[other.place]) / 2
         ax.text(middle, height + 0.12, f"{edge.step.value}, {edge.months:.1f} mo", fontsize=7, ha="center", va="bottom")
     for number, event in enumerate(course.events):
         # Neighbors step down, so that their words do not lie on each other.
         height = (lanes[event.place] - 0.32 if event.place in lanes else -0.75) - 0.2 * (number % 3)
         kind = event.kind.value
-        ax.plot(event.day, height, EVENT_MARKS[kind], color="#009E73", ms=5, zorder=3)
+        ax.plot(at(event.day), height, EVENT_MARKS[kind], color="#009E73", ms=5, zorder=3)
         if event.end is not None:
-            ax.plot([event.day, event.end], [height, height], color="#009E73", linewidth=1.2)
+            ax.plot([at(event.day), at(event.end)], [height, height], color="#009E73", linewidth=1.2)
         ax.annotate(
             kind.replace("_", " "),
-            (_number(event.day), height),
+            (at(event.day), height),
             (5, 0),
             textcoords="offset points",
             fontsize=6.5,
@@ -193,7 +207,11 @@ def _lanes(ax: Any, review: CourseReview, places: Sequence[Place]) -> None:
     ax.set_yticks(list(lanes.values()), [str(place) for place in lanes])
     ax.set_ylim(-1.1 if course.events else -0.6, len(places) - 0.3)
     ax.margins(x=0.06)
-    _dates_below(ax)
+    if broken is not None:
+        broken.draw(ax)
+    else:
+        ax.xaxis_date()
+        _dates_below(ax)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
 

@@ -25,7 +25,8 @@ from marrowmap.values import Side
 COLORS = {Side.LEFT: "#0072B2", Side.RIGHT: "#D55E00", None: "#444444"}
 _MARKERS = {Side.LEFT: "o", Side.RIGHT: "s", None: "D"}
 _WORDS = {Side.LEFT: "left", Side.RIGHT: "right", None: "spine or forearm"}
-_MOST_PANELS = 6
+_ONE_COLUMN = 3
+"""More regions are drawn in two columns, so that all of them fit a page."""
 
 
 def draw_density_course(
@@ -37,14 +38,24 @@ def draw_density_course(
     change: a later point outside the band has changed by more than error explains.
     """
     dated = [record for record in records if record.date and record.bmd is not None]
-    regions = [r for r in dict.fromkeys(record.region for record in dated) if _dates(dated, r) > 1][:_MOST_PANELS]
+    regions = [r for r in dict.fromkeys(record.region for record in dated) if _dates(dated, r) > 1]
     if not regions:
         return None
     with plain_style():
-        figure = Figure(figsize=(7.2, 2.6 * len(regions) + 0.2), layout="constrained")
-        axes = figure.subplots(len(regions), 1, squeeze=False)[:, 0]
-        for ax, region in zip(axes, regions, strict=True):
+        columns = 1 if len(regions) <= _ONE_COLUMN else 2
+        rows = -(-len(regions) // columns)
+        height = 2.6 if columns == 1 else min(2.1, 10.0 / rows)
+        figure = Figure(figsize=(7.2, height * rows + 0.2), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+        for ax in axes[len(regions) :]:
+            ax.set_axis_off()
+        for ax, region in zip(axes, regions, strict=False):
             _draw_region(ax, [record for record in dated if record.region == region], studies)
+            if columns == 1:
+                ax.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+            else:
+                ax.tick_params(labelsize=7)
+                ax.legend(frameon=False, fontsize=6.5, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2)
         data = svg(figure)
     words = ", ".join(region.replace("_", " ") for region in regions)
     return Picture("density_course", place, "svg", data, f"Bone density over time: {words}")
@@ -61,7 +72,7 @@ def _day(when: date) -> float:
 def _draw_region(ax: Axes, records: list[DensityRecord], studies: tuple[SitePrecision, ...]) -> None:
     days = [_day(record.date) for record in records if record.date]
     span = max(days) - min(days)
-    left, right = min(days) - 0.12 * span, max(days) + 0.1 * span
+    left, right = min(days) - 0.2 * span, max(days) + 0.1 * span
 
     # Exams of two machines, or of other vertebrae, are not joined: what differs between them is no change of bone.
     def bone(r: DensityRecord) -> tuple[bool, bool, tuple[int, ...], list[str]]:
@@ -105,7 +116,6 @@ def _draw_region(ax: Axes, records: list[DensityRecord], studies: tuple[SitePrec
     locator = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
-    ax.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
 def draw_density_sides(sides: tuple[SideDifference, ...], place: str) -> Picture | None:
