@@ -99,5 +99,12 @@ def test_the_numbers_stand_beside_the_side():
     assert numbers.endswith("g/cm2")
 
 
+@pytest.mark.parametrize(("side", "corner"), [(Side.RIGHT, 0.97), (Side.LEFT, 0.03)])
+def test_the_numbers_stand_toward_the_midline_off_the_shaft(side, corner):
+    ax = Figure().subplots()
+    areal_figures._show(ax, hip(side))
+    assert ax.texts[-1].get_position()[0] == corner
+
+
 def test_a_hip_in_doubt_shows_no_number():
     assert texts(hip(Side.LEFT, doubt="no femur is recognized in it")) == ["LEFT", "not measured"]
