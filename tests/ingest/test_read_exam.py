@@ -441,10 +441,3 @@ def test_one_slice_at_nineteen_times_opens_but_is_no_volume(shared_data):
     assert "opens: MR, 19 frames of 256 x 256" in describe_file(path)
     with pytest.raises(InputError, match=r"19 of its 19 parts.*only one slice"):
         read_exam([path])
-
-
-def test_the_scan_that_no_codec_decodes_says_so(shared_data):
-    told = describe_file(shared_data / "nm-wholebody-bone" / "JPEG-lossy.dcm")
-    assert "JPEG Extended" in told
-    assert "(0002,0010)" in told
-    assert "convert" in told

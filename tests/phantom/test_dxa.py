@@ -12,7 +12,7 @@ from marrowmap.phantom.dxa import DxaScan
 from marrowmap.phantom.dxa import areal_map
 from marrowmap.phantom.dxa import attenuation
 from marrowmap.phantom.dxa import detect
-from marrowmap.phantom.dxa import soft_tissue_ratio
+from marrowmap.phantom.dxa import fat_beside
 
 SCAN = DxaScan()
 
@@ -49,11 +49,35 @@ def test_noise_falls_with_counts():
     assert few[46:74, 56:94].std() > 3 * many[46:74, 56:94].std()
 
 
-def test_soft_tissue_is_learned_beside_the_bone():
+def test_fat_under_the_bone_is_that_beside_it():
     measured = detect(slab(1.0), DxaScan(counts=1e9), np.random.default_rng(0))
-    ratio = soft_tissue_ratio(measured, SCAN.pixel_mm)
-    beside = measured[0, 5, 5] / measured[1, 5, 5]
-    assert ratio[60, 75] == pytest.approx(beside, rel=0.002)
+    found = fat_beside(measured, SCAN.pixel_mm)
+    assert found[60, 75] == pytest.approx(6.0 * TISSUES["fat"][1], rel=0.01)
+
+
+def test_a_body_that_thins_to_its_side_keeps_its_mineral():
+    """Muscle thins and the fat under the skin stays: a ratio carried from the thin side would be too low."""
+    integrals = slab(0.9)
+    for energy in range(len(ENERGIES_KEV)):
+        integrals[energy] -= np.linspace(0, 9.0, 120)[:, None] * attenuation("muscle", energy)
+    found = areal_map(detect(integrals, DxaScan(counts=1e8), np.random.default_rng(0)), SCAN) / CALIBRATION
+    assert found[46:74, 56:94].mean() == pytest.approx(0.9, rel=0.01)
+
+
+@pytest.mark.parametrize("areal", [0.25, 0.35])
+def test_bone_that_has_lost_most_of_its_mineral_is_not_taken_for_flesh(areal):
+    """Below what a first look takes for bone: as flesh it would lower the fat, and so its own mineral again."""
+    found = areal_map(detect(slab(areal), DxaScan(counts=1e8), np.random.default_rng(0)), SCAN) / CALIBRATION
+    assert found[46:74, 56:94].mean() == pytest.approx(areal, rel=0.03)
+
+
+def test_the_rim_of_the_body_teaches_no_baseline():
+    """A rim of fat alone, thinner than 0.4 of the body, does not reach under the bone beside it."""
+    integrals = slab(0.9)
+    for energy in range(len(ENERGIES_KEV)):
+        integrals[energy, 85:] = 2.0 * attenuation("fat", energy)
+    found = areal_map(detect(integrals, DxaScan(counts=1e8), np.random.default_rng(0)), SCAN) / CALIBRATION
+    assert found[46:74, 56:94].mean() == pytest.approx(0.9, rel=0.01)
 
 
 def test_an_image_all_of_bone_is_refused():
@@ -63,4 +87,4 @@ def test_an_image_all_of_bone_is_refused():
     full[0, :, :2] = 1e-3
     full[1, :, :2] = 1.0
     with pytest.raises(ValueError, match="without soft tissue"):
-        soft_tissue_ratio(full, SCAN.pixel_mm)
+        fat_beside(full, SCAN.pixel_mm)

@@ -15,9 +15,7 @@ from pydicom.uid import UID
 
 from marrowmap.errors import GeometryError
 from marrowmap.errors import InputError
-from marrowmap.errors import MarrowmapError
 from marrowmap.image.nifti import file_label
-from marrowmap.image.nifti import read_nifti
 from marrowmap.ingest import ct
 from marrowmap.ingest import density_image
 from marrowmap.ingest import dx
@@ -43,7 +41,6 @@ from marrowmap.ingest.person import note_missing_ids
 from marrowmap.ingest.person import require_one_date
 from marrowmap.ingest.person import require_one_person
 from marrowmap.ingest.person import subject_of
-from marrowmap.ingest.pixels import GRAY
 from marrowmap.ingest.pixels import PICTURES
 from marrowmap.ingest.pixels import read_stored_values
 from marrowmap.ingest.radiograph import Radiograph
@@ -367,35 +364,3 @@ def _read_exam(sources: Sequence[Path], report: Progress, scan_hint: ScanHint) -
         radiographs_left_out=tuple(item.text for item in sorted(set(films_left_out))),
         densities=tuple(sorted(densities, key=lambda one: (one.number is None, one.number or 0, one.instance_uid))),
     )
-
-
-def describe_file(path: Path) -> str:
-    """Open one file and say in one line what it holds, or why it cannot be opened.
-
-    Unlike `read_exam` a lone slice or a picture that cannot be measured opens as long as its pixels can be decoded.
-
-    Returns
-    -------
-    str
-        ``NAME: opens: ...`` or ``NAME: ...`` with tag and remedy.
-    """
-    with quiet():
-        return _describe_file(path)
-
-
-def _describe_file(path: Path) -> str:
-    name = file_label(path)
-    try:
-        if nifti.matches(path):
-            volume = read_nifti(path)
-            return f"{name}: opens: NIfTI, {' x '.join(map(str, volume.grid.shape))} voxels"
-        header = read_header(path)
-        if header is None:
-            return f"{name}: neither DICOM (no DICM at byte 128, no group 0008) nor NIfTI: leave it out"
-        if header.number("Rows") is None:
-            return f"{name}: opens: DICOM without image, {header.modality or 'no modality'}: nothing to measure in it"
-        values, _ = read_stored_values(path, PICTURES if dx.matches(header) else GRAY)
-    except MarrowmapError as error:
-        return str(error)
-    frames, rows, columns = values.shape[:3]
-    return f"{name}: opens: {header.modality or 'no modality'}, {frames} frames of {columns} x {rows} pixels"

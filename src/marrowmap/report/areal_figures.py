@@ -47,7 +47,9 @@ def _show(ax: Any, hip: ArealHip) -> None:
     ax.text(0.03, 0.98, hip.side.value.upper(), color="white", va="top", fontsize=9, weight="bold", **style)
     lines = [f"{name.replace('_', ' ')} {found.bmd:.3f}" for name, found in hip.regions.items()]
     text = "\n".join([*lines, "g/cm2"]) if lines else "not measured"
-    ax.text(0.03, 0.02, text, color=PALE, va="bottom", fontsize=6.5, **style)
+    # Below the hip joint, beside the shaft: the only dark corner of both hips.
+    x, ha = (0.97, "right") if hip.side is Side.RIGHT else (0.03, "left")
+    ax.text(x, 0.02, text, color=PALE, va="bottom", ha=ha, fontsize=6.5, **style)
 
 
 def _draw(hips: Sequence[ArealHip], key: str, place: str) -> Picture:
