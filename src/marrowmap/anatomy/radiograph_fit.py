@@ -20,6 +20,7 @@ from skimage.feature import peak_local_max
 from marrowmap.anatomy.bone_cloud import BoneCloud
 from marrowmap.anatomy.pose_search import head_errors
 from marrowmap.anatomy.pose_search import search_pose
+from marrowmap.anatomy.pose_search import start_at
 from marrowmap.anatomy.radiograph_projector import Beam
 from marrowmap.anatomy.radiograph_projector import RadiographProjector
 from marrowmap.values import Side
@@ -221,10 +222,7 @@ def fit_radiograph(
     """
     starts = _starts(shown, coarse)
     if points is not None:
-        start = np.zeros(coarse.size)
-        away = points[1][0] - coarse.center(start, points[0])
-        start[0], start[1] = away[0], -away[2]
-        starts = [(max((likeness for likeness, _ in starts), default=0.0), start)]
+        starts = [(max((likeness for likeness, _ in starts), default=0.0), start_at(coarse, points))]
     if not starts:
         return None
     likeness, pose = starts[0]
