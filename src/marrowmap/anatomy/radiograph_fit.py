@@ -228,11 +228,10 @@ def fit_radiograph(
     likeness, pose = starts[0]
     for cloud, pixel_mm in ((coarse, COARSE_MM), (fine, FINE_MM)):
         explainer = _window(shown, cloud, pose, pixel_mm)
-        dependent = DEPENDENT
         if cloud is fine:
             _, left = explainer.explain(pose)
             explainer.weight = explainer.weight / np.sqrt(1 + (left.reshape(explainer.image.shape) / ODD) ** 2)
-        pose, residual, slopes = search_pose(explainer, cloud, pose, points, dependent, STEPS)
+        pose, residual, slopes = search_pose(explainer, cloud, pose, points, DEPENDENT, STEPS)
     levels, left = explainer.explain(pose)
     whole = float(((explainer.image * explainer.weight) ** 2).sum())
     return RadiographFit(
