@@ -35,7 +35,7 @@ from marrowmap.image.voxelize import voxelize
 from marrowmap.ingest import Series
 from marrowmap.ingest import read_exam
 from marrowmap.ingest.exam import Sequence
-from marrowmap.ingest.header import read_header
+from marrowmap.ingest.read_header import read_header
 from marrowmap.phantom.layers import Layer
 from marrowmap.phantom.layers import make_grid
 from marrowmap.phantom.mr import Contrast

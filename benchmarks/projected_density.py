@@ -70,7 +70,6 @@ def compare(source: str, hips: Sequence[ArealHip], truth: Sequence[dict[str, Any
     true = {(r["side"], r["region"], r["quantity"]): r["value"] for r in truth}
     found = []
     for row in areal_rows(hips):
-        assert row.side is not None
         side, other = row.side.value, row.side.opposite.value
         if row.name == "bmd_side_difference":
             pair = [true.get((one, row.region, "bmd")) for one in (side, other)]

@@ -52,9 +52,7 @@ def test_errors_alone_exceed_the_repeatability_in_5_percent():
 
 
 def _seen(*balls: tuple[tuple[float, float, float], float], month: int = 1) -> EdemaCenter:
-    found = find_center(*draw_balls(*balls), FRAME, "femoral_head", date(2020, month, 1))
-    assert found is not None
-    return found
+    return find_center(*draw_balls(*balls), FRAME, "femoral_head", date(2020, month, 1))
 
 
 def _move(earlier: EdemaCenter, later: EdemaCenter) -> Move:

@@ -26,6 +26,14 @@ def test_points_project_to_their_pixels():
     assert here.pixel_area_mm2 == 6.0
 
 
+def test_pixels_are_located_where_they_project_from():
+    here = grid(axes=[[0.6, 0.8, 0], [0, 0, -1]])
+    index = np.moveaxis(np.indices(here.shape), 0, -1)
+    assert here.locate([2.5, 0]) == pytest.approx([-10 + 5 * 0.6, 5 * 0.8, 50])
+    assert here.locate(index).shape == (5, 4, 3)
+    assert here.project(here.locate(index)) == pytest.approx(index)
+
+
 @pytest.mark.parametrize("axis", [0, 1])
 def test_a_flipped_grid_is_the_same_place(axis):
     here, point = grid(), np.array([-7.0, 5.0, 44.0])
@@ -39,7 +47,7 @@ def test_a_flipped_grid_is_the_same_place(axis):
 
 def test_a_view_of_unknown_direction_has_no_left():
     nowhere = grid(View.UNKNOWN, axes=None, origin=None)
-    for call in (lambda: nowhere.project([0, 0, 0]), lambda: nowhere.flipped(0)):
+    for call in (lambda: nowhere.project([0, 0, 0]), lambda: nowhere.locate([0, 0]), lambda: nowhere.flipped(0)):
         with pytest.raises(GeometryError, match="unknown"):
             call()
 

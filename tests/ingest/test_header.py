@@ -8,9 +8,9 @@ from marrowmap.ingest.header import Header
 from marrowmap.ingest.header import as_number
 from marrowmap.ingest.header import as_words
 from marrowmap.ingest.header import iso_date
-from marrowmap.ingest.header import read_header
 from marrowmap.ingest.header import safe_uid
 from marrowmap.ingest.header import tag_label
+from marrowmap.ingest.read_header import read_header
 from tests.ingest.dicom_files import write_series
 
 

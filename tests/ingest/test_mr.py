@@ -5,7 +5,7 @@ from marrowmap.errors import InputError
 from marrowmap.ingest import Sequence
 from marrowmap.ingest import mr
 from marrowmap.ingest import read_exam
-from marrowmap.ingest.header import read_header
+from marrowmap.ingest.read_header import read_header
 from tests.ingest.dicom_files import pixels
 from tests.ingest.dicom_files import write_enhanced
 from tests.ingest.dicom_files import write_series

@@ -13,14 +13,14 @@ from marrowmap.signs.crescent import assess
 from marrowmap.values import Side
 from marrowmap.values import State
 from marrowmap.values import Subject
-from marrowmap.workflow import analyze as job
+from marrowmap.workflow import ct_heads as job
 from tests.measure.ct_heads import scanned
 
 
 def read(series, group, frames):
     exam = Exam(Subject(), "2026-01-05", tuple(series))
     hips = (HipMeasurement(Side.LEFT, "2026-01-05", None, frames[0]),)
-    return job._measure_ct_heads(hips, exam, group, frames, lambda step, share: None)
+    return job.measure_ct_heads(hips, exam, group, frames, lambda step, share: None)
 
 
 def test_a_ct_in_the_bones_coordinates_is_read_with_them():

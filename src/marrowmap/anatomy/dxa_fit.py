@@ -193,11 +193,7 @@ def _start(
                 pixel = (np.array(at) + head - border) * COARSE_MM / spacing
                 best = (float(found[at]), pixel, scale, turn)
     likeness, pixel, scale, turn = best
-    here = placed(grid)
-    assert here.origin_mm is not None
-    assert here.axes is not None
-    place = here.origin_mm + (pixel * spacing) @ here.axes
-    return likeness, place[[0, 2]], scale, turn
+    return likeness, placed(grid).locate(pixel)[[0, 2]], scale, turn
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,6 +21,7 @@ from skimage.feature import peak_local_max
 from marrowmap.anatomy.bone_cloud import BoneCloud
 from marrowmap.anatomy.pose_search import head_errors
 from marrowmap.anatomy.pose_search import search_pose
+from marrowmap.anatomy.pose_search import start_at
 from marrowmap.image import Plane
 from marrowmap.image import PlaneGrid
 from marrowmap.values import Side
@@ -267,10 +268,7 @@ def fit_planar(
     """
     starts = _find_start(planes, cloud)
     if points is not None:
-        start = np.zeros(cloud.size)
-        away = points[1][0] - cloud.center(start, points[0])
-        start[0], start[1] = away[0], -away[2]
-        starts = [(max((likeness for likeness, _ in starts), default=0.0), start)]
+        starts = [(max((likeness for likeness, _ in starts), default=0.0), start_at(cloud, points))]
     if not starts:
         return None
     likeness, start = starts[0]

@@ -29,6 +29,14 @@ class PoseExplainer(Protocol):
         """Return levels of the parts, and the residual in its standard deviations."""
 
 
+def start_at(cloud: BoneCloud, points: tuple[Side, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return the usual pose, moved so that a head lies where a user clicked it; arguments as in `search_pose`."""
+    start = np.zeros(cloud.size)
+    away = points[1][0] - cloud.center(start, points[0])
+    start[0], start[1] = away[0], -away[2]
+    return start
+
+
 def search_pose(
     explainer: PoseExplainer,
     cloud: BoneCloud,

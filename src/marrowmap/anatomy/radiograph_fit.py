@@ -20,6 +20,7 @@ from skimage.feature import peak_local_max
 from marrowmap.anatomy.bone_cloud import BoneCloud
 from marrowmap.anatomy.pose_search import head_errors
 from marrowmap.anatomy.pose_search import search_pose
+from marrowmap.anatomy.pose_search import start_at
 from marrowmap.anatomy.radiograph_projector import Beam
 from marrowmap.anatomy.radiograph_projector import RadiographProjector
 from marrowmap.values import Side
@@ -221,20 +222,16 @@ def fit_radiograph(
     """
     starts = _starts(shown, coarse)
     if points is not None:
-        start = np.zeros(coarse.size)
-        away = points[1][0] - coarse.center(start, points[0])
-        start[0], start[1] = away[0], -away[2]
-        starts = [(max((likeness for likeness, _ in starts), default=0.0), start)]
+        starts = [(max((likeness for likeness, _ in starts), default=0.0), start_at(coarse, points))]
     if not starts:
         return None
     likeness, pose = starts[0]
     for cloud, pixel_mm in ((coarse, COARSE_MM), (fine, FINE_MM)):
         explainer = _window(shown, cloud, pose, pixel_mm)
-        dependent = DEPENDENT
         if cloud is fine:
             _, left = explainer.explain(pose)
             explainer.weight = explainer.weight / np.sqrt(1 + (left.reshape(explainer.image.shape) / ODD) ** 2)
-        pose, residual, slopes = search_pose(explainer, cloud, pose, points, dependent, STEPS)
+        pose, residual, slopes = search_pose(explainer, cloud, pose, points, DEPENDENT, STEPS)
     levels, left = explainer.explain(pose)
     whole = float(((explainer.image * explainer.weight) ** 2).sum())
     return RadiographFit(

@@ -17,13 +17,13 @@ from marrowmap.anatomy.bone_frame import BoneFrame
 from marrowmap.anatomy.radiograph_fit import HipPlaneImage
 from marrowmap.anatomy.radiograph_fit import RadiographFit
 from marrowmap.anatomy.radiograph_fit import fit_radiograph
-from marrowmap.anatomy.radiograph_projector import SOURCE_TO_HIPS_MM
 from marrowmap.anatomy.radiograph_projector import Beam
 from marrowmap.image import Plane
 from marrowmap.values import Side
 
 USUAL_MAGNIFICATION = 1.17
-"""Of the hips on an AP pelvis where nothing is stated; 1.11 to 1.24 with the distances of `SOURCE_TO_HIPS_MM`."""
+"""Of the hips on an AP pelvis where nothing is stated; 1.11 to 1.24 with the distances of
+`~marrowmap.anatomy.radiograph_projector.SOURCE_TO_HIPS_MM`."""
 POINTS_MM = {"coarse": (5.0, 4.0), "fine": (3.5, 2.5)}
 """Distance of points within the bones and on their surfaces."""
 LEAST_EXPLAINED = 0.35
@@ -81,7 +81,6 @@ def hip_plane_image(
     lit: NDArray[np.bool_],
     *,
     magnification: float | None,
-    source_to_detector_mm: float | None,
     from_front: bool,
 ) -> HipPlaneImage:
     """Return a radiograph as it lies in the plane of the hips.
@@ -94,16 +93,12 @@ def hip_plane_image(
         What the beam reached.
     magnification : float or None
         Of the hips over what the spacing holds for; None takes the usual one, and size then means little.
-    source_to_detector_mm : float or None
     from_front : bool
-        True for AP.
+        True for AP. The source is taken to be as far away as usual.
     """
     grown = magnification or USUAL_MAGNIFICATION
-    source = SOURCE_TO_HIPS_MM if source_to_detector_mm is None else source_to_detector_mm / grown
-    if magnification == 1.0 and source_to_detector_mm is not None:
-        source = source_to_detector_mm / USUAL_MAGNIFICATION
     spacing = (plane.grid.spacing_mm[0] / grown, plane.grid.spacing_mm[1] / grown)
-    return HipPlaneImage(plane.array, lit, spacing, Beam(source, from_front=from_front))
+    return HipPlaneImage(plane.array, lit, spacing, Beam(from_front=from_front))
 
 
 def find_radiograph_hips(

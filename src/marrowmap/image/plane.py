@@ -110,11 +110,26 @@ class PlaneGrid:
         GeometryError
             If the view or the place of the projection is unknown.
         """
+        origin, axes = self._place()
+        result: NDArray[np.float64] = (np.asarray(points, float) - origin) @ axes.T / np.asarray(self.spacing_mm)
+        return result
+
+    def locate(self, index: ArrayLike) -> NDArray[np.float64]:
+        """Map fractional (column, row), shape (..., 2), to LPS mm in the plane of the pixels, shape (..., 3).
+
+        Raises
+        ------
+        GeometryError
+            If the view or the place of the projection is unknown.
+        """
+        origin, axes = self._place()
+        result: NDArray[np.float64] = origin + np.asarray(index, float) * np.asarray(self.spacing_mm) @ axes
+        return result
+
+    def _place(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         if self.axes is None or self.origin_mm is None:
             raise GeometryError(f"the {self.view.value} view has no known place in the patient: nothing projects on it")
-        away = np.asarray(points, float) - self.origin_mm
-        result: NDArray[np.float64] = away @ self.axes.T / np.asarray(self.spacing_mm)
-        return result
+        return self.origin_mm, self.axes
 
     def flipped(self, axis: int) -> PlaneGrid:
         """Return the same place with its columns (axis 0) or rows (axis 1) counted from the other end.

@@ -10,10 +10,10 @@ from marrowmap.image.nifti import read_nifti
 from marrowmap.ingest import dx
 from marrowmap.ingest import nifti
 from marrowmap.ingest.header import quiet
-from marrowmap.ingest.header import read_header
 from marrowmap.ingest.pixels import GRAY
 from marrowmap.ingest.pixels import PICTURES
 from marrowmap.ingest.pixels import read_stored_values
+from marrowmap.ingest.read_header import read_header
 
 
 def describe_file(path: Path) -> str:

@@ -28,7 +28,6 @@ from marrowmap.ingest.exam import Exam
 from marrowmap.ingest.exam import Series
 from marrowmap.ingest.header import Header
 from marrowmap.ingest.header import quiet
-from marrowmap.ingest.header import read_header
 from marrowmap.ingest.header import tag_label
 from marrowmap.ingest.left_out import LeftOut
 from marrowmap.ingest.left_out import Weight
@@ -44,6 +43,7 @@ from marrowmap.ingest.person import subject_of
 from marrowmap.ingest.pixels import PICTURES
 from marrowmap.ingest.pixels import read_stored_values
 from marrowmap.ingest.radiograph import Radiograph
+from marrowmap.ingest.read_header import read_header
 from marrowmap.ingest.scan import BoneScan
 from marrowmap.ingest.scan import DynamicScan
 from marrowmap.ingest.scan_hint import NOTHING_SAID

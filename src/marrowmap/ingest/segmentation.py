@@ -28,13 +28,13 @@ from marrowmap.image.nifti import read_nifti_labels
 from marrowmap.ingest.header import get_text
 from marrowmap.ingest.header import get_value
 from marrowmap.ingest.header import quiet
-from marrowmap.ingest.header import read_header
 from marrowmap.ingest.header import tag_label
 from marrowmap.ingest.laterality import SideClaim
 from marrowmap.ingest.laterality import combine_sides
 from marrowmap.ingest.laterality import side_in_text
 from marrowmap.ingest.left_out import one_line
 from marrowmap.ingest.nifti import sidecar_path
+from marrowmap.ingest.read_header import read_header
 from marrowmap.terms import codes
 from marrowmap.terms.regions import REGIONS
 from marrowmap.values import Side

@@ -161,7 +161,7 @@ def _box(grid: Grid, points: NDArray[np.float64], margin_mm: float) -> tuple[tup
 
 
 def _project(
-    frame: DxaFrame, view: PlaneGrid, points: NDArray[np.float64], grams: NDArray[np.float64], voxel_mm: float
+    view: PlaneGrid, points: NDArray[np.float64], grams: NDArray[np.float64], voxel_mm: float
 ) -> NDArray[np.float64]:
     """Project mineral along the rays, g/cm2; each voxel as wide as it is."""
     index = view.project(points)
@@ -231,7 +231,7 @@ def measure_ct(
     slope = calibration.mg_per_ml_per_hu / 1000 * part.voxel_volume_ml
     points = part.to_world(np.argwhere(mask))
     grams = slope * (hu - base)[mask]
-    areal = _project(frame, view, points, grams, float(part.spacing.max()))
+    areal = _project(view, points, grams, float(part.spacing.max()))
 
     plane = frame.to_plane(points)
     within = inner[mask]

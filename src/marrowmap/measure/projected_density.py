@@ -124,12 +124,7 @@ class ArealHip:
 
 def pixel_places(grid: PlaneGrid) -> NDArray[np.float64]:
     """Return LPS mm of all pixels of a grid with a known view, shape (columns, rows, 3)."""
-    here = placed(grid)
-    assert here.origin_mm is not None
-    assert here.axes is not None
-    columns = np.arange(grid.shape[0])[:, None, None] * grid.spacing_mm[0] * here.axes[0]
-    rows = np.arange(grid.shape[1])[None, :, None] * grid.spacing_mm[1] * here.axes[1]
-    return np.asarray(here.origin_mm + columns + rows, np.float64)
+    return placed(grid).locate(np.moveaxis(np.indices(grid.shape), 0, -1))
 
 
 def _doubt(found: ProjectedFemur) -> str:

@@ -44,13 +44,9 @@ from marrowmap.values import Side
 METHOD = "radiograph/1"
 LEAST_SHARPNESS = 0.6
 """A head whose outline is fainter is not measured; see `HeadCircle`."""
-LEAST_LIT = 0.9
-"""Share of the head's circle and its surroundings that the beam must have reached."""
-METAL = 6.0
-"""What attenuates this many times as much as bone over its surroundings is metal."""
 SPACE_ERROR_MM = 0.5
 """Standard deviation of a joint space's width, against its width in space, on virtual patients (tuning seeds): in
-projection it is narrower, by 0.4 mm in the mean."""
+projection it is narrower, by about half a millimeter in the mean."""
 DEPRESSION_ERROR_MM = 0.4
 """Standard deviation of a depression; a choice, wider than what well virtual heads show."""
 MAGNIFICATION_ERROR = 0.03
@@ -157,13 +153,8 @@ def measure_radiograph(film: Radiograph, *, date: str, known: Sequence[BoneFrame
     if reason:
         raise InputError(reason)
     told = None if film.length_doubt else film.magnification
-    image = hip_plane_image(
-        film.plane,
-        film.lit,
-        magnification=told,
-        source_to_detector_mm=None,
-        from_front=film.view_name is RadiographView.AP,
-    )
+    from_front = film.view_name is RadiographView.AP
+    image = hip_plane_image(film.plane, film.lit, magnification=told, from_front=from_front)
     bones = find_radiograph_hips(image, film.uid, known=known)
     if bones is None:
         raise InputError("nothing like two hips is seen in it")

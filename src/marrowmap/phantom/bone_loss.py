@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import ndtr
 
+from marrowmap.phantom.focus import WIDTH_PER_SD
 from marrowmap.phantom.layers import Array
 from marrowmap.phantom.lesion import Lesion
 from marrowmap.phantom.person import Hip
@@ -31,8 +32,6 @@ RESIDUAL = (0.0, 0.30)
 
 There is no source with monthly values: when it is at its height and recovers, and all of the course between, are
 choices."""
-WIDTH_PER_SD = 2.563
-"""10-90 % width of a cumulative normal edge over its standard deviation."""
 ROUNDING_MM = 3.0
 """How softly the plane's end of the disease turns into the one above the lesser trochanter."""
 
@@ -62,6 +61,22 @@ def past_boundary(lesion: Lesion, hip: Hip, points: Array) -> Array:
     return np.asarray(past - np.float32(lesion.boundary_mm), np.float32)
 
 
+def within_disease(lesion: Lesion, hip: Hip, points: Array, unevenness: Array) -> Array:
+    """Return how much each point belongs to the disease, 0 to 1, float32; it ends as sharply as the lesion says.
+
+    Parameters
+    ----------
+    lesion : Lesion
+    hip : Hip
+    points : array, shape (..., 3)
+        LPS mm.
+    unevenness : array, shape (...)
+        Smooth noise of unit variance: the end waves by about a millimeter.
+    """
+    past = past_boundary(lesion, hip, points) + np.float32(1.2) * unevenness
+    return np.asarray(ndtr(-past / np.float32(lesion.width_mm / WIDTH_PER_SD)), np.float32)
+
+
 def lost_share(lesion: Lesion, hip: Hip, points: Array, unevenness: Array) -> Array:
     """Return the share of bone mineral that each point has lost.
 
@@ -81,6 +96,4 @@ def lost_share(lesion: Lesion, hip: Hip, points: Array, unevenness: Array) -> Ar
     """
     if lesion.bone_loss <= 0:
         return np.zeros(points.shape[:-1], np.float32)
-    past = past_boundary(lesion, hip, points) + np.float32(1.2) * unevenness
-    within = ndtr(-past / np.float32(lesion.width_mm / WIDTH_PER_SD)).astype(np.float32)
-    return np.asarray(np.float32(lesion.bone_loss) * within, np.float32)
+    return np.asarray(np.float32(lesion.bone_loss) * within_disease(lesion, hip, points, unevenness), np.float32)

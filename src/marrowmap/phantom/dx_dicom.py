@@ -163,7 +163,7 @@ def write_dx(
         delattr(data, keyword)
     _describe_view(data, how, side)
     _describe_beam(data, cone, scan, how)
-    _add_pixels(data, pixels if how.columns_toward == "L" else pixels[::-1], cone.pixel_mm, how)
+    _add_pixels(data, pixels if how.columns_toward == "L" else pixels[::-1], how)
     data.save_as(path, enforce_file_format=True)
     return series_uid
 
@@ -215,7 +215,7 @@ def _describe_beam(data: FileDataset, cone: Cone, scan: DxScan, how: DxFile) -> 
         data.CollimatorLowerHorizontalEdge = rows + 1 - round(bottom / cone.pixel_mm)
 
 
-def _add_pixels(data: FileDataset, pixels: NDArray[np.uint16], pixel_mm: float, how: DxFile) -> None:
+def _add_pixels(data: FileDataset, pixels: NDArray[np.uint16], how: DxFile) -> None:
     data.SamplesPerPixel = 1
     data.PhotometricInterpretation = "MONOCHROME1" if how.sign > 0 else "MONOCHROME2"
     data.PresentationLUTShape = "INVERSE" if how.sign > 0 else "IDENTITY"

@@ -16,6 +16,8 @@ from marrowmap.phantom.joint_space import joint_space
 from marrowmap.phantom.layers import points_of
 from marrowmap.phantom.lesion import WELL
 from marrowmap.phantom.person import Hip
+from marrowmap.phantom.rows import finding_row
+from marrowmap.phantom.rows import measurement_row
 from marrowmap.phantom.scene import Scene
 from marrowmap.phantom.truth import frame_row
 from marrowmap.phantom.truth import region_masks
@@ -165,22 +167,9 @@ def measurement_rows(
     rows: list[dict[str, Any]] = []
 
     def row(side: Side, region: str, quantity: str, value: float, unit: str, method: str) -> None:
-        rows.append(
-            {
-                "date": date,
-                "joint": "hip",
-                "side": side.value,
-                "region": region,
-                "quantity": quantity,
-                "value": round(value, 4),
-                "unit": unit,
-                "low": None,
-                "high": None,
-                "modality": "DX",
-                "method": f"{METHOD}: {method}",
-                "evidence": evidence,
-            }
-        )
+        of = (side, region, quantity, round(value, 4), unit)
+        method = f"{METHOD}: {method}"
+        rows.append(measurement_row(*of, date=date, modality="DX", method=method, evidence=evidence))
 
     sick = [side for side in Side if scene.lesions[side] != WELL] or list(Side)
     seen = {side: hip_in_view(scene, cone, scan, side) for side in Side}
@@ -226,19 +215,16 @@ def finding_rows(scene: Scene, cone: Cone, scan: DxScan, date: str, evidence: di
         }
         for sign, (present, note) in signs.items():
             rows.append(
-                {
-                    "date": date,
-                    "joint": "hip",
-                    "side": side.value,
-                    "sign": sign,
-                    "state": ("present" if present else "absent") if in_view else "not_assessable",
-                    "certainty": 1.0 if in_view else None,
-                    "smallest_detectable": None,
-                    "modality": "DX",
-                    "evidence": evidence,
-                    "note": note if in_view else "the hip lies in part outside the picture",
-                    "in_view": in_view,
-                }
+                finding_row(
+                    side,
+                    sign,
+                    present=present,
+                    in_view=in_view,
+                    date=date,
+                    modality="DX",
+                    evidence=evidence,
+                    note=note if in_view else "the hip lies in part outside the picture",
+                )
             )
     return rows
 

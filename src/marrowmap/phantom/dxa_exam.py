@@ -31,6 +31,7 @@ from marrowmap.phantom.mineral import true_density
 from marrowmap.phantom.nm_file import code
 from marrowmap.phantom.nm_file import item
 from marrowmap.phantom.person import Person
+from marrowmap.phantom.rows import measurement_row
 from marrowmap.phantom.scene import FINE_MM
 from marrowmap.phantom.scene import HIP_REACH_MM
 from marrowmap.phantom.scene import Part
@@ -148,22 +149,8 @@ def truth_rows(
     rows: list[dict[str, Any]] = []
 
     def row(side: Side, region: str, quantity: str, value: float, unit: str, digits: int) -> None:
-        rows.append(
-            {
-                "date": date,
-                "joint": "hip",
-                "side": side.value,
-                "region": region,
-                "quantity": quantity,
-                "value": round(value, digits),
-                "unit": unit,
-                "low": None,
-                "high": None,
-                "modality": "DXA",
-                "method": METHOD,
-                "evidence": evidence[side],
-            }
-        )
+        of = (side, region, quantity, round(value, digits), unit)
+        rows.append(measurement_row(*of, date=date, modality="DXA", method=METHOD, evidence=evidence[side]))
 
     for side, regions in density.items():
         for region, found in regions.items():

@@ -26,6 +26,8 @@ from marrowmap.phantom.kinetics import frame_means
 from marrowmap.phantom.layers import Array
 from marrowmap.phantom.layers import points_of
 from marrowmap.phantom.person import Person
+from marrowmap.phantom.rows import finding_row
+from marrowmap.phantom.rows import measurement_row
 from marrowmap.phantom.truth import METHOD
 from marrowmap.phantom.truth import boundary
 from marrowmap.phantom.truth import region_masks
@@ -150,22 +152,8 @@ def scan_measurements(
     scans = {side: look(person, activity, side) for side in activity.hips}
 
     def row(side: Side, region: str, quantity: str, value: float, unit: str, note: str) -> None:
-        rows.append(
-            {
-                "date": date,
-                "joint": "hip",
-                "side": side.value,
-                "region": region,
-                "quantity": quantity,
-                "value": round(value, 4),
-                "unit": unit,
-                "low": None,
-                "high": None,
-                "modality": "NM",
-                "method": f"{METHOD}; {note}",
-                "evidence": evidence,
-            }
-        )
+        of = (side, region, quantity, round(value, 4), unit)
+        rows.append(measurement_row(*of, date=date, modality="NM", method=f"{METHOD}; {note}", evidence=evidence))
 
     for quantity, phase in PHASES.items():
         means = _phase_means(activity, scan, getattr(scan, phase), scans)
@@ -241,19 +229,16 @@ def scan_findings(person: Person, activity: Activity, date: str, evidence: dict[
             "cold_area": cold,
         }
         rows += [
-            {
-                "date": date,
-                "joint": "hip",
-                "side": side.value,
-                "sign": sign,
-                "state": "present" if present else "absent",
-                "certainty": 1.0,
-                "smallest_detectable": None,
-                "modality": "NM",
-                "evidence": evidence,
-                "note": f"pattern of uptake: {model.uptake.pattern.value.replace('_', ' ')}",
-                "in_view": True,
-            }
+            finding_row(
+                side,
+                sign,
+                present=present,
+                in_view=True,
+                date=date,
+                modality="NM",
+                evidence=evidence,
+                note=f"pattern of uptake: {model.uptake.pattern.value.replace('_', ' ')}",
+            )
             for sign, present in signs.items()
         ]
     return rows

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ndtr
 
-from marrowmap.phantom.bone_loss import WIDTH_PER_SD
-from marrowmap.phantom.bone_loss import past_boundary
+from marrowmap.phantom.bone_loss import within_disease
 from marrowmap.phantom.fracture import sample_fracture_line
 from marrowmap.phantom.layers import Array
 from marrowmap.phantom.layers import smoothstep
@@ -71,8 +69,7 @@ def edema_membership(lesion: Lesion, hip: Hip, points: Array, bone: Array, uneve
     """
     if lesion.amount <= 0:
         return np.zeros(points.shape[:-1], np.float32)
-    past = past_boundary(lesion, hip, points) + 1.2 * unevenness
-    membership = ndtr(-past / np.float32(lesion.width_mm / WIDTH_PER_SD)).astype(np.float32)
+    membership = within_disease(lesion, hip, points, unevenness)
     if lesion.medial_sparing:
         # Medial and a little inferior: away from the neck and down from the weight-bearing dome.
         toward = -0.93 * bone[..., 0] - 0.36 * bone[..., 1]

@@ -19,6 +19,8 @@ from marrowmap.phantom.onfh import band_depth_ratio
 from marrowmap.phantom.onfh import deepest_band_ratio
 from marrowmap.phantom.onfh import necrotic_arcs_deg
 from marrowmap.phantom.person import Hip
+from marrowmap.phantom.rows import finding_row
+from marrowmap.phantom.rows import measurement_row
 from marrowmap.phantom.scene import Scene
 from marrowmap.values import Side
 
@@ -215,22 +217,9 @@ def measurement_rows(
     rows: list[dict[str, Any]] = []
 
     def row(region: str, quantity: str, value: float | None, unit: str, note: str = "") -> None:
-        rows.append(
-            {
-                "date": date,
-                "joint": "hip",
-                "side": side.value,
-                "region": region,
-                "quantity": quantity,
-                "value": value,
-                "unit": unit,
-                "low": None,
-                "high": None,
-                "modality": "MR",
-                "method": METHOD + (f"; {note}" if note else ""),
-                "evidence": evidence,
-            }
-        )
+        method = METHOD + (f"; {note}" if note else "")
+        of = (side, region, quantity, value, unit)
+        rows.append(measurement_row(*of, date=date, modality="MR", method=method, evidence=evidence))
 
     groups = {name: (name,) for name in REGIONS} | {"proximal_femur": REGIONS}
     for region, names in groups.items():
@@ -363,19 +352,16 @@ def finding_rows(
         notes["subchondral_band"] = f"extent {extent_class(share_of_head)} of Steinberg and ARCO 1994"
     note = "" if in_view else "the proximal femur lies in part outside the slices"
     return [
-        {
-            "date": date,
-            "joint": "hip",
-            "side": side.value,
-            "sign": sign,
-            "state": ("present" if present else "absent") if in_view else "not_assessable",
-            "certainty": 1.0 if in_view else None,
-            "smallest_detectable": None,
-            "modality": "MR",
-            "evidence": evidence,
-            "note": note or notes.get(sign, ""),
-            "in_view": in_view,
-        }
+        finding_row(
+            side,
+            sign,
+            present=present,
+            in_view=in_view,
+            date=date,
+            modality="MR",
+            evidence=evidence,
+            note=note or notes.get(sign, ""),
+        )
         for sign, present in signs.items()
     ]
 

@@ -20,8 +20,6 @@ from marrowmap.phantom.layers import paint_layers
 from marrowmap.phantom.mr import feather
 from marrowmap.phantom.scene import Scene
 
-EFFECTIVE_KEV = 50.0
-"""Of a usual 75 to 85 kVp beam behind a pelvis; a choice."""
 MASS_ATTENUATION = {
     "water": 0.2269,
     "lean": 0.2262,
@@ -32,7 +30,7 @@ MASS_ATTENUATION = {
 }
 """cm2/g at 50 keV, coherent scatter included (NIST SRD 126): water, skeletal muscle, adipose tissue and cortical bone
 of ICRU-44, dry air, titanium. Adipose tissue and bone were checked against copies of NIST's table; the others are from
-memory."""
+memory. 50 keV is the effective energy of a usual 75 to 85 kVp beam behind a pelvis, a choice."""
 COMPOSITION: dict[str, tuple[float, dict[str, float]]] = {
     "air": (0.0012, {"air": 1.0}),
     "metal": (4.54, {"titanium": 1.0}),

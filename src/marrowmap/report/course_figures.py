@@ -113,7 +113,7 @@ def state_on(course: Course, place: Place, day: date) -> Activity:
     return Activity.UNKNOWN
 
 
-def _bodies(figure: Figure, axes: Sequence[Any], review: CourseReview, days: Sequence[date]) -> None:
+def _bodies(axes: Sequence[Any], review: CourseReview, days: Sequence[date]) -> None:
     for ax, day in zip(axes, days, strict=True):
         _body(ax)
         for joint in _JOINT_AT:
@@ -228,7 +228,7 @@ def draw_timeline(review: CourseReview) -> Picture:
         axes = top.subplots(1, max(len(days), 4), squeeze=False)[0]
         for ax in axes[len(days) :]:
             ax.set_axis_off()
-        _bodies(figure, axes[: len(days)], review, days)
+        _bodies(axes[: len(days)], review, days)
         _lanes(bottom.subplots(), review, places)
         handles = [
             Line2D([], [], marker="o", linestyle="", color=color, mec=INK, label=STATE_WORDS[state])

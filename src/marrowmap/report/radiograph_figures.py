@@ -132,7 +132,7 @@ def _draw_hips(measured: RadiographExam) -> Picture:
         for ax, side in zip(axes[0], (Side.RIGHT, Side.LEFT), strict=True):
             femur, hip = measured.femora[side], measured.hips[side]
             grid = hip_window(femur)
-            low = np.array([grid.origin_mm[0], -grid.origin_mm[2]])  # type: ignore[index]
+            low = grid.locate((0, 0))[[0, 2]] * (1.0, -1.0)
             high = low + np.array(grid.shape) * grid.spacing_mm
             first = np.clip(np.floor(low / pixel + half).astype(int), 0, None)
             last = np.clip(np.ceil(high / pixel + half).astype(int), first + 1, shown.attenuation.shape)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
-from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
@@ -15,7 +14,6 @@ import numpy as np
 from marrowmap.anatomy import region_labels
 from marrowmap.anatomy.bone_frame import BoneFrame
 from marrowmap.errors import InputError
-from marrowmap.errors import MarrowmapError
 from marrowmap.errors import UsageError
 from marrowmap.image.voxelize import voxelize
 from marrowmap.ingest import Exam
@@ -31,7 +29,6 @@ from marrowmap.ingest.scan_hint import NOTHING_SAID
 from marrowmap.ingest.scan_hint import ScanHint
 from marrowmap.measure.ct_density import CtCalibration
 from marrowmap.measure.ct_head import ct_head_rows
-from marrowmap.measure.ct_head import measure_ct_head
 from marrowmap.measure.edema import DEFAULT_K
 from marrowmap.measure.head import head_rows
 from marrowmap.measure.head import measure_head
@@ -49,17 +46,19 @@ from marrowmap.values import Joint
 from marrowmap.values import Measurement
 from marrowmap.values import Side
 from marrowmap.workflow.bone_scan import measure_bone_scan
-from marrowmap.workflow.bone_scan import measure_lone_bone_scan
 from marrowmap.workflow.bone_scan import scan_options
 from marrowmap.workflow.bone_scan import with_planar
 from marrowmap.workflow.bone_spect import study_spect
 from marrowmap.workflow.bones import BONE_IMAGES
 from marrowmap.workflow.bones import BoneHint
 from marrowmap.workflow.bones import locate_bones
+from marrowmap.workflow.ct_heads import measure_ct_heads
+from marrowmap.workflow.ct_heads import series_name
 from marrowmap.workflow.projected_density import add_densities
 from marrowmap.workflow.radiograph import analyze_radiographs_alone
 from marrowmap.workflow.radiograph import measure_radiographs
 from marrowmap.workflow.radiograph import with_radiograph
+from marrowmap.workflow.scan_alone import analyze_scan_alone
 from marrowmap.workflow.steps import Progress
 from marrowmap.workflow.steps import Steps
 from marrowmap.workflow.steps import silent
@@ -122,12 +121,12 @@ def analyze(
     if not exam.series and not exam.scans:
         return add_densities(analyze_radiographs_alone(exam, sources, hint, scan_hint, weeks, steps, said))
     if not exam.series:
-        return add_densities(_analyze_scan_alone(exam, sources, hint, scan_hint, weeks, steps, said))
+        return add_densities(analyze_scan_alone(exam, sources, hint, scan_hint, weeks, steps, said))
     group, warnings = _one_frame_of_reference(exam)
     with steps.step("finding bones", 0.1, 0.55) as inner:
         frames = locate_bones(group, hint, progress=inner)
     if not frames:
-        looked = ", ".join(_name(series) for series in group)
+        looked = ", ".join(series_name(series) for series in group)
         raise InputError(
             f"no hip was found in {looked}: marrowmap analyze measures hips; if there is one, point at it with --points"
         )
@@ -155,7 +154,7 @@ def analyze(
         return in_ct[id(ct)]
 
     with steps.step("looking at CT", 0.95, 0.96) as inner:
-        hips, unread = _measure_ct_heads(hips, exam, group, frames, inner, locate_in_ct)
+        hips, unread = measure_ct_heads(hips, exam, group, frames, inner, locate_in_ct)
         warnings += unread
         measurements += tuple(row for hip in hips if hip.ct_head for row in ct_head_rows(hip.ct_head))
     seen = _measure_scans(exam, group, frames, hips, steps, locate_in_ct)
@@ -246,45 +245,6 @@ def _weeks_since(onset: datetime.date | None, date: str) -> float | None:
     return days / 7
 
 
-def _analyze_scan_alone(
-    exam: Exam,
-    sources: Sequence[Path],
-    hint: BoneHint | None,
-    scan_hint: ScanHint,
-    weeks: float | None,
-    steps: Steps,
-    said: Mapping[str, str | float | int | bool | None],
-) -> AnalysisResult:
-    """Analyze a bone scan that comes without MRI or CT."""
-    with steps.step("measuring the bone scan", 0.1, 0.95):
-        planar, warnings = measure_lone_bone_scan(exam, hint)
-    hips = with_planar((), planar, "", exam.date)
-    with steps.step("measuring radiographs", 0.95, 0.95):
-        films = measure_radiographs(exam, hint=scan_hint)
-        hips = with_radiograph(hips, films, exam.date, weeks)
-    with steps.step("judging signs", 0.95, 1.0):
-        findings = tuple(finding for hip in hips for finding in assess_signs(hip))
-    points = hint.points if hint else None
-    return AnalysisResult(
-        exam=exam,
-        sources=tuple(sources),
-        frames=planar.bones.frames,
-        readings=(),
-        measurements=planar_rows(planar) + films.rows,
-        findings=findings,
-        steps=steps.seconds,
-        options={
-            "points": None if points is None else " ".join(",".join(f"{x:g}" for x in point) for point in points),
-            "side": hint.side.value if hint and hint.side else None,
-            **scan_options(scan_hint),
-            **said,
-        },
-        warnings=(*warnings, *films.warnings),
-        planar=planar,
-        radiograph=films.measured,
-    )
-
-
 def _measure_heads(
     hips: tuple[HipMeasurement, ...],
     frames: Sequence[BoneFrame],
@@ -304,43 +264,6 @@ def _measure_heads(
     return tuple(done)
 
 
-def _measure_ct_heads(
-    hips: tuple[HipMeasurement, ...],
-    exam: Exam,
-    group: Sequence[Series],
-    frames: Sequence[BoneFrame],
-    progress: Progress,
-    locate: Callable[[Series, Progress], tuple[BoneFrame, ...]] | None = None,
-) -> tuple[tuple[HipMeasurement, ...], list[str]]:
-    """Look at each femoral head in CT: one that shares the bones' coordinates, else one with bones of its own.
-
-    Returns the hips, and a warning for each that the CT does not show.
-    """
-    every = [series for series in exam.series if series.sequence is ImageSequence.CT]
-    if not every:
-        return hips, []
-    shared = [series for series in every if series in group]
-    ct = min(shared or every, key=lambda one: float(one.volume.grid.spacing.max()))
-    try:
-        found = frames if shared else locate(ct, progress) if locate else locate_bones([ct], progress=progress)
-    except MarrowmapError as error:
-        return hips, [f"{_name(ct)}: {error}: it was not read"]
-    femora = {frame.side: frame for frame in found if frame.bone == "femur"}
-    done, warnings = [], []
-    for number, hip in enumerate(hips):
-        progress(f"{hip.side.value} femoral head", number / len(hips))
-        femur = femora.get(hip.side)
-        if femur is None:
-            warnings.append(f"{_name(ct)}: the {hip.side.value} femur was not found in it: CT was not read there")
-        done.append(hip if femur is None else replace(hip, ct_head=measure_ct_head(femur, ct, date=exam.date)))
-    return tuple(done), warnings
-
-
-def _name(series: Series) -> str:
-    number = "" if series.number is None else f"series {series.number} "
-    return f"{number}({series.sequence.value})"
-
-
 def _sides(frames: Sequence[BoneFrame]) -> tuple[Side, ...]:
     return tuple(side for side in Side if any(frame.side is side for frame in frames))
 
@@ -352,7 +275,7 @@ def _one_frame_of_reference(exam: Exam) -> tuple[list[Series], list[str]]:
         if series.sequence in BONE_IMAGES:
             groups.setdefault(series.volume.grid.frame_of_reference_uid, []).append(series)
     if not groups:
-        kinds = ", ".join(dict.fromkeys(_name(series) for series in exam.series))
+        kinds = ", ".join(dict.fromkeys(series_name(series) for series in exam.series))
         raise InputError(f"no series in which bones can be looked for (found: {kinds}): give a hip MRI or CT")
 
     def worth(group: list[Series]) -> tuple[bool, int]:
@@ -361,9 +284,9 @@ def _one_frame_of_reference(exam: Exam) -> tuple[list[Series], list[str]]:
     chosen = max(groups.values(), key=worth)
     left_out = [series for group in groups.values() if group is not chosen for series in group]
     warnings = [
-        f"{_name(series)} lies in another frame of reference: its bones were fitted on their own"
+        f"{series_name(series)} lies in another frame of reference: its bones were fitted on their own"
         if series.sequence is ImageSequence.CT
-        else f"{_name(series)} lies in another frame of reference and was not used: registration comes later"
+        else f"{series_name(series)} lies in another frame of reference and was not used: registration comes later"
         for series in left_out
     ]
     return chosen, warnings
@@ -398,7 +321,7 @@ def _why_no_edema(exam: Exam) -> str:
     gradient = [series for series in exam.series if series.sequence is ImageSequence.GRADIENT_ECHO]
     if gradient:
         return (
-            f"{_name(gradient[0])}: trabecular bone dephases a gradient echo and hides edema; a STIR or a "
+            f"{series_name(gradient[0])}: trabecular bone dephases a gradient echo and hides edema; a STIR or a "
             "fat-suppressed T2 or PD spin echo is needed"
         )
     if all(series.modality == "CT" for series in exam.series):
