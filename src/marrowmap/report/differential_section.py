@@ -42,8 +42,8 @@ LEAST_SHOWN = 0.01
 MOST_LISTED = 4
 INTRODUCTION = (
     "What the findings of each joint support, weighed by Bayes' rule with published counts. A probability says how "
-    "many of 100 people with these findings would have it, as far as those counts go; its interval is what the studies, "
-    "few and small, leave open. It is computed from published patients, has not been validated on any, and settles nothing."
+    "many of 100 people with these findings would have it, as far as the counts go. Its interval is what the studies, "
+    "few and small, leave open. It rests on published patients, has not been validated on any, and settles nothing."
 )
 
 
