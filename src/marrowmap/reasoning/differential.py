@@ -18,6 +18,7 @@ from marrowmap.reasoning.explain import enough
 from marrowmap.reasoning.explain import if_wrong
 from marrowmap.reasoning.explain import missing
 from marrowmap.reasoning.explain import parts
+from marrowmap.reasoning.explain import why_abstain
 from marrowmap.reasoning.lint import require_sound
 from marrowmap.reasoning.literature import Literature
 from marrowmap.reasoning.literature import shipped
@@ -157,7 +158,8 @@ def differential(
     seen = tuple(one for one in every if one.item in weighed_items)
     answer = literature.model["answer"]
     result = weigh(nodes, prior, seen, draws=answer["draws"], seed=answer["seed"])
-    reason = _why_abstain(result, seen, answer["least_probability"], answer["least_lead"])
+    is_imaged = any(one.item in SIGNS for one in seen)
+    reason = why_abstain(result, answer) if is_imaged else "no imaging sign of this joint is clear"
     age = form.age_years if form is not None and form.age_years is not None else subject.age_years
     return JointDifferential(
         date=next((finding.date for finding in findings if finding.date), ""),
@@ -176,20 +178,6 @@ def differential(
         prior=prior,
         version=literature.version,
     )
-
-
-def _why_abstain(result: Weighed, seen: Sequence[Observation], least: float, least_lead: float) -> str:
-    if not any(one.item in SIGNS for one in seen):
-        return "no imaging sign of this joint is clear"
-    first = result.ranked[0]
-    if first.probability < least:
-        return f"no entity reaches a probability of {least:.2f}"
-    if result.lead < least_lead:
-        return (
-            f"what studies leave open would let another entity lead in {100 * (1 - result.lead):.0f} % of all draws "
-            f"(at most {100 * (1 - least_lead):.0f} % are allowed)"
-        )
-    return ""
 
 
 def differentials(

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from marrowmap.reasoning.examinations import expected_bits
 from marrowmap.reasoning.examinations import load_examinations
+from marrowmap.reasoning.literature import Count
+from marrowmap.reasoning.literature import ItemEvidence
 from marrowmap.reasoning.literature import Literature
 from marrowmap.reasoning.observations import Observation
 from marrowmap.reasoning.priors import Prior
 from marrowmap.reasoning.tables import Node
-from marrowmap.reasoning.tables import find_node
 from marrowmap.reasoning.tables import used_counts
+from marrowmap.reasoning.weigh import Weighed
 from marrowmap.reasoning.weigh import probabilities
+from marrowmap.reasoning.weigh import weigh
 from marrowmap.terms.entities import ENTITIES
 from marrowmap.values import Joint
 
 
 @dataclass(frozen=True)
 class Part:
-    """What one finding does to one entity: its odds with the finding over those without it."""
+    """What one finding alone does to one entity: its odds with the finding over those before any."""
 
     observation: Observation
     entity: str
@@ -49,18 +54,25 @@ class Enough:
     probability: float
 
 
+_FEW_DRAWS = 2000
+"""Where many answers are tried."""
+
+
 def _odds(share: float) -> float:
     return share / max(1.0 - share, 1e-12)
 
 
 def parts(nodes: Sequence[Node], prior: Prior, observations: Sequence[Observation]) -> tuple[Part, ...]:
-    """Return what each finding does to each entity, all others in place."""
-    with_all = probabilities(nodes, prior, observations)
+    """Return what each finding alone does to each entity.
+
+    Factors of findings that are readings of one thing must not be multiplied: together they count once.
+    """
+    before = prior.shares
     found = []
     for one in observations:
-        without = probabilities(nodes, prior, [other for other in observations if other is not one])
+        after = probabilities(nodes, prior, [one])
         for number, entity in enumerate(ENTITIES):
-            found.append(Part(one, entity, _odds(float(with_all[number])) / max(_odds(float(without[number])), 1e-12)))
+            found.append(Part(one, entity, _odds(float(after[number])) / _odds(float(before[number]))))
     return tuple(found)
 
 
@@ -110,53 +122,66 @@ _ASKED = frozenset({"corticosteroids", "alcohol", "fever", "cancer", "mass", "lo
 def enough(
     literature: Literature, nodes: Sequence[Node], prior: Prior, observations: Sequence[Observation], joint: Joint
 ) -> tuple[Enough, ...]:
-    """Return single findings, not known yet, that would make one entity probable enough; the likeliest to come first.
+    """Return single findings, not known yet, that would allow an answer; those that make it most probable first.
 
     Both outcomes of a sign are tried, read with the certainty an examination usually gives.
     """
     answer = literature.model["answer"]
     clear = {one.item for one in observations}
     shown = {item for one in load_examinations() if joint.value in one.joints for item in one.shows}
-    found: list[tuple[float, Enough]] = []
+    found = []
     for item in _open_items(literature, nodes, clear, joint):
-        if item not in shown or item in {"complete_resolution"}:
+        if item not in shown:
             continue
         for is_present in (True, False):
             added = Observation(item, is_present, float(answer["typical_certainty"]))
-            shares = probabilities(nodes, prior, [*observations, added])
-            best = int(np.argmax(shares))
-            if shares[best] >= answer["least_probability"] + 0.1:
-                found.append(
-                    (float(shares[best]), Enough(item, is_present, tuple(ENTITIES)[best], float(shares[best])))
-                )
-    found.sort(key=lambda pair: (-round(pair[0], 6), pair[1].item))
-    return tuple(one for _, one in found)
+            result = weigh(nodes, prior, [*observations, added], draws=_FEW_DRAWS, seed=answer["seed"])
+            if not why_abstain(result, answer):
+                first = result.ranked[0]
+                found.append(Enough(item, is_present, first.entity, first.probability))
+    return tuple(sorted(found, key=lambda one: (-round(one.probability, 6), one.item)))
+
+
+def why_abstain(result: Weighed, answer: Mapping[str, Any]) -> str:
+    """Return why the evidence is not enough for an answer, by the limits of ``model.toml``; empty if it is."""
+    first = result.ranked[0]
+    if first.probability < answer["least_probability"]:
+        return f"nothing reaches {100 * answer['least_probability']:.0f} %"
+    if result.lead < answer["least_lead"]:
+        return (
+            "within what the studies leave open something else would lead in "
+            f"{100 * (1 - result.lead):.0f} of 100 draws ({100 * (1 - answer['least_lead']):.0f} are allowed)"
+        )
+    return ""
 
 
 def papers(literature: Literature, item: str, entity: str, joint: Joint) -> tuple[str, ...]:
     """Return what is published of a sign in an entity: counts with their papers, or what is believed and why."""
     evidence = literature.items[item]
-    name = literature.source_name
-    lines = []
-    for otherwise in (False, True) if not evidence.is_lead else (False,):
-        for row in used_counts(evidence, joint, entity, otherwise=otherwise):
-            doubt = (
-                ""
-                if row.confidence in ("S", "A", "C")
-                else ", read second-hand"
-                if row.confidence == "2"
-                else ", from memory"
-            )
-            near = ", sign defined otherwise" if row.fit == "near" else ""
-            other = ", hip" if row.joint not in (joint.value, "any") else ""
-            lines.append(f"{row.present} of {row.assessed} ({name(row.source)}{near}{other}{doubt})")
+    if not evidence.is_lead:
+        return _papers_of_reading(literature, evidence, joint)
+    lines = [_paper(row, literature, joint) for row in used_counts(evidence, joint, entity)]
     believed = [one for one in evidence.stated if one.entity == entity and not one.otherwise]
     lines += [f"not counted; taken as {one.belief}: {one.why}" for one in believed if not lines]
-    if not lines and evidence.is_lead:
-        lines.append("no count found: Jeffreys' prior")
-    return tuple(lines)
+    return tuple(lines) or ("no count found",)
 
 
-def is_weighed(nodes: Sequence[Node], item: str) -> bool:
-    """Return whether an item enters the number at all."""
-    return find_node(nodes, item) is not None
+def _paper(row: Count, literature: Literature, joint: Joint) -> str:
+    doubt = {"2": ", read second-hand", "M": ", from memory"}.get(row.confidence, "")
+    near = ", sign defined otherwise" if row.fit == "near" else ""
+    borrowed = ", at the hip" if row.joint not in (joint.value, "any") else ""
+    return f"{row.present} of {row.assessed} ({literature.source_name(row.source)}{near}{borrowed}{doubt})"
+
+
+def _papers_of_reading(literature: Literature, evidence: ItemEvidence, joint: Joint) -> tuple[str, ...]:
+    """Return how often a reading shows with its group's thing and without it; the same for every entity."""
+    lines = []
+    for words, otherwise in (("with it", False), ("without it", True)):
+        told = [_paper(row, literature, joint) for row in used_counts(evidence, joint, None, otherwise=otherwise)]
+        told += [f"taken as {one.belief}" for one in evidence.stated if one.otherwise == otherwise and not told]
+        lines.append(f"{words}: {', '.join(told) or 'no count found'}")
+    return (f"a reading of {_group_text(literature, evidence)}; {'; '.join(lines)}",)
+
+
+def _group_text(literature: Literature, evidence: ItemEvidence) -> str:
+    return next(group.text for group in literature.groups if group.name == evidence.group)

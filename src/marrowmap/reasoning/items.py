@@ -27,6 +27,25 @@ ITEMS: dict[str, str] = {**SIGNS, **CLINICAL_ITEMS, **COURSE_ITEMS}
 """Everything that can be weighed."""
 
 
+_WORDS = {"male": "sex", "age_60_or_more": "age", "mass": "a mass", "alcohol": "habitual alcohol"}
+_PHRASES = {
+    ("male", True): "male",
+    ("male", False): "female",
+    ("age_60_or_more", True): "60 years or older",
+    ("age_60_or_more", False): "under 60 years",
+}
+
+
 def item_words(name: str) -> str:
     """Return an item's name as words."""
-    return {"male": "male sex", "age_60_or_more": "age of 60 or more"}.get(name, name.replace("_", " "))
+    return _WORDS.get(name, name.replace("_", " "))
+
+
+def phrase(name: str, *, is_present: bool) -> str:
+    """Return what was found of an item, as words."""
+    if (name, is_present) in _PHRASES:
+        return _PHRASES[name, is_present]
+    words = item_words(name)
+    if name in SIGNS:
+        return f"{words} {'present' if is_present else 'absent'}"
+    return words if is_present else f"no {words.removeprefix('a ')}"

@@ -9,8 +9,10 @@ from marrowmap.reasoning.differential import JointDifferential
 from marrowmap.reasoning.explain import Part
 from marrowmap.reasoning.explain import papers
 from marrowmap.reasoning.items import item_words
+from marrowmap.reasoning.items import phrase
 from marrowmap.reasoning.literature import Literature
 from marrowmap.reasoning.literature import shipped
+from marrowmap.reasoning.observations import Observation
 from marrowmap.report.page import Section
 from marrowmap.report.page import Table
 from marrowmap.terms.entities import ENTITIES
@@ -67,22 +69,19 @@ def _factor(factor: float) -> str:
     return f"to 1/{1 / factor:.2g}" if factor > 0.1 else f"to 1/{1 / factor:.0f}"
 
 
-def _finding(item: str, word: str) -> str:
-    return f"{item_words(item)} {word}"
+def _finding(one: Observation) -> str:
+    return phrase(one.item, is_present=one.is_present)
 
 
 def _listed(found: Sequence[Part]) -> str:
-    return "; ".join(
-        f"{_finding(part.observation.item, part.observation.word)} ({_factor(part.factor)})"
-        for part in found[:MOST_LISTED]
-    )
+    return "; ".join(f"{_finding(part.observation)} ({_factor(part.factor)})" for part in found[:MOST_LISTED])
 
 
 def _verdict(one: JointDifferential) -> str:
     first, second = one.weighed.ranked[:2]
     place = f"{one.side.value.capitalize()} {one.joint.value}"
     words = [
-        f"{ENTITIES[share.entity]}, {percent(share.probability)} ({_interval(share.low, share.high)})"
+        f"{_short(share.entity)}, {percent(share.probability)} ({_interval(share.low, share.high)})"
         for share in (first, second)
     ]
     if one.abstains:
@@ -94,8 +93,7 @@ def _enough(one: JointDifferential) -> str:
     if not one.abstains:
         return ""
     found = "; ".join(
-        f"{_finding(each.item, 'present' if each.is_present else 'absent')}: {ENTITIES[each.entity]}, "
-        f"{percent(each.probability)}"
+        f"{phrase(each.item, is_present=each.is_present)} ({_short(each.entity)}, {percent(each.probability)})"
         for each in one.enough[:MOST_LISTED]
     )
     return f"What would be enough, alone: {found}." if found else "No single further sign would be enough."
@@ -117,7 +115,7 @@ def _entities(one: JointDifferential, least: float) -> Table:
     if rest:
         names = ", ".join(ENTITIES[share.entity].split(" (")[0].lower() for share in rest)
         rows.append((f"Each of: {names}", "under 1 %", f"to {100 * max(share.high for share in rest):.0f} %", "", ""))
-    columns = ("Entity", "Probability", "95 % interval", "Supported by (odds)", "Against it (odds)")
+    columns = ("Entity", "Probability", "95 % interval", "Supported by (odds, alone)", "Against it (odds, alone)")
     return Table(f"Entities, {one.side.value} {one.joint.value}", columns, tuple(rows), numeric=(1, 2))
 
 
@@ -134,7 +132,7 @@ def _evidence(one: JointDifferential, literature: Literature, pictures: Pictures
         ]
         rows.append(
             (
-                _finding(seen.item, seen.word),
+                _finding(seen),
                 f"{100 * seen.certainty:.0f} %",
                 seen.origin,
                 ", ".join(dict.fromkeys(numbers)),
@@ -173,9 +171,8 @@ def _items(one: JointDifferential, literature: Literature) -> tuple[str, ...]:
     leader = one.weighed.ranked[0].entity
     wrong = [each for each in one.if_wrong if each.probability < one.weighed.of(leader).probability][:2]
     lines = [
-        f"If it were wrong that {_finding(each.observation.item, 'is ' + each.observation.word)}, "
-        f"{_short(leader)} would stand at {percent(each.probability)}"
-        + ("." if each.leader == leader else f", and {_short(each.leader)} would lead.")
+        f"Were it otherwise than \u201c{_finding(each.observation)}\u201d, {_short(leader)} would stand at "
+        f"{percent(each.probability)}" + ("." if each.leader == leader else f", and {_short(each.leader)} would lead.")
         for each in wrong
     ]
     if one.missing:
@@ -190,6 +187,7 @@ def _items(one: JointDifferential, literature: Literature) -> tuple[str, ...]:
     shares = ", ".join(
         f"{_short(entity)} {percent(share)}" for entity, share in zip(ENTITIES, one.prior.shares, strict=True)
     )
+    lines.append("Odds of single findings must not be multiplied: readings of the same thing count once together.")
     source = f" [{literature.source_name(one.prior.source)}]" if one.prior.source else ""
     lines.append(f"Before any finding ({one.prior.text}{source}): {shares}.")
     return tuple(lines)
