@@ -52,9 +52,7 @@ def test_json_and_toml_say_the_same(tmp_path: Path):
 
 @pytest.mark.parametrize("field", ["age", "sex", "pregnancy", "fever", "onset", "mass"])
 def test_a_form_half_filled_in_is_refused(tmp_path: Path, field: str):
-    with pytest.raises(
-        InputError, match=rf"form.json: is half filled in \({field} missing\): answer, or write 'unknown'"
-    ):
+    with pytest.raises(InputError, match=rf"is half filled in \({field} missing\): answer, or write 'unknown'"):
         read(tmp_path, **{field: None})
 
 

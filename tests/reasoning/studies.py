@@ -32,11 +32,9 @@ def count(entity: str, present: int, assessed: int, **changes: Any) -> Count:
     return Count(entity, present, assessed, **{**fields, **changes})
 
 
-def one_sign(
-    counts: Mapping[str, tuple[int, int]], item: str = "effusion", spread: tuple[float, ...] = ()
-) -> Literature:
+def one_sign(counts: Mapping[str, tuple[int, int]], item: str = "effusion") -> Literature:
     """Literature of a single sign with one study an entity."""
-    model = {**shipped().model, "counts": {**shipped().model["counts"], "spread": list(spread)}}
+    model = {**shipped().model, "counts": {**shipped().model["counts"], "spread": []}}
     evidence = ItemEvidence(item, "fluid", True, tuple(count(e, x, n) for e, (x, n) in counts.items()), ())
     return Literature(
         model,

@@ -107,13 +107,13 @@ def test_two_files_of_one_sign_are_refused(tmp_path: Path):
 
 
 def test_a_file_that_is_no_toml_is_refused(tmp_path: Path):
-    with pytest.raises(InputError, match="broken.toml: cannot be read as TOML"):
+    with pytest.raises(InputError, match=r"broken.toml: cannot be read as TOML"):
         folder_with(tmp_path, "broken.toml", "item = ")
 
 
 def test_a_missing_field_is_refused(tmp_path: Path):
     text = GOOD.format(present=8, source='"koo1999"').replace('population = "eight hips"\n', "")
-    with pytest.raises(InputError, match="effusion.toml: 'population' is missing"):
+    with pytest.raises(InputError, match=r"effusion.toml: 'population' is missing"):
         folder_with(tmp_path, "effusion.toml", text)
 
 

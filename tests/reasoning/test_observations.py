@@ -55,7 +55,7 @@ def test_an_unknown_sign_is_refused():
 
 @pytest.mark.parametrize("certainty", [0.4, 1.1, float("nan")])
 def test_an_impossible_certainty_is_refused(certainty: float):
-    with pytest.raises(ValueError, match="not within 0.5 to 1"):
+    with pytest.raises(ValueError, match=r"not within 0.5 to 1"):
         Observation("effusion", True, certainty)
 
 

@@ -1,4 +1,4 @@
-"""Show 2: closed form, order, silence of what could not be assessed, and that more evidence never turns against its own."""
+"""Closed form, order, silence of what could not be assessed, and more evidence that never turns against its own."""
 
 from __future__ import annotations
 
@@ -190,7 +190,8 @@ def test_the_probability_is_the_mean_of_the_draws():
     # Simulated by hand: rates drawn, likelihood in a draw, averaged.
     rng = np.random.default_rng(9)
     edema, band = (find_node(HIP, item) for item in ("diffuse_edema", "subchondral_band"))
-    assert isinstance(edema, Node) and isinstance(band, Node)
+    assert isinstance(edema, Node)
+    assert isinstance(band, Node)
     joint = rng.dirichlet([PRIOR.weights[e] for e in ENTITIES], 60_000)
     for number, entity in enumerate(ENTITIES):
         p, q = edema.rates[entity].draw(rng, 60_000), band.rates[entity].draw(rng, 60_000)

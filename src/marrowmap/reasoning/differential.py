@@ -58,7 +58,7 @@ class JointDifferential:
     abstains : str
         Why no answer is given; empty if one is.
     enough : tuple of Enough
-        Single findings that would be enough; only where it abstains.
+        Findings that would be enough; only where it abstains.
     observations : tuple of Observation
         What was weighed.
     parts : tuple of Part

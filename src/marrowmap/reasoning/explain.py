@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -46,16 +47,15 @@ class IfWrong:
 
 @dataclass(frozen=True)
 class Enough:
-    """A finding that alone would settle the answer, and for what."""
+    """One or two findings that would allow an answer, and which."""
 
-    item: str
-    is_present: bool
+    findings: tuple[Observation, ...]
     entity: str
     probability: float
 
 
-_FEW_DRAWS = 2000
-"""Where many answers are tried."""
+_FEW_DRAWS, _MOST_TRIED, _MOST_ENOUGH = 2000, 8, 4
+"""Where many answers are tried: draws of each, answers tried, answers told."""
 
 
 def _odds(share: float) -> float:
@@ -122,24 +122,34 @@ _ASKED = frozenset({"corticosteroids", "alcohol", "fever", "cancer", "mass", "lo
 def enough(
     literature: Literature, nodes: Sequence[Node], prior: Prior, observations: Sequence[Observation], joint: Joint
 ) -> tuple[Enough, ...]:
-    """Return single findings, not known yet, that would allow an answer; those that make it most probable first.
+    """Return findings, not known yet, that would allow an answer: single ones, or pairs where no single one would.
 
-    Both outcomes of a sign are tried, read with the certainty an examination usually gives.
+    Both outcomes of each sign are tried, read with the certainty an examination usually gives. At most four are
+    returned, those that make an answer most probable first.
     """
     answer = literature.model["answer"]
     clear = {one.item for one in observations}
     shown = {item for one in load_examinations() if joint.value in one.joints for item in one.shows}
-    found = []
-    for item in _open_items(literature, nodes, clear, joint):
-        if item not in shown:
-            continue
-        for is_present in (True, False):
-            added = Observation(item, is_present, float(answer["typical_certainty"]))
-            result = weigh(nodes, prior, [*observations, added], draws=_FEW_DRAWS, seed=answer["seed"])
+    items = [item for item in _open_items(literature, nodes, clear, joint) if item in shown]
+    certainty = float(answer["typical_certainty"])
+    single = [(Observation(item, state, certainty),) for item in items for state in (True, False)]
+    pairs = [(*one, *other) for one, other in combinations(single, 2) if one[0].item != other[0].item]
+    for tried in (single, pairs):
+        # The exact probability is cheap and rules out most; draws are made for the rest.
+        ranked = sorted(
+            ((float(probabilities(nodes, prior, [*observations, *added]).max()), added) for added in tried),
+            key=lambda pair: (-round(pair[0], 9), [one.item for one in pair[1]]),
+        )
+        likely = [added for share, added in ranked if share >= answer["least_probability"]]
+        found = []
+        for added in likely[:_MOST_TRIED]:
+            result = weigh(nodes, prior, [*observations, *added], draws=_FEW_DRAWS, seed=answer["seed"])
             if not why_abstain(result, answer):
                 first = result.ranked[0]
-                found.append(Enough(item, is_present, first.entity, first.probability))
-    return tuple(sorted(found, key=lambda one: (-round(one.probability, 6), one.item)))
+                found.append(Enough(added, first.entity, first.probability))
+        if found:
+            return tuple(found[:_MOST_ENOUGH])
+    return ()
 
 
 def why_abstain(result: Weighed, answer: Mapping[str, Any]) -> str:

@@ -8,8 +8,11 @@ usual Beta(a + x, b + n - x). Beta-binomial as in Skellam 1948, J R Stat Soc B 1
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -28,13 +31,16 @@ class Rate:
     ----------
     weights, a, b : array, shape (n,)
         Weights add up to 1.
+    name : str
+        Of what it is the rate; rates of one name are drawn alike.
     """
 
     weights: Array
     a: Array
     b: Array
+    name: str = ""
 
-    @property
+    @cached_property
     def mean(self) -> float:
         """The chance that the next person shows the sign."""
         return float(np.sum(self.weights * self.a / (self.a + self.b)))
@@ -44,6 +50,14 @@ class Rate:
         chosen = rng.choice(len(self.weights), size=count, p=self.weights)
         return rng.beta(self.a[chosen], self.b[chosen])
 
+    @lru_cache(maxsize=1024)  # noqa: B019 - rates live as long as the tables they stand in
+    def drawn(self, count: int, seed: int) -> Array:
+        """Return `count` rates, the same ones for the same seed whatever else is drawn; shape (count, 1)."""
+        rng = np.random.default_rng([seed, zlib.crc32(self.name.encode())])
+        values = self.draw(rng, count)[:, None]
+        values.setflags(write=False)
+        return values
+
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """Return the bounds that hold the rate with `confidence`, by simulation with a fixed seed."""
         drawn = self.draw(np.random.default_rng(0), 20_000)
@@ -52,13 +66,16 @@ class Rate:
         return float(low), float(high)
 
 
-def believed(a: float, b: float) -> Rate:
+def believed(a: float, b: float, name: str = "") -> Rate:
     """Return the rate where nobody counted: Beta(a, b)."""
-    return Rate(np.ones(1), np.array([a]), np.array([b]))
+    return Rate(np.ones(1), np.array([a]), np.array([b]), name)
 
 
 def counted(
-    counts: Sequence[tuple[float, float]], spread: Sequence[float], prior: tuple[float, float] = (0.5, 0.5)
+    counts: Sequence[tuple[float, float]],
+    spread: Sequence[float],
+    prior: tuple[float, float] = (0.5, 0.5),
+    name: str = "",
 ) -> Rate:
     """Return the rate in a new setting.
 
@@ -70,10 +87,11 @@ def counted(
         The values f may take, equally likely beforehand; empty for no spread between settings.
     prior : (float, float)
         Beta prior of the mean rate; Jeffreys' if not given.
+    name : str
     """
     if not spread:
         present, assessed = (sum(pair[n] for pair in counts) for n in (0, 1))
-        return believed(prior[0] + present, prior[1] + assessed - present)
+        return believed(prior[0] + present, prior[1] + assessed - present, name)
     # Jeffreys' prior of mu is uniform in the arcsine of its root.
     angle = (np.arange(_NODES) + 0.5) * (np.pi / 2 / _NODES)
     mu = np.sin(angle) ** 2
@@ -83,4 +101,4 @@ def counted(
     for present, assessed in counts:
         log_weight += betaln(a + present, b + assessed - present) - betaln(a, b)
     weights = np.exp(log_weight - log_weight.max())
-    return Rate(weights / weights.sum(), a, b)
+    return Rate(weights / weights.sum(), a, b, name)

@@ -79,10 +79,11 @@ def _rate(item: ItemEvidence, literature: Literature, joint: Joint, entity: str 
         (one.belief for one in item.stated if one.otherwise == otherwise and one.entity == (entity or "")), "unknown"
     )
     prior = (float(beliefs[word][0]), float(beliefs[word][1]))
+    name = f"{item.item}/{joint.value}/{entity or 'all'}/{'otherwise' if otherwise else 'shown'}"
     if not rows:
-        return believed(*prior)
+        return believed(*prior, name)
     counts = [(row.present * weight, row.assessed * weight) for row, weight in zip(rows, weights, strict=True)]
-    return counted(counts, literature.model["counts"]["spread"], prior)
+    return counted(counts, literature.model["counts"]["spread"], prior, name)
 
 
 def _node(literature: Literature, joint: Joint, name: str) -> Node:

@@ -55,20 +55,19 @@ class Weighed:
         return tuple(sorted(self.shares, key=lambda share: -share.probability))
 
 
+@dataclass(frozen=True)
 class _Rates:
-    """Where a likelihood gets its rates from: their means, or draws."""
+    """Where a likelihood gets its rates from: `count` draws, or their means if that is 0."""
 
-    def __init__(self, rng: np.random.Generator | None = None, count: int = 1) -> None:
-        self._rng, self._count = rng, count
+    count: int = 0
+    seed: int = 0
 
     def one(self, rate: Rate) -> Array:
-        """Return shape (count, 1)."""
-        if self._rng is None:
-            return np.full((1, 1), rate.mean)
-        return rate.draw(self._rng, self._count)[:, None]
+        """Return shape (count, 1); (1, 1) for means."""
+        return rate.drawn(self.count, self.seed) if self.count else np.full((1, 1), rate.mean)
 
     def by_entity(self, rates: Mapping[str, Rate]) -> Array:
-        """Return shape (count, entities)."""
+        """Return shape (count, entities); (1, entities) for means."""
         return np.concatenate([self.one(rates[entity]) for entity in ENTITIES], axis=1)
 
 
@@ -148,13 +147,13 @@ def weigh(
     observations : iterable of Observation
         At most one an item, in any order.
     draws, seed : int
-        Of the simulation behind the intervals. Rates and prior are drawn from what studies leave open, and each draw
-        counts by how well it foretells what was seen; the mean of the draws is the exact probability.
+        Of the simulation behind the intervals. Rates and prior are drawn from what studies leave open, a rate alike
+        whatever else was seen, and each draw counts by how well it foretells what was seen; the mean of the draws is
+        the exact probability.
     """
     seen = _by_item(observations)
     exact = probabilities(nodes, prior, seen.values())
-    rng = np.random.default_rng(seed)
-    joint = prior.draw(rng, draws) * likelihood(nodes, seen, _Rates(rng, draws))
+    joint = prior.draw(np.random.default_rng(seed), draws) * likelihood(nodes, seen, _Rates(draws, seed))
     weight = joint.sum(axis=1)
     posterior = joint / weight[:, None]
     weight = weight / weight.sum()

@@ -80,8 +80,7 @@ def _reasons(one: JointDifferential, literature: Literature) -> Row:
         "why": one.abstains,
         "enough": [
             {
-                "sign": found.item,
-                "state": "present" if found.is_present else "absent",
+                "findings": [{"sign": seen.item, "state": seen.word} for seen in found.findings],
                 "entity": found.entity,
                 "probability": _digits(found.probability),
             }

@@ -86,17 +86,17 @@ def _verdict(one: JointDifferential) -> str:
     ]
     if one.abstains:
         return f"{place}: no answer, as {one.abstains}. Most probable: {words[0]}; then {words[1]}."
-    return f"{place}: the findings support most {words[0]}; then {words[1]}."
+    return f"{place}: the findings support most: {words[0]}; then {words[1]}."
 
 
 def _enough(one: JointDifferential) -> str:
     if not one.abstains:
         return ""
     found = "; ".join(
-        f"{phrase(each.item, is_present=each.is_present)} ({_short(each.entity)}, {percent(each.probability)})"
-        for each in one.enough[:MOST_LISTED]
+        f"{' and '.join(_finding(seen) for seen in each.findings)} ({_short(each.entity)}, {percent(each.probability)})"
+        for each in one.enough
     )
-    return f"What would be enough, alone: {found}." if found else "No single further sign would be enough."
+    return f"What would be enough: {found}." if found else "No one or two further signs would be enough."
 
 
 def _entities(one: JointDifferential, least: float) -> Table:
