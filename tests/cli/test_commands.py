@@ -19,7 +19,9 @@ from marrowmap.image import Mask
 from marrowmap.image import Volume
 from marrowmap.image.nifti import write_nifti
 from marrowmap.phantom import KINDS
+from marrowmap.report.differential_rows import DIFFERENTIAL_COLUMNS
 from marrowmap.signs import REGISTRY
+from marrowmap.terms.entities import ENTITIES
 from marrowmap.terms.quantities import QUANTITIES
 from marrowmap.terms.regions import REGIONS
 from tests.cli.command_line import Run
@@ -36,6 +38,7 @@ TOP = {
     "measurements.json",
     "measurements.csv",
     "findings.json",
+    "differential.json",
     "frames.json",
     "manifest.json",
     "masks",
@@ -188,6 +191,18 @@ def test_the_manifest_names_every_file_with_its_hash(analyzed, patient):
         assert hashlib.sha256((patient / row["path"]).read_bytes()).hexdigest() == row["sha256"]
     assert {"reading images", "finding bones", "measuring edema"} <= set(manifest["seconds"])
     assert str(patient) not in json.dumps(manifest)
+
+
+def test_the_differential_has_the_contracts_columns_and_never_claims_more(analyzed):
+    out, run = analyzed
+    found = rows(out / "differential.json")
+    assert [row["entity"] for row in found] == list(ENTITIES)
+    assert all(list(row) == list(DIFFERENTIAL_COLUMNS) for row in found)
+    assert all((row["joint"], row["side"], row["date"]) == ("hip", "left", "2026-01-05") for row in found)
+    assert sum(row["probability"] for row in found) == pytest.approx(1.0, abs=1e-3)
+    assert max(found, key=lambda row: row["probability"])["entity"] == "transient_osteoporosis"
+    assert run.document["differential"] == found
+    assert "diagnos" not in run.stderr
 
 
 def test_analyze_answers_in_one_json_document(analyzed):

@@ -7,9 +7,9 @@ import pypdfium2
 import pytest
 
 from marrowmap.report import AnalysisResult
-from marrowmap.report.document import Document
 from marrowmap.report.document import build_document
 from marrowmap.report.document import draw_pictures
+from marrowmap.report.page import Document
 from marrowmap.report.pdf import render_pdf
 from marrowmap.values import Subject
 

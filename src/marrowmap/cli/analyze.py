@@ -12,6 +12,7 @@ from marrowmap.cli.console import Json
 from marrowmap.cli.console import Out
 from marrowmap.cli.console import Threshold
 from marrowmap.cli.console import answer
+from marrowmap.cli.console import expand_home
 from marrowmap.cli.console import progress_bar
 from marrowmap.cli.console import say
 from marrowmap.cli.points import read_date
@@ -21,6 +22,9 @@ from marrowmap.cli.points import read_side
 from marrowmap.measure.ct_density import declared_calibration
 from marrowmap.measure.edema import DEFAULT_K
 from marrowmap.report import write_report
+from marrowmap.report.differential_rows import differential_rows
+from marrowmap.report.differential_section import flag_lines
+from marrowmap.report.differential_section import verdict_lines
 from marrowmap.report.folder import require_writable
 from marrowmap.report.rows import finding_row
 from marrowmap.report.rows import measurement_row
@@ -29,6 +33,7 @@ from marrowmap.report.rows import order_measurements
 from marrowmap.workflow.analyze import analyze
 from marrowmap.workflow.bones import BoneHint
 from marrowmap.workflow.bones import Finder
+from marrowmap.workflow.differential import read_form
 
 Bone = Annotated[
     Path | None,
@@ -92,6 +97,15 @@ MineralSlope = Annotated[
     ),
 ]
 
+ClinicalOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--clinical",
+        help="Clinical form, TOML or JSON: age, sex, pregnancy, risk factors, fever, onset. What is not known is "
+        "written as unknown; see docs/differential.md.",
+        callback=expand_home,
+    ),
+]
 
 Onset = Annotated[
     str | None,
@@ -115,6 +129,7 @@ def command(
     phase: PhaseOption = None,
     onset: Onset = None,
     mineral_slope: MineralSlope = None,
+    clinical: ClinicalOption = None,
     k: Threshold = DEFAULT_K,
     json: Json = False,
 ) -> None:
@@ -122,6 +137,7 @@ def command(
     hint = BoneHint(bone, read_points(points), read_side(side), bone_label, finder)
     scan_hint = read_scan_hint(patient_position, view, phase)
     began = read_date("--onset", onset)
+    form = read_form(clinical, began)
     require_writable(out)
     with progress_bar("Analyzing") as advance:
         result = analyze(
@@ -131,6 +147,7 @@ def command(
             scan_hint=scan_hint,
             onset=began,
             ct_mineral=None if mineral_slope is None else declared_calibration(mineral_slope),
+            clinical=form,
             progress=lambda step, share: advance(step, 0.85 * share),
         )
         folder = write_report(result, out, progress=lambda step, share: advance(step, 0.85 + 0.15 * share))
@@ -142,6 +159,8 @@ def command(
         say(
             f"{finding.joint.value} {finding.side.value:5s} {finding.sign:30s} {finding.state.value:15s} {finding.note}"
         )
+    for line in (*flag_lines(result.differentials), *verdict_lines(result.differentials)):
+        say(line)
     say(f"report: {folder / 'report.html'}")
     if json:
         answer(
@@ -150,6 +169,7 @@ def command(
                 "report": str(folder / "report.html"),
                 "measurements": [measurement_row(m, {}) for m in order_measurements(result.measurements)],
                 "findings": [finding_row(f, {}) for f in order_findings(result.findings)],
+                "differential": [row for one in result.differentials for row in differential_rows(one)],
                 "warnings": list(result.warnings),
             }
         )

@@ -15,6 +15,8 @@ from marrowmap.cli.console import Json
 from marrowmap.cli.console import answer
 from marrowmap.cli.console import say
 from marrowmap.measure import line_network
+from marrowmap.reasoning.lint import complaints
+from marrowmap.reasoning.literature import shipped as shipped_evidence
 
 PARTS: tuple[tuple[str, str, str], ...] = (
     ("numpy", "numpy", "everything"),
@@ -73,6 +75,7 @@ def command(json: Json = False) -> None:
             "telemetry": totalsegmentator.TELEMETRY,
         }
     ]
+    evidence = complaints(shipped_evidence())
     say(f"{BANNER}; version {__version__}, Python {platform.python_version()}")
     for row in rows:
         state = f"{row['version']:12s} {row['license']}" if row["installed"] else f"MISSING: no {row['enables']}"
@@ -87,6 +90,7 @@ def command(json: Json = False) -> None:
         say(f"  {other['name']:20s} {state}: a separate program for {other['enables']}")
         say(f"  {'':20s} {other['license']}")
         say(f"  {'':20s} {other['telemetry']}")
+    say(f"  {'evidence':20s} {'; '.join(evidence) or 'every row has its source'}")
     if json:
         answer(
             {
@@ -96,6 +100,7 @@ def command(json: Json = False) -> None:
                 "packages": rows,
                 "models": models,
                 "programs": programs,
+                "evidence": evidence,
             }
         )
 

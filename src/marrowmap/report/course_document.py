@@ -16,12 +16,12 @@ from marrowmap.course.review import over_between
 from marrowmap.course.review import published_times
 from marrowmap.course.within_bone import Move
 from marrowmap.report.canvas import Picture
-from marrowmap.report.document import Document
-from marrowmap.report.document import Plate
-from marrowmap.report.document import Section
-from marrowmap.report.document import Table
 from marrowmap.report.document import load_reportlets
 from marrowmap.report.document import number_text
+from marrowmap.report.page import Document
+from marrowmap.report.page import Plate
+from marrowmap.report.page import Section
+from marrowmap.report.page import Table
 from marrowmap.values.course import Episode
 from marrowmap.values.course import OnsetKind
 

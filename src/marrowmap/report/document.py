@@ -6,7 +6,6 @@ import math
 import tomllib
 from collections.abc import Callable
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import metadata
 from importlib import resources
 from typing import Any
@@ -17,6 +16,10 @@ from marrowmap.ingest.scan import describe_scan
 from marrowmap.measure.projected_density import MAP_MODALITY
 from marrowmap.report.areal_figures import draw_areal
 from marrowmap.report.canvas import Picture
+from marrowmap.report.differential_section import SHOWN_IN
+from marrowmap.report.differential_section import cited_sources
+from marrowmap.report.differential_section import differential_sections
+from marrowmap.report.differential_section import flag_lines
 from marrowmap.report.figures import draw_bone_fit
 from marrowmap.report.figures import draw_boundary
 from marrowmap.report.figures import draw_comparison
@@ -29,6 +32,10 @@ from marrowmap.report.head_slices import draw_head_slices
 from marrowmap.report.head_tables import head_rows_text
 from marrowmap.report.head_tables import outcome_rows
 from marrowmap.report.head_tables import read_head
+from marrowmap.report.page import Document
+from marrowmap.report.page import Plate
+from marrowmap.report.page import Section
+from marrowmap.report.page import Table
 from marrowmap.report.planar_figures import draw_planar
 from marrowmap.report.radiograph_figures import RADIOGRAPH_COLUMNS
 from marrowmap.report.radiograph_figures import draw_radiographs
@@ -66,55 +73,6 @@ NO_FORECAST = (
     "Published series are literature about other people, whose heads had not collapsed when they came; they are not a "
     "forecast for this one."
 )
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of strings; columns in `numeric` are set flush right, the last is the wide one with `text_last`."""
-
-    caption: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    numeric: tuple[int, ...] = ()
-    state_column: int | None = None
-    text_last: bool = False
-
-
-@dataclass(frozen=True)
-class Plate:
-    """A picture with what a reader needs to judge it."""
-
-    number: int
-    title: str
-    text: str
-    good: str
-    bad: str
-    picture: Picture
-
-
-@dataclass(frozen=True)
-class Section:
-    """One section; `level` 2 stands in the table of contents, 3 below its predecessor."""
-
-    key: str
-    title: str
-    paragraphs: tuple[str, ...] = ()
-    items: tuple[str, ...] = ()
-    tables: tuple[Table, ...] = ()
-    plates: tuple[Plate, ...] = ()
-    level: int = 2
-
-
-@dataclass(frozen=True)
-class Document:
-    """The whole report."""
-
-    title: str
-    notice: str
-    facts: tuple[tuple[str, str], ...]
-    warnings: tuple[str, ...]
-    sections: tuple[Section, ...]
-    version: str
 
 
 def load_reportlets() -> dict[str, Any]:
@@ -457,6 +415,7 @@ def _methods(result: AnalysisResult, fixed: dict[str, Any], version: str, heads:
         "radiographs": bool(result.exam.radiographs),
         "areal": bool(result.areal),
         "head": any(r.head is not None and not r.head.obstacle for r in result.readings),
+        "differential": bool(result.differentials),
     }
     k = f"{edema[0].k:g}" if edema else ""
     paragraphs = [
@@ -473,11 +432,30 @@ def _methods(result: AnalysisResult, fixed: dict[str, Any], version: str, heads:
     ]
     signs = [text for f in result.findings for text in (f.note, SIGNS[f.sign])]
     text = " ".join([*paragraphs, *signs, *cells])
-    cited = tuple(f"{entry['key']}: {entry['text']}" for entry in fixed["citations"] if entry["key"] in text)
+    cited = [f"{entry['key']}: {entry['text']}" for entry in fixed["citations"] if entry["key"] in text]
+    told = {line.split(":")[0] for line in cited}
+    cited += [line for line in cited_sources(result.differentials) if line.split(":")[0] not in told]
     sections = [Section("methods", "Methods", paragraphs=tuple(paragraphs))]
     if cited:
-        sections.append(Section("literature", "Literature", items=cited, level=3))
+        sections.append(Section("literature", "Literature", items=tuple(cited), level=3))
     return sections
+
+
+def _question(result: AnalysisResult) -> str:
+    if result.clinical is None:
+        return "Not given with the images."
+    return f"Not given with the images; the clinical form {result.clinical.name} was read."
+
+
+def _picture_numbers(sections: Sequence[Section]) -> dict[tuple[str, str], list[int]]:
+    """Return the numbers of the pictures in which a sign can be checked, by kind and side (empty for both)."""
+    kinds = {kind for shown in SHOWN_IN.values() for kind in shown}
+    numbers: dict[tuple[str, str], list[int]] = {}
+    for plate in (plate for section in sections for plate in section.plates if plate.picture.key in kinds):
+        words = plate.picture.place.lower().split()
+        side = next((side.value for side in Side if side.value in words), "")
+        numbers.setdefault((plate.picture.key, side), []).append(plate.number)
+    return numbers
 
 
 def build_document(
@@ -496,7 +474,7 @@ def build_document(
     fixed = load_reportlets()
     version = metadata.version("marrowmap")
     subject = result.exam.subject
-    question = Section("question", "Clinical question", paragraphs=("Not given with the images.",))
+    question = Section("question", "Clinical question", paragraphs=(_question(result),))
     compared = Section("comparison", "Comparison", paragraphs=("None; this report reads one examination.",))
     steps = Table(
         "Time spent",
@@ -506,21 +484,24 @@ def build_document(
     )
     measurements = _measurements(result)
     heads = _heads(result, groups, fixed["pictures"])
+    plates = _plates(groups, fixed["pictures"], sum(len(section.plates) for section in heads))
+    differential = differential_sections(result.differentials, _picture_numbers((*heads, *plates)))
     return Document(
         _title(result.exam),
         fixed["notice"],
         _subject_facts(subject, result.exam.date),
-        tuple(result.warnings),
+        (*flag_lines(result.differentials), *result.warnings),
         (
             question,
             _technique(result),
             compared,
             *_findings(result),
+            *differential,
             *heads,
             *_bone_scan(result),
             *_radiographs(result),
             *((measurements,) if measurements else ()),
-            *_plates(groups, fixed["pictures"], sum(len(section.plates) for section in heads)),
+            *plates,
             Section("limits", "Limits", items=(*fixed["limits"], *notes)),
             *_methods(result, fixed, version, heads),
             *((Section("time", "Time spent", tables=(steps,)),) if result.steps else ()),

@@ -8,7 +8,7 @@ from importlib import resources
 import jinja2
 
 from marrowmap.report.canvas import Picture
-from marrowmap.report.document import Document
+from marrowmap.report.page import Document
 
 _MEDIA_TYPES = {"webp": "image/webp", "svg": "image/svg+xml"}
 

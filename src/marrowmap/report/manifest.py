@@ -72,6 +72,8 @@ def _inputs(result: AnalysisResult) -> list[dict[str, Any]]:
     read += [film.files for film in exam.radiographs] + [(image.file,) for image in exam.densities]
     files = dict.fromkeys(file for files in read for file in files)
     rows = [{"path": _relative(file, result.sources), "sha256": hash_file(file)} for file in files]
+    if result.clinical is not None:
+        rows.append({"path": result.clinical.name, "sha256": hash_file(result.clinical)})
     return sorted(rows, key=lambda row: (row["path"], row["sha256"]))
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import typst
 
 from marrowmap.errors import ConformanceError
-from marrowmap.report.document import Document
-from marrowmap.report.document import Section
+from marrowmap.report.page import Document
+from marrowmap.report.page import Section
 
 # The page takes what a reader signs off; the curves of threshold stay in the HTML.
 _PICTURES = frozenset(

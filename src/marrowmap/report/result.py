@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from marrowmap.measure.projected_density import ArealHip
     from marrowmap.measure.radiograph import RadiographExam
     from marrowmap.measure.spect import SpectHip
+    from marrowmap.reasoning.differential import JointDifferential
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,6 +164,10 @@ class AnalysisResult:
         The radiograph that was measured.
     areal : tuple of ArealHip
         Areal bone density of each hip, from maps and from CT.
+    differentials : tuple of JointDifferential
+        What the findings of each joint support.
+    clinical : Path, optional
+        The clinical form that was read.
 
     Raises
     ------
@@ -183,6 +188,8 @@ class AnalysisResult:
     spect: SpectImage | None = None
     radiograph: RadiographExam | None = None
     areal: tuple[ArealHip, ...] = ()
+    differentials: tuple[JointDifferential, ...] = ()
+    clinical: Path | None = None
 
     def __post_init__(self) -> None:
         for reading in self.readings:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from marrowmap.anatomy.bone_frame import BoneFrame
+from marrowmap.report.differential_rows import differential_document
 from marrowmap.report.folder import SCHEMA
 from marrowmap.report.result import AnalysisResult
 from marrowmap.terms.quantities import QUANTITIES
@@ -199,6 +200,12 @@ def measurements_csv(result: AnalysisResult, mask_files: Mapping[str, str]) -> s
 def findings_json(result: AnalysisResult, mask_files: Mapping[str, str]) -> str:
     """Return the text of ``findings.json``."""
     return _document(result, [finding_row(f, mask_files) for f in order_findings(result.findings)])
+
+
+def differential_json(result: AnalysisResult) -> str:
+    """Return the text of ``differential.json``: rows, and for each joint the reasons."""
+    head = {"schema": SCHEMA, "subject": subject_row(result.exam.subject)}
+    return dump_json({**head, **differential_document(result.differentials)})
 
 
 def frames_json(result: AnalysisResult) -> str:

@@ -17,6 +17,7 @@ from marrowmap.report.masks import write_masks
 from marrowmap.report.pdf import render_pdf
 from marrowmap.report.reg import write_registrations
 from marrowmap.report.result import AnalysisResult
+from marrowmap.report.rows import differential_json
 from marrowmap.report.rows import findings_json
 from marrowmap.report.rows import frames_json
 from marrowmap.report.rows import measurements_csv
@@ -80,6 +81,7 @@ def write_report(result: AnalysisResult, out: Path, progress: Progress | None = 
             ("measurements.json", measurements_json(result, files)),
             ("measurements.csv", measurements_csv(result, files)),
             ("findings.json", findings_json(result, files)),
+            ("differential.json", differential_json(result)),
             ("frames.json", frames_json(result)),
         ):
             (folder / name).write_text(text, encoding="utf-8")

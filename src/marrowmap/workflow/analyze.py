@@ -54,6 +54,9 @@ from marrowmap.workflow.bones import BoneHint
 from marrowmap.workflow.bones import locate_bones
 from marrowmap.workflow.ct_heads import measure_ct_heads
 from marrowmap.workflow.ct_heads import series_name
+from marrowmap.workflow.differential import Clinical
+from marrowmap.workflow.differential import add_differentials
+from marrowmap.workflow.differential import onset_of
 from marrowmap.workflow.projected_density import add_densities
 from marrowmap.workflow.radiograph import analyze_radiographs_alone
 from marrowmap.workflow.radiograph import measure_radiographs
@@ -75,6 +78,7 @@ def analyze(
     scan_hint: ScanHint = NOTHING_SAID,
     onset: datetime.date | None = None,
     ct_mineral: CtCalibration | None = None,
+    clinical: Clinical | None = None,
     progress: Progress = silent,
 ) -> AnalysisResult:
     """Analyze everything found under `sources` as one exam of one person.
@@ -93,6 +97,8 @@ def analyze(
         When pain began: an early radiograph that shows nothing excludes nothing.
     ct_mineral : CtCalibration, optional
         How the CT's Hounsfield units become bone mineral; the usual slope with its wide error if not declared.
+    clinical : Clinical, optional
+        What is known of the person, for the differential.
     progress : callable
         Told of each step and the share done.
 
@@ -105,7 +111,7 @@ def analyze(
     InputError
         If nothing can be read, or no hip is found.
     GeometryError
-        If persons, sides or geometry contradict each other.
+        If persons, sides or geometry contradict each other, or the clinical form is of another person.
     UsageError
         If pain began after the exam.
     """
@@ -116,12 +122,16 @@ def analyze(
             progress=lambda step, done, total: inner(step, done / max(total, 1)),
             scan_hint=scan_hint,
         )
-    weeks = _weeks_since(onset, exam.date)
+    weeks = _weeks_since(onset := onset_of(exam, clinical, onset), exam.date)
     said = {"onset": onset.isoformat() if onset else None}
     if not exam.series and not exam.scans:
-        return add_densities(analyze_radiographs_alone(exam, sources, hint, scan_hint, weeks, steps, said))
+        return add_differentials(
+            add_densities(analyze_radiographs_alone(exam, sources, hint, scan_hint, weeks, steps, said)), clinical
+        )
     if not exam.series:
-        return add_densities(analyze_scan_alone(exam, sources, hint, scan_hint, weeks, steps, said))
+        return add_differentials(
+            add_densities(analyze_scan_alone(exam, sources, hint, scan_hint, weeks, steps, said)), clinical
+        )
     group, warnings = _one_frame_of_reference(exam)
     with steps.step("finding bones", 0.1, 0.55) as inner:
         frames = locate_bones(group, hint, progress=inner)
@@ -195,7 +205,7 @@ def analyze(
         spect=seen.spect,
         radiograph=films.measured,
     )
-    return add_densities(result, group, locate_in_ct, ct_mineral)
+    return add_differentials(add_densities(result, group, locate_in_ct, ct_mineral), clinical)
 
 
 @dataclass(frozen=True, eq=False)
