@@ -27,6 +27,10 @@ from marrowmap.values import Quantity
 LEVEL_SD = {True: 0.012, False: 0.05}
 """Relative standard deviation of marrow's level beyond its blocks' scatter, with and without bone-free marrow: how far
 it was off on virtual bone of several layouts at the published voxel size (benchmarks/apparent_trabeculae.py)."""
+UNTRIED_SD = 0.15
+"""The same without bone-free marrow at voxels much smaller or larger than those published (in mm3, `TRIED_MM3`): there
+the upper end was up to 0.14 of fraction off on tuning seeds."""
+TRIED_MM3 = (0.045, 0.07)
 LEAST_SIGNAL_TO_NOISE = 3.0
 
 
@@ -124,7 +128,9 @@ def apparent_fraction(
     inside, touched = region.array, region.array & swollen
     if float(np.std(share[inside])) <= 1.1 * noise / float(np.median(level.signal[inside])):
         raise InputError("the region shows no trabeculae beyond noise: no bone in it, or voxels too large to tell")
-    sure = float(np.hypot(level.relative_sd, LEVEL_SD[level.bone_free]))
+    tried = TRIED_MM3[0] <= float(np.prod(image.grid.spacing)) <= TRIED_MM3[1]
+    level_sd = LEVEL_SD[level.bone_free] if level.bone_free or tried else UNTRIED_SD
+    sure = float(np.hypot(level.relative_sd, level_sd))
     note = _calibration_note(level, spared is not None)
     variance = ((1 - float(share[inside].mean())) * sure) ** 2
     unmarked, even = None, signal / level.signal
