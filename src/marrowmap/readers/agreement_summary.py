@@ -14,6 +14,7 @@ from marrowmap.readers.additive import LOG_DISAGREEMENT
 from marrowmap.readers.additive import Additive
 from marrowmap.readers.additive import jackknife_interval
 from marrowmap.readers.agreement import all_agree
+from marrowmap.readers.agreement import count_categories
 from marrowmap.readers.agreement import estimate_agreement
 from marrowmap.readers.agreement import fleiss_kappa
 from marrowmap.readers.agreement import gwet_ac
@@ -41,6 +42,9 @@ MEASUREMENT = f"not defined: more than {MOST_CATEGORIES} different values are a 
 NO_ORDER = "not defined: the categories are words without an order: give it by --scale"
 NO_NUMBERS = "not defined: the values are no numbers"
 NEGATIVE = "not defined: ratios need values of 0 or more"
+FEW_AGREED = 5
+"""Below so many people in whom two readers agree on a rarer category, intervals of kappa and alpha are too narrow
+(benchmarks/reader_statistics.py)."""
 MEAN_OF_PAIRS = "mean over pairs of readers (Light)"
 
 CATEGORICAL = (
@@ -100,14 +104,15 @@ def _categorical(table: ReadTable) -> dict[str, Estimate]:
         return dict.fromkeys(CATEGORICAL, undefined(MEASUREMENT))
     codes, people, positions = table.codes, table.people, table.positions
     equal = identity_weights(len(table.categories))
-    fleiss = estimate_agreement(fleiss_kappa(codes, equal), people, codes)
+    rare = _rare_note(table)
+    fleiss = _with_interval_note(estimate_agreement(fleiss_kappa(codes, equal), people, codes), rare)
 
     def bounded(statistic: Additive) -> Estimate:
         """Give coefficients of other layouts the bound of Fleiss' kappa: with unanimous reads they are the same."""
         estimate = jackknife_interval(statistic, people)
         if estimate.value is not None and estimate.low is None and all_agree(codes):
             return Estimate(estimate.value, fleiss.low, fleiss.high, fleiss.note)
-        return estimate
+        return _with_interval_note(estimate, rare)
 
     def ordered(make: Callable[[Floats], Estimate]) -> Estimate:
         return undefined(NO_ORDER) if positions is None else make(positions)
@@ -156,6 +161,21 @@ def _numeric(table: ReadTable) -> dict[str, Estimate]:
         **{name: mean_of_readers(singles[of], values.shape[1]) for name, of in means.items()},
         "smallest_detectable_change": smallest_detectable_change(table.numbers),
     }
+
+
+def _rare_note(table: ReadTable) -> str:
+    """Say where kappa and alpha hang on too few people: those in whom two readers agree on a rarer category."""
+    counts = count_categories(table.codes, len(table.categories))
+    usual = int(counts.sum(axis=0).argmax())
+    agreed = (np.delete(counts, usual, axis=1) >= 2).any(axis=1)
+    number = len(np.unique(table.people[agreed]))
+    if number >= FEW_AGREED:
+        return ""
+    return f"interval too narrow: two readers agree on anything but {table.categories[usual]} in {number} people only"
+
+
+def _with_interval_note(estimate: Estimate, note: str) -> Estimate:
+    return estimate if estimate.low is None else estimate.with_note(note)
 
 
 def _percent(share: Estimate) -> Estimate:
