@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.cli.command_line import marrowmap_here
@@ -82,3 +84,14 @@ def test_mrmc_refuses(tmp_path):
     path = write_scores(tmp_path / "t.csv", *draw_study(5))
     assert marrowmap_here("study", "mrmc", path, "--covariance", "guess").code == 2
     assert marrowmap_here("study", "plan", path, "--difference", "2").code == 3
+
+
+def test_the_examples_of_the_page_run():
+    examples = Path(__file__).resolve().parents[2] / "docs" / "examples"
+    agreement = marrowmap_here("study", "agreement", examples / "reader-ratings.csv", "--json").document
+    assert agreement["people"] == 10
+    assert agreement["items"]["uptake"]["gwet_ac1"] == 1.0
+    assert "measurement" in agreement["items"]["edema_volume"]["intra_reader"]["A"]["cohen_kappa_note"]
+    mrmc = marrowmap_here("study", "mrmc", examples / "reader-scores.csv", "--json").document
+    assert mrmc["people"] == 36
+    assert mrmc["low"] > 0

@@ -37,8 +37,10 @@ from marrowmap.readers.weights import quadratic_weights
 Floats = NDArray[np.float64]
 
 MOST_CATEGORIES = 30
-"""More different values than these are a measurement, for which chance agreement on a value means nothing; a choice."""
-MEASUREMENT = f"not defined: more than {MOST_CATEGORIES} different values are a measurement, not categories: see icc"
+MOST_FRACTIONS = 10
+"""More different values than these, or than these with fractions, are a measurement, for which agreement by chance on a
+value means nothing; choices."""
+MEASUREMENT = "not defined: so many different values are a measurement, not categories: see icc"
 NO_ORDER = "not defined: the categories are words without an order: give it by --scale"
 NO_NUMBERS = "not defined: the values are no numbers"
 NEGATIVE = "not defined: ratios need values of 0 or more"
@@ -100,7 +102,7 @@ def summarize_agreement(table: ReadTable) -> AgreementSummary:
 
 
 def _categorical(table: ReadTable) -> dict[str, Estimate]:
-    if len(table.categories) > MOST_CATEGORIES:
+    if _is_measurement(table):
         return dict.fromkeys(CATEGORICAL, undefined(MEASUREMENT))
     codes, people, positions = table.codes, table.people, table.positions
     equal = identity_weights(len(table.categories))
@@ -144,6 +146,12 @@ def _categorical(table: ReadTable) -> dict[str, Estimate]:
         "krippendorff_alpha_interval": of_numbers(krippendorff.interval),
         "krippendorff_alpha_ratio": undefined(NEGATIVE) if negative else of_numbers(krippendorff.ratio),
     }
+
+
+def _is_measurement(table: ReadTable) -> bool:
+    number = len(table.categories)
+    fractions = table.numbers is not None and bool((np.nan_to_num(table.numbers) % 1 != 0).any())
+    return number > (MOST_FRACTIONS if fractions else MOST_CATEGORIES)
 
 
 def _numeric(table: ReadTable) -> dict[str, Estimate]:
