@@ -73,5 +73,7 @@ def test_a_consensus_needs_two_readers_and_a_region():
     region = box((4, 16), (4, 16), (1, 7))
     with pytest.raises(InputError, match="two readers"):
         staple([region], within)
+    with pytest.raises(InputError, match="whole region"):
+        staple([region, region], region)
     with pytest.raises(InputError, match="no reader drew"):
         staple([region, region], box((0, 2), (0, 2), (0, 2)))

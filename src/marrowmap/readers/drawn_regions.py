@@ -112,7 +112,7 @@ def staple(regions: Sequence[Mask], within: Mask) -> Consensus:
     Raises
     ------
     InputError
-        If there are fewer than two readers, nobody drew anything.
+        If there are fewer than two readers, or all drew nothing, or everything, within the region asked for.
     GeometryError
         If grids differ.
     """
@@ -121,6 +121,8 @@ def staple(regions: Sequence[Mask], within: Mask) -> Consensus:
     inside = [(region & within).array[within.array] for region in regions]
     if not any(region.any() for region in inside):
         raise InputError("no reader drew anything within the region asked for: there is no consensus to find")
+    if all(region.all() for region in inside):
+        raise InputError("all readers drew the whole region asked for: give a larger one, in which they had a choice")
     # SimpleITK's filters carry no types.
     make_estimator: Any = SimpleITK.STAPLEImageFilter
     estimator = make_estimator()
