@@ -36,7 +36,7 @@ def test_every_statistic_is_there_and_finite_or_says_why():
 
 def test_words_have_no_weights_and_no_correlation():
     estimates = summarize_agreement(table_of([[0, 1], [1, 1], [2, 2], [0, 0]])).estimates
-    for name in ("weighted_kappa", "gwet_ac2", "krippendorff_alpha_ordinal"):
+    for name in ("weighted_kappa", "weighted_kappa_linear", "gwet_ac2", "krippendorff_alpha_ordinal"):
         assert "--scale" in estimates[name].note
     for name in (*NUMERIC, "krippendorff_alpha_interval"):
         assert "no numbers" in estimates[name].note

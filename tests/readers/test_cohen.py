@@ -7,11 +7,13 @@ from hypothesis import given
 from marrowmap.readers.additive import jackknife_interval
 from marrowmap.readers.cohen import cohen_kappa
 from marrowmap.readers.weights import identity_weights
+from marrowmap.readers.weights import linear_weights
 from marrowmap.readers.weights import quadratic_weights
 from tests.readers.random_tables import CATEGORIES
 from tests.readers.random_tables import cohen_by_pairs
 from tests.readers.random_tables import tables
 
+LINEAR = linear_weights(np.arange(CATEGORIES, dtype=float))
 QUADRATIC = quadratic_weights(np.arange(CATEGORIES, dtype=float))
 
 
@@ -22,7 +24,7 @@ def table_of(counts):
 
 @given(tables)
 def test_the_same_as_the_definition_pair_by_pair(codes):
-    for weights in (identity_weights(CATEGORIES), QUADRATIC):
+    for weights in (identity_weights(CATEGORIES), LINEAR, QUADRATIC):
         expected = cohen_by_pairs(codes, lambda a, b, w=weights: w[a, b])
         found = cohen_kappa(codes, weights).value()
         assert found is expected is None or found == pytest.approx(expected, abs=1e-9)

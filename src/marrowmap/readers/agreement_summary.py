@@ -32,6 +32,7 @@ from marrowmap.readers.icc import icc_c1
 from marrowmap.readers.icc import mean_of_readers
 from marrowmap.readers.read_table import ReadTable
 from marrowmap.readers.weights import identity_weights
+from marrowmap.readers.weights import linear_weights
 from marrowmap.readers.weights import quadratic_weights
 
 Floats = NDArray[np.float64]
@@ -54,6 +55,7 @@ CATEGORICAL = (
     "percent_unanimous",
     "cohen_kappa",
     "weighted_kappa",
+    "weighted_kappa_linear",
     "fleiss_kappa",
     "gwet_ac1",
     "gwet_ac2",
@@ -122,6 +124,9 @@ def _categorical(table: ReadTable) -> dict[str, Estimate]:
     def alpha(metric: krippendorff.Metric) -> Callable[[Floats], Estimate]:
         return lambda at: bounded(krippendorff.krippendorff_alpha(codes, at, metric))
 
+    def cohen(weights: Floats) -> Estimate:
+        return bounded(cohen_kappa(codes, weights)).with_note(MEAN_OF_PAIRS if len(table.readers) > 2 else "")
+
     def gwet(weights: Floats) -> Estimate:
         return estimate_agreement(gwet_ac(codes, weights), people, codes, scale=LOG_DISAGREEMENT)
 
@@ -132,12 +137,12 @@ def _categorical(table: ReadTable) -> dict[str, Estimate]:
         return undefined(NO_NUMBERS) if table.numbers is None else ordered(alpha(metric))
 
     negative = table.numbers is not None and positions is not None and bool((positions < 0).any())
-    several = MEAN_OF_PAIRS if len(table.readers) > 2 else ""
     return {
         "percent_agreement": percent(percent_agreement(codes, equal)),
         "percent_unanimous": percent(unanimous_agreement(codes)),
-        "cohen_kappa": bounded(cohen_kappa(codes, equal)).with_note(several),
-        "weighted_kappa": ordered(lambda at: bounded(cohen_kappa(codes, quadratic_weights(at))).with_note(several)),
+        "cohen_kappa": cohen(equal),
+        "weighted_kappa": ordered(lambda at: cohen(quadratic_weights(at))),
+        "weighted_kappa_linear": ordered(lambda at: cohen(linear_weights(at))),
         "fleiss_kappa": fleiss,
         "gwet_ac1": gwet(equal),
         "gwet_ac2": ordered(lambda at: gwet(quadratic_weights(at))),
