@@ -110,4 +110,5 @@ def jackknife_interval(
         return Estimate(value, note="no interval: all people are alike in it")
     reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1)) * error * scale.slope(value)
     low, high = (scale.back(scale.there(value) + side * reach) for side in (-1, 1))
-    return Estimate(value, max(low, lowest), min(high, 1.0))
+    # Alpha of very few reads can itself lie below the least value it has in large samples.
+    return Estimate(value, max(low, min(lowest, value)), min(high, 1.0))
