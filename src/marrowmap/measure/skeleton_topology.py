@@ -246,6 +246,12 @@ def name_voxels(thin: NDArray[np.bool_]) -> NDArray[np.uint8]:
     return kinds
 
 
+def count_kinds(kinds: NDArray[np.uint8]) -> SkeletonTopology:
+    """Return how many voxels there are of each kind that :func:`name_voxels` gave."""
+    counted = np.bincount(kinds.ravel(), minlength=len(KINDS))
+    return SkeletonTopology({kind: int(n) for kind, n in zip(KINDS, counted, strict=True)})
+
+
 def skeleton_topology(bone: Mask, region: Mask | None = None) -> SkeletonTopology:
     """Count the kinds of voxels of bone's skeleton in a region (the whole image if not given).
 
@@ -259,5 +265,4 @@ def skeleton_topology(bone: Mask, region: Mask | None = None) -> SkeletonTopolog
         if not region.array.any():
             raise InputError("the region of interest is empty: give a mask with at least one voxel set")
     kinds = name_voxels(skeleton(bone))
-    counted = np.bincount(kinds.ravel() if region is None else kinds[region.array], minlength=len(KINDS))
-    return SkeletonTopology({kind: int(n) for kind, n in zip(KINDS, counted, strict=True)})
+    return count_kinds(kinds if region is None else kinds[region.array])

@@ -8,6 +8,7 @@ voxel: connectivity follows from counting vertices, edges, faces and holes, thic
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
 
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 from scipy.spatial import Voronoi
 
 from marrowmap.errors import InputError
+from marrowmap.phantom.trabecular_raster import elements_of
+from marrowmap.phantom.trabecular_raster import rasterize
 
 Points = NDArray[np.float64]
 
@@ -193,40 +196,8 @@ def resorbed(recipe: Recipe, thinning: float, perforation: float, lost_rods: flo
     )
 
 
-def _in_rod(points: Points, rod: Rod) -> NDArray[np.bool_]:
-    start, along = rod.ends[0], rod.ends[1] - rod.ends[0]
-    share = np.clip((points - start) @ along / (along @ along), 0, 1)
-    away = points - start - share[..., None] * along
-    return np.asarray((away**2).sum(-1) <= (rod.diameter_mm / 2) ** 2)
-
-
-def _in_plate(points: Points, plate: Plate) -> NDArray[np.bool_]:
-    corners = plate.corners
-    middle = corners.mean(axis=0)
-    _, _, axes = np.linalg.svd(corners - middle)
-    normal = axes[2]
-    height = (points - middle) @ normal
-    within = np.abs(height) <= plate.thickness_mm / 2
-    flat = points[within] - height[within][:, None] * normal
-    keep = np.ones(len(flat), bool)
-    for a, b in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        outward = np.cross(b - a, normal)
-        outward *= np.sign(outward @ (a - middle)) / np.linalg.norm(outward)
-        keep &= (flat - a) @ outward <= 0
-    if plate.hole_mm > 0:
-        keep &= ((flat - middle) ** 2).sum(-1) > plate.hole_mm**2
-    within[within] = keep
-    return np.asarray(within)
-
-
-def _rim(plate: Plate) -> tuple[Rod, ...]:
-    """Return the rounded rim of a plate: half-round bars of its own thickness along its sides."""
-    following = np.roll(plate.corners, -1, axis=0)
-    return tuple(Rod(np.stack(ends), plate.thickness_mm) for ends in zip(plate.corners, following, strict=True))
-
-
 def bone_fraction_map(
-    block: TrabecularBlock, voxel_mm: tuple[float, float, float], finer: int = 3
+    block: TrabecularBlock, voxel_mm: tuple[float, float, float], finer: int | Sequence[int] = 3
 ) -> NDArray[np.float32]:
     """Image a block without noise: the share of bone in every voxel.
 
@@ -237,32 +208,13 @@ def bone_fraction_map(
     block : TrabecularBlock
     voxel_mm : tuple of float
         Any shape: 0.0607 or 0.082 for HR-pQCT, 0.234 by 0.234 by 1 for 7 T MRI.
-    finer : int
-        The model is asked at the cube of this many points in each voxel.
+    finer : int or three of them
+        The model is asked at this many points along each axis of each voxel.
 
     Returns
     -------
     array of float32, 3-D
         0 to 1.
     """
-    step = np.asarray(voxel_mm, float) / finer
-    shape = np.floor(np.asarray(block.size_mm) / voxel_mm).astype(int) * finer
-    bone = np.zeros(shape, bool)
-    bars = [*block.rods, *(bar for plate in block.plates for bar in _rim(plate))]
-    for rod in bars:
-        _draw(bone, step, rod.ends, rod.diameter_mm / 2, rod)
-    for plate in block.plates:
-        _draw(bone, step, plate.corners, plate.thickness_mm / 2, plate)
-    parts = bone.reshape(shape[0] // finer, finer, shape[1] // finer, finer, shape[2] // finer, finer)
-    return np.asarray(parts.mean(axis=(1, 3, 5), dtype=np.float32))
-
-
-def _draw(bone: NDArray[np.bool_], step: Points, corners: Points, reach: float, element: Plate | Rod) -> None:
-    low = np.maximum(np.floor((corners.min(axis=0) - reach) / step - 0.5).astype(int), 0)
-    high = np.minimum(np.ceil((corners.max(axis=0) + reach) / step - 0.5).astype(int) + 1, bone.shape)
-    if (high <= low).any():
-        return
-    axes = [(np.arange(a, b) + 0.5) * s for a, b, s in zip(low, high, step, strict=True)]
-    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
-    box = bone[low[0] : high[0], low[1] : high[1], low[2] : high[2]]
-    box |= _in_plate(points, element) if isinstance(element, Plate) else _in_rod(points, element)
+    i, j, k = np.floor(np.asarray(block.size_mm) / voxel_mm).astype(int)
+    return rasterize(elements_of(block), (int(i), int(j), int(k)), voxel_mm, finer)

@@ -1,0 +1,202 @@
+"""Apparent bone volume fraction from MRI whose voxels are as large as trabeculae: each holds part marrow, part bone.
+
+Bone gives no signal, so a voxel's share of bone is what its signal lacks of pure marrow's. All rests on that level; see
+:mod:`marrowmap.measure.marrow_level` for where it is taken from and :data:`LEVEL_SD` for how sure it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marrowmap.errors import InputError
+from marrowmap.image import Mask
+from marrowmap.image import Volume
+from marrowmap.measure.bone_fraction import CLIPPED_SHARE
+from marrowmap.measure.bone_fraction import require_region
+from marrowmap.measure.marrow_level import MarrowLevel
+from marrowmap.measure.marrow_level import block_texture
+from marrowmap.measure.marrow_level import marrow_level
+from marrowmap.measure.rician import finest_noise
+from marrowmap.measure.rician import remove_rician_bias
+from marrowmap.values import Quantity
+
+LEVEL_SD = {True: 0.012, False: 0.05}
+"""Relative standard deviation of marrow's level beyond its blocks' scatter, with and without bone-free marrow: how far
+it was off on virtual bone of several layouts at the published voxel size (benchmarks/apparent_trabeculae.py)."""
+LEAST_SIGNAL_TO_NOISE = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class ApparentFraction:
+    """Share of bone in each voxel and its mean.
+
+    Parameters
+    ----------
+    map : array of float32, shape of the image's grid
+        1 is bone, 0 marrow, NaN outside the region; noise carries it below 0 and above 1, which keeps means true.
+    mean : Quantity
+        Over the region, unit ``1``, edema taken into account.
+    note : str
+        How marrow's level was found, and what edema changed; a sentence each.
+    image : Volume
+        Where the map lies.
+    mean_ignoring_edema : Quantity
+        What comes out if edema is not marked; the same where none is.
+    bone_free : bool
+        Whether marrow's level was measured in marrow without bone.
+    noise : float
+        Standard deviation of the map from the image's noise.
+    """
+
+    map: NDArray[np.float32]
+    mean: Quantity
+    note: str
+    image: Volume = field(repr=False)
+    mean_ignoring_edema: Quantity
+    bone_free: bool
+    noise: float
+
+
+def apparent_fraction(
+    image: Volume,
+    region: Mask,
+    *,
+    spared: Mask | None = None,
+    edema: Mask | None = None,
+    cortex: Mask | None = None,
+) -> ApparentFraction:
+    """Map the share of bone in the voxels of an MR image with bright marrow (gradient or spin echo, no fat saturation).
+
+    Parameters
+    ----------
+    image : Volume
+        Magnitude signal.
+    region : Mask
+        Trabecular bone, no cortex.
+    spared : Mask, optional
+        Where marrow's level is calibrated: marrow that edema spared, with or without bone. A medullary canal in it
+        makes the answer a measurement; the region, less edema, if not given.
+    edema : Mask, optional
+        Marrow of another signal; its level is its own, from its own upper end against that of spared bone.
+    cortex : Mask, optional
+        Solid bone, for its signal; none (0 after noise is taken off) if not given.
+
+    Returns
+    -------
+    ApparentFraction
+
+    Raises
+    ------
+    InputError
+        If a mask is empty or the region lies beyond the image; if edema leaves nothing to calibrate on; if marrow is
+        not brighter than noise or bone, shows no texture (no bone, or voxels too large), or was cut off at 8 bits.
+    GeometryError
+        If masks lie on other grids.
+    """
+    require_region(image, region)
+    for name, mask in (("spared bone", spared), ("edema", edema), ("cortex", cortex)):
+        if mask is not None:
+            image.grid.require_same(mask.grid)
+            if name != "edema" and not mask.array.any():
+                raise InputError(f"the mask of {name} is empty: give one with at least one voxel set, or none")
+    _refuse_clipped(image.within(region))
+    swollen = edema.array if edema is not None else np.zeros(image.grid.shape, bool)
+    calibrating = (region.array if spared is None else spared.array) & ~swollen
+    if not calibrating.any():
+        raise InputError("edema covers all bone that marrow's level could be taken from: give a mask of spared bone")
+    noise = finest_noise(image, calibrating | region.array)
+    signal = remove_rician_bias(image.array, noise)
+    dark = float(signal[cortex.array].mean()) if cortex is not None else 0.0
+    level = _level(signal, noise, calibrating, image)
+    if float(np.median(level.signal[region.array])) <= 1.5 * dark:
+        raise InputError("marrow is hardly brighter than the cortex in this image: fraction needs bright marrow")
+    share = (level.signal - signal) / (level.signal - dark)
+    inside, touched = region.array, region.array & swollen
+    if float(np.std(share[inside])) <= 1.1 * noise / float(np.median(level.signal[inside])):
+        raise InputError("the region shows no trabeculae beyond noise: no bone in it, or voxels too large to tell")
+    sure = float(np.hypot(level.relative_sd, LEVEL_SD[level.bone_free]))
+    note = _calibration_note(level, spared is not None)
+    variance = ((1 - float(share[inside].mean())) * sure) ** 2
+    unmarked = None
+    if touched.any():
+        factor, factor_sd = _edema_factor(signal, noise, level, calibrating, touched, image)
+        changed = level.signal * factor
+        share = np.where(touched, (changed - signal) / (changed - dark), share)
+        part = touched.sum() / inside.sum()
+        variance += (part * (1 - float(share[touched].mean())) * factor_sd) ** 2
+        everything = Mask(image.grid, calibrating | swollen)
+        unmarked = apparent_fraction(image, region, spared=everything, cortex=cortex).mean
+        note += (
+            f" Marrow in edema has {factor:.3f} (SD {factor_sd:.3f}) of spared marrow's signal; not taken into account,"
+            f" the mean would be {unmarked.value:.3f}."
+        )
+    mean = _quantity(float(share[inside].mean()), float(np.sqrt(variance)))
+    mapped = np.full(image.grid.shape, np.nan, np.float32)
+    mapped[inside] = share[inside]
+    spread = float(noise / np.median(level.signal[inside]))
+    return ApparentFraction(mapped, mean, note, image, unmarked or mean, level.bone_free, spread)
+
+
+def _refuse_clipped(values: NDArray[np.float32]) -> None:
+    """Raise InputError for marrow cut off at 255."""
+    share = float((values == 255).mean())
+    if values.max() == 255 and share > CLIPPED_SHARE and bool((values == np.rint(values)).all()):
+        raise InputError(
+            f"{100 * share:.0f} % of the region is 255, the top of 8 bits: marrow was cut off there, and its level "
+            "is lost; export the image with its full range"
+        )
+
+
+def _level(signal: NDArray[np.float64], noise: float, calibrating: NDArray[np.bool_], image: Volume) -> MarrowLevel:
+    level = marrow_level(signal, noise, calibrating, image.grid)
+    if level is None or float(np.median(level.signal[calibrating])) < LEAST_SIGNAL_TO_NOISE * noise:
+        raise InputError(
+            "marrow to calibrate on is not brighter than noise, or no piece of 4 mm of it is whole: give a larger mask "
+            "or an image with bright marrow"
+        )
+    return level
+
+
+def _calibration_note(level: MarrowLevel, given: bool) -> str:
+    where = "the spared bone given" if given else "the region itself, less edema"
+    how = (
+        "in marrow without bone"
+        if level.bone_free
+        else "from the upper end of trabecular bone's signal, as no marrow without bone was found: an assumption"
+    )
+    return (
+        f"Marrow's level was taken {how}, within {where}; coil shading there {level.shading:.2f}-fold, taken out;"
+        f" bone has no signal."
+    )
+
+
+def _edema_factor(
+    signal: NDArray[np.float64],
+    noise: float,
+    level: MarrowLevel,
+    calibrating: NDArray[np.bool_],
+    touched: NDArray[np.bool_],
+    image: Volume,
+) -> tuple[float, float]:
+    """Return marrow's signal in edema over that outside, and its standard error, from the upper ends of blocks."""
+    even = signal / level.signal
+    relative = noise / float(np.median(level.signal[touched | calibrating]))
+    ends = []
+    for where in (calibrating, touched):
+        blocks = block_texture(even, relative, where, image.grid)
+        if not len(blocks.mean):
+            raise InputError("edema within the region is too small for a level of its own (4 mm): leave it out")
+        bony = ~blocks.free if (~blocks.free).any() else np.ones(len(blocks.mean), bool)
+        ends.append(blocks.upper_log[bony])
+    error = np.sqrt(sum(float(e.var(ddof=1)) / len(e) if len(e) > 1 else 0.05**2 for e in ends))
+    factor = float(np.exp(ends[1].mean() - ends[0].mean()))
+    return factor, float(factor * error)
+
+
+def _quantity(value: float, sd: float) -> Quantity:
+    low, high = value - 1.96 * sd, value + 1.96 * sd
+    return Quantity(value, "1", min(max(low, 0.0), value), max(min(high, 1.0), value))
