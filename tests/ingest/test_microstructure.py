@@ -55,8 +55,10 @@ def test_protocol_of_mr(tmp_path):
 
 def test_two_series_in_one_folder(tmp_path):
     for name in ("a", "b"):
-        write_series(tmp_path / "s" / name, series=name, PixelSpacing=[0.2, 0.2], ImageOrientationPatient=list(AXIAL), step=1.0)
-    with pytest.raises(InputError, match="holds 2 volumes .* pass the folder of one series"):
+        write_series(
+            tmp_path / "s" / name, series=name, PixelSpacing=[0.2, 0.2], ImageOrientationPatient=list(AXIAL), step=1.0
+        )
+    with pytest.raises(InputError, match=r"holds 2 volumes .* pass the folder of one series"):
         read_microstructure(tmp_path / "s")
 
 
@@ -70,7 +72,9 @@ def test_nifti_with_and_without_a_sidecar(tmp_path):
     path = write_image(tmp_path / "a.nii.gz", density(lattice(SHAPE)))
     image = read_microstructure(path)
     assert (image.modality, image.volume.unit) == ("OT", "native")
-    write_image(path, density(lattice(SHAPE)), sidecar={"Modality": "CT", "Units": "mgHA/cm3", "BodyPartExamined": "KNEE"})
+    write_image(
+        path, density(lattice(SHAPE)), sidecar={"Modality": "CT", "Units": "mgHA/cm3", "BodyPartExamined": "KNEE"}
+    )
     image = read_microstructure(path)
     assert (image.modality, image.volume.unit, image.joint) == ("CT", "mg/cm3", Joint.KNEE)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
+import SimpleITK
 
 from marrowmap.errors import InputError
 from marrowmap.ingest.microstructure_itk import read
@@ -12,10 +12,10 @@ from tests.ingest.micro_files import lattice
 
 def written(path, spacing=0.05, values=None, edit=None):
     array = lattice((8, 9, 10)).astype(np.uint8) if values is None else values
-    image = sitk.GetImageFromArray(array.transpose(2, 1, 0))
+    image = SimpleITK.GetImageFromArray(array.transpose(2, 1, 0))
     image.SetSpacing([spacing] * 3)
     image.SetOrigin((1.0, 2.0, 3.0))
-    sitk.WriteImage(image, str(path))
+    SimpleITK.WriteImage(image, str(path))
     if edit:
         path.write_bytes(edit(path.read_bytes()))
     return path
@@ -30,9 +30,13 @@ def test_axes_values_and_place_are_kept(tmp_path, ending):
 
 
 def test_units_that_simpleitk_drops(tmp_path):
-    path = written(tmp_path / "a.nrrd", 4.1, edit=lambda b: b.replace(b"kinds:", b'space units: "um" "um" "um"\nkinds:'))
+    path = written(
+        tmp_path / "a.nrrd", 4.1, edit=lambda b: b.replace(b"kinds:", b'space units: "um" "um" "um"\nkinds:')
+    )
     assert read(path, None).volume.grid.spacing == pytest.approx([0.0041] * 3)
-    path = written(tmp_path / "a.mha", 60.7, edit=lambda b: b.replace(b"ElementType", b"DistanceUnits = um\nElementType"))
+    path = written(
+        tmp_path / "a.mha", 60.7, edit=lambda b: b.replace(b"ElementType", b"DistanceUnits = um\nElementType")
+    )
     assert read(path, None).volume.grid.spacing == pytest.approx([0.0607] * 3)
 
 
@@ -45,7 +49,9 @@ def test_unitless_spacing(tmp_path):
 
 
 def test_a_spacing_against_the_files_own(tmp_path):
-    path = written(tmp_path / "a.nrrd", 0.05, edit=lambda b: b.replace(b"kinds:", b'space units: "mm" "mm" "mm"\nkinds:'))
+    path = written(
+        tmp_path / "a.nrrd", 0.05, edit=lambda b: b.replace(b"kinds:", b'space units: "mm" "mm" "mm"\nkinds:')
+    )
     with pytest.raises(InputError, match="contradicts the file's own"):
         read(path, parse_spacing("60um"))
 

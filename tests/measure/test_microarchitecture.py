@@ -62,7 +62,9 @@ def test_what_cannot_be_measured_is_left_out_with_its_reason():
     def refuse() -> Quantity:
         return finite(float("inf"), "1", "no rods")
 
-    values, methods, refused = gather({"erosion_index": (lambda: Quantity(1.0, "1"), "m"), "plate_rod_ratio": (refuse, "m")})
+    values, methods, refused = gather(
+        {"erosion_index": (lambda: Quantity(1.0, "1"), "m"), "plate_rod_ratio": (refuse, "m")}
+    )
     assert list(values) == ["erosion_index"]
     assert methods == {"erosion_index": "m"}
     assert refused == {"plate_rod_ratio": "no rods"}

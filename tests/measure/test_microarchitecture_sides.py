@@ -37,8 +37,12 @@ def test_a_loss_in_one_part_is_found_in_that_part_and_nowhere_else():
     # Left knee: lateral is +x, anterior -y, upper +z; the region's middle is near (18, 17, 14).
     lost[20:, :14, :9] = 0.15
     this, other = side(lost, False), side(even, True)
-    comparison = compare_sides(this, other, match_by_masks(this.region, other.region, 1), load_precision("MR"), "lateral")
-    parts = {d.part: d.percent for d in comparison.differences if d.quantity == "bone_volume_fraction" and d.part != WHOLE}
+    comparison = compare_sides(
+        this, other, match_by_masks(this.region, other.region, 1), load_precision("MR"), "lateral"
+    )
+    parts = {
+        d.part: d.percent for d in comparison.differences if d.quantity == "bone_volume_fraction" and d.part != WHOLE
+    }
     assert min(parts, key=parts.__getitem__) == "lower, anterior lateral"
     assert parts["lower, anterior lateral"] < -15
     assert parts["upper, posterior medial"] == pytest.approx(0.0, abs=0.5)
@@ -68,5 +72,7 @@ def test_error_and_well_sides_widen_the_limits():
 def test_no_percentage_of_an_index_whose_zero_is_not_nothing():
     even = np.full(SHAPE, 0.3)
     this, other = side(even, False), side(even, True)
-    comparison = compare_sides(this, other, match_by_masks(this.region, other.region, 1), load_precision("MR"), "lateral")
+    comparison = compare_sides(
+        this, other, match_by_masks(this.region, other.region, 1), load_precision("MR"), "lateral"
+    )
     assert comparison.of("structure_model_index") is None

@@ -20,8 +20,8 @@ from marrowmap.report.folder import require_writable
 from marrowmap.terms.regions import REGIONS
 from marrowmap.values import Joint
 from marrowmap.values import Side
-from marrowmap.workflow.microarchitecture import Request
 from marrowmap.workflow.microarchitecture import measure_microarchitecture
+from marrowmap.workflow.microarchitecture_request import Request
 
 
 class Modality(Enum):
@@ -53,7 +53,8 @@ def command(
         float | None, typer.Option("--threshold", help="Resolved images: bone from this value on, in the image's unit.")
     ] = None,
     spacing: Annotated[
-        str | None, typer.Option("--spacing", help="Voxel size with unit, 60.7um or 0.1x0.1x0.2mm, if the file has none.")
+        str | None,
+        typer.Option("--spacing", help="Voxel size with unit, 60.7um or 0.1x0.1x0.2mm, if the file has none."),
     ] = None,
     side: Annotated[Side | None, typer.Option("--side", help="Side of IMAGE, if its header does not say.")] = None,
     joint: Annotated[Joint | None, typer.Option("--joint", help="Joint, if the header does not say.")] = None,
@@ -68,6 +69,9 @@ def command(
     ] = None,
     precision: Annotated[
         Path | None, typer.Option("--precision", help="Your own repeatability (TOML, see docs/microarchitecture.md).")
+    ] = None,
+    other_spared: Annotated[
+        Path | None, typer.Option("--other-spared", help="As --spared, on the other side's image.")
     ] = None,
     region: Annotated[
         str, typer.Option("--region", help="Name of the region in the rows, such as distal_femur.")
@@ -91,6 +95,7 @@ def command(
         motion_score,
         frames,
         precision,
+        other_spared,
         region,
     )
     require_apart(out, [path for path in (image, *(contralateral or ())) if path.is_dir()])
@@ -107,7 +112,8 @@ def command(
     for warning in document["warnings"]:
         say(f"warning: {warning}")
     for finding in document["findings"]:
-        say(f"{finding['side']} {finding['joint']}: {finding['sign']} {finding['state'].replace('_', ' ')}: {finding['note']}")
+        place, state = f"{finding['side']} {finding['joint']}", finding["state"].replace("_", " ")
+        say(f"{place}: {finding['sign']} {state}: {finding['note']}")
     say(f"report: {out / 'report.html'}")
     if json:
         answer(document)

@@ -33,6 +33,8 @@ from marrowmap.values import Joint
 
 DENSITY_WORDS = ("MGML", "MGHA", "MG/ML", "MG/CC", "MG/CM")
 """How (0028,1054) Rescale Type says that values are a density: MGML is DICOM's own term."""
+ROUNDING = 1e-5
+"""Relative differences of voxel sizes below this are a file's rounding."""
 LATTICE = 0.1
 """Voxel centers this far apart, in voxels, are the same."""
 
@@ -73,7 +75,18 @@ def read_microstructure(path: Path, spacing: Spacing | None = None) -> MicroImag
     if spacing is not None and not np.allclose(image.volume.grid.spacing, spacing.mm, rtol=0.01):
         own = " x ".join(f"{x:.4g}" for x in image.volume.grid.spacing)
         raise InputError(f"{image.name}: {spacing.source} contradicts the file's own {own} mm: leave it out")
-    return image
+    return replace(image, volume=_without_rounding(image.volume))
+
+
+def _without_rounding(volume: Volume) -> Volume:
+    """Make cubes of voxels that are cubes but for a file's rounding: no comparison of balls must hang on it."""
+    spacing = volume.grid.spacing
+    mean = float(spacing.mean())
+    if np.abs(spacing / mean - 1).max() > ROUNDING or np.ptp(spacing) == 0:
+        return volume
+    affine = np.array(volume.grid.affine)
+    affine[:3, :3] = volume.grid.axes * mean
+    return Volume(Grid(volume.grid.shape, affine, volume.grid.frame_of_reference_uid), volume.array, volume.unit)
 
 
 def _read_nifti(path: Path, spacing: Spacing | None) -> MicroImage:
@@ -180,15 +193,15 @@ def read_microstructure_mask(path: Path, image: MicroImage, spacing: Spacing | N
     grid = image.volume.grid
     if not _same_lattice(mask.grid, grid):
         raise GeometryError(
-            f"{name}: the mask's voxels {_describe(mask.grid)} are not those of {image.name} {_describe(grid)}: resample "
-            "the mask onto the image first"
+            f"{name}: the mask's voxels {_describe(mask.grid)} are not those of {image.name} {_describe(grid)}: "
+            "resample the mask onto the image first"
         )
     places = np.rint(grid.to_index(mask.grid.to_world(np.argwhere(mask.array).astype(float)))).astype(int)
     outside = ((places < 0) | (places >= np.array(grid.shape))).any(axis=1)
     if outside.any():
         raise InputError(
-            f"{name}: {int(outside.sum())} of its {len(places)} voxels lie beyond {image.name}: the region is larger than "
-            "the image; crop it"
+            f"{name}: {int(outside.sum())} of its {len(places)} voxels lie beyond {image.name}: the region is larger "
+            "than the image; crop it"
         )
     array = np.zeros(grid.shape, np.bool_)
     array[tuple(places.T)] = True
@@ -200,10 +213,10 @@ def _same_lattice(one: Grid, other: Grid) -> bool:
     corners = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)]) * (np.array(one.shape) - 1)
     index = other.to_index(one.to_world(corners))
     steps = np.abs(other.to_index(one.to_world(np.eye(3))) - other.to_index(one.to_world(np.zeros(3))))
-    turned = np.array_equal(np.rint(steps), np.rint(steps).astype(bool)) and np.allclose(
-        np.rint(steps).sum(axis=0), 1
+    turned = np.array_equal(np.rint(steps), np.rint(steps).astype(bool)) and np.allclose(np.rint(steps).sum(axis=0), 1)
+    return bool(
+        turned and np.abs(steps - np.rint(steps)).max() < LATTICE and np.abs(index - np.rint(index)).max() <= LATTICE
     )
-    return bool(turned and np.abs(steps - np.rint(steps)).max() < LATTICE and np.abs(index - np.rint(index)).max() <= LATTICE)
 
 
 def _as_mask(image: MicroImage) -> Mask:

@@ -58,5 +58,5 @@ class MicroImage:
     date: str = ""
     side: Side | None = None
     joint: Joint | None = None
-    subject: Subject = Subject()
+    subject: Subject = field(default_factory=Subject)
     oriented: bool = True

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813  # as everyone calls it
+import SimpleITK
 
 from marrowmap.errors import GeometryError
 from marrowmap.errors import InputError
@@ -19,6 +19,7 @@ from marrowmap.ingest.microstructure_spacing import Spacing
 from marrowmap.ingest.microstructure_spacing import require_plausible
 from marrowmap.ingest.microstructure_spacing import spacing_in
 
+_ITK: Any = SimpleITK  # carries no types
 ENDINGS = (".mha", ".mhd", ".nrrd", ".nhdr")
 _HEADER_BYTES = 65536
 
@@ -50,9 +51,9 @@ def read(path: Path, spacing: Spacing | None) -> MicroImage:
     if not path.is_file() or path.stat().st_size == 0:
         raise InputError(f"{name}: no such file, or nothing in it: check the path")
     # What is wrong is said in one line, not by the library on its own.
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    _ITK.ProcessObject.SetGlobalWarningDisplay(False)
     try:
-        image: Any = sitk.ReadImage(str(path))
+        image: Any = _ITK.ReadImage(str(path))
     except RuntimeError as error:
         reason = " ".join(str(error).split())[-120:]
         raise InputError(f"{name}: not a readable image ({reason}): copy or export it again") from error
@@ -61,7 +62,7 @@ def read(path: Path, spacing: Spacing | None) -> MicroImage:
     unit, field, oriented = _units(path)
     stated = (float(image.GetSpacing()[0]), float(image.GetSpacing()[1]), float(image.GetSpacing()[2]))
     used = choose_spacing(name, stated, unit, field, spacing)
-    array = sitk.GetArrayFromImage(image).transpose(2, 1, 0)
+    array = _ITK.GetArrayFromImage(image).transpose(2, 1, 0)
     values = finite_values(name, array)
     scale = np.array(used.mm) / np.array(stated)
     affine = np.eye(4)
@@ -116,8 +117,9 @@ def choose_spacing(
     if unit:
         own = spacing_in(name, stated, unit, field)
         if not np.allclose(own.mm, given.mm, rtol=0.01):
+            size = ", ".join(f"{x:.4g}" for x in own.mm)
             raise InputError(
-                f"{name}: {given.source} contradicts the file's own {', '.join(f'{x:.4g}' for x in own.mm)} mm ({field}): "
+                f"{name}: {given.source} contradicts the file's own {size} mm ({field}): "
                 "leave it out or correct the header"
             )
         return own

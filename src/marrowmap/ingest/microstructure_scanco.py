@@ -72,7 +72,9 @@ def _read_aim(package: Any, path: Path, name: str) -> MicroImage:
     except ValueError:
         equation = None
     first = np.array([float(x) for x in header["position"]])
-    return _image(path, name, array, spacing, first, equation, {"scanner": _scanner(log, header), "energy_v": None}, log)
+    return _image(
+        path, name, array, spacing, first, equation, {"scanner": _scanner(log, header), "energy_v": None}, log
+    )
 
 
 def _read_isq(package: Any, path: Path, name: str) -> MicroImage:
@@ -91,7 +93,9 @@ def _read_isq(package: Any, path: Path, name: str) -> MicroImage:
         "scanner": f"Scanco type {header.get('scanner_type', '?')}",
         "energy_v": float(header["energy"]) if header.get("energy") else None,
     }
-    return _image(path, name, array, spacing, np.zeros(3), equation, protocol, str(header.get("creation_date_string", "")))
+    return _image(
+        path, name, array, spacing, np.zeros(3), equation, protocol, str(header.get("creation_date_string", ""))
+    )
 
 
 def _require_size(path: Path, name: str, shape: tuple[int, ...], start: int | None) -> None:

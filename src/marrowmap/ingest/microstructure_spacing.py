@@ -115,8 +115,8 @@ def require_plausible(name: str, spacing_mm: NDArray[np.float64]) -> None:
     low, high = float(spacing_mm.min()), float(spacing_mm.max())
     if low < LEAST_MM or high > MOST_MM:
         raise InputError(
-            f"{name}: voxels of {_written(tuple(spacing_mm))} mm are no image of trabecular bone ({LEAST_MM * 1000:g} um "
-            f"to {MOST_MM:g} mm): correct the header, or {_EXAMPLE}"
+            f"{name}: voxels of {_written(tuple(spacing_mm))} mm are no image of trabecular bone ("
+            f"{LEAST_MM * 1000:g} um to {MOST_MM:g} mm): correct the header, or {_EXAMPLE}"
         )
 
 

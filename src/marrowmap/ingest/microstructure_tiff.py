@@ -137,12 +137,12 @@ def _require_no_gap(name: str, files: tuple[Path, ...]) -> None:
 def _stated_spacing(path: Path) -> tuple[tuple[float, float, float], str, str] | None:
     """Return the voxel size an ImageJ or OME file names, with its unit and where it stands."""
     with _quiet(), tifffile.TiffFile(path) as file:
+        tags: Any = getattr(file.pages[0], "tags", {})
         if file.ome_metadata:
             return _ome_spacing(file.ome_metadata)
         said = file.imagej_metadata
-        if not said or "spacing" not in said or "XResolution" not in file.pages[0].tags:
+        if not said or "spacing" not in said or "XResolution" not in tags:
             return None
-        tags = file.pages[0].tags
         across, down = (tags[key].value for key in ("XResolution", "YResolution"))
         if not across[0] or not down[0]:
             return None

@@ -24,7 +24,7 @@ RESOLVED_MM = 0.1
 VOXELS_ACROSS = 2.0
 """A mean thickness of fewer voxels is the voxel's, not the trabecula's (choice, after Bouxsein et al. 2010)."""
 FULL_DENSITY = 1200.0
-"""mgHA/cm3 of bone without marrow, by which density is turned into a fraction (Laib and Ruegsegger 1999; from memory)."""
+"""mgHA/cm3 of bone without marrow, which turns density into a fraction (Laib and Ruegsegger 1999; from memory)."""
 
 
 class Regime(Enum):
@@ -92,18 +92,19 @@ def choose_regime(image: MicroImage, region: Mask) -> tuple[Regime, str]:
         return Regime.APPARENT, f"calibrated density in {said}, more than half a trabecula of 0.2 mm"
     if image.modality == "CT":
         raise InputError(
-            f"{image.name}: CT with {said} resolves no trabeculae, and Hounsfield units are no bone fraction: pass an image "
-            "calibrated to mgHA/cm3 or of finer voxels"
+            f"{image.name}: CT with {said} resolves no trabeculae, and Hounsfield units are no bone fraction: pass an "
+            "image calibrated to mgHA/cm3 or of finer voxels"
         )
     skew = float(stats.skew(image.volume.within(region).astype(float)))
     if image.volume.array.min() < 0 or skew > 0:
         raise InputError(
             f"{image.name}: nothing says whether this is MR or CT, {said}, and its gray levels in the region (skewness "
-            f"{skew:+.2f}) are not those of bright marrow with dark bone: write a sidecar with Modality or give --modality"
+            f"{skew:+.2f}) are not those of bright marrow with dark bone: write a sidecar with Modality or give "
+            "--modality"
         )
     return Regime.APPARENT, (
-        f"{said}, more than half a trabecula of 0.2 mm; nothing says the modality: taken for MR, as most of the region is "
-        f"bright with a dark tail (skewness {skew:+.2f})"
+        f"{said}, more than half a trabecula of 0.2 mm; nothing says the modality: taken for MR, as most of the region "
+        f"is bright with a dark tail (skewness {skew:+.2f})"
     )
 
 

@@ -50,7 +50,7 @@ def measure_apparent(
     fraction = apparent_fraction(whole, region, spared=spared, edema=edema)
     notes = [fraction.note]
     values = {"bone_volume_fraction": fraction.mean}
-    refused = {name: NEEDS_RESOLVED for name in ONLY_RESOLVED}
+    refused = dict.fromkeys(ONLY_RESOLVED, NEEDS_RESOLVED)
     refused["trabecular_thickness"] = _thickness_reason(whole)
     try:
         structure = apparent_structure(fraction, region)
@@ -98,7 +98,9 @@ def _per_mm(number: Quantity) -> Quantity:
 
 
 def _thickness_reason(whole: Volume) -> str:
-    return f"voxels of {float(whole.grid.spacing.max()):.3g} mm are larger than half a trabecula: it would be the voxel's"
+    return (
+        f"voxels of {float(whole.grid.spacing.max()):.3g} mm are larger than half a trabecula: it would be the voxel's"
+    )
 
 
 def _crop_like(array: NDArray[np.float32], whole: Volume, part: Volume) -> NDArray[np.float32]:
@@ -114,9 +116,13 @@ def _by_density(whole: Volume, region: Mask, reason: str) -> Microarchitecture:
     share = np.clip(image.array / np.float32(FULL_DENSITY), 0, 1)
     mean = float(share[inside.array].mean(dtype=np.float64))
     if mean <= 0:
-        raise InputError("the region holds no bone: its density is 0 mgHA/cm3 or below throughout; check the calibration")
+        raise InputError(
+            "the region holds no bone: its density is 0 mgHA/cm3 or below throughout; check the calibration"
+        )
     if float(share[inside.array].min()) >= 1:
-        raise InputError(f"all of the region is denser than {FULL_DENSITY:g} mgHA/cm3, all bone: check region and calibration")
+        raise InputError(
+            f"all of the region is denser than {FULL_DENSITY:g} mgHA/cm3, all bone: check region and calibration"
+        )
     names = ("trabecular_separation", "trabecular_number", "plate_rod_ratio", "erosion_index", *ONLY_RESOLVED)
     refused = dict.fromkeys(names, NEEDS_RESOLVED)
     refused["trabecular_thickness"] = _thickness_reason(whole)

@@ -10,7 +10,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813  # as everyone calls it
+import SimpleITK
 from numpy.typing import NDArray
 
 from marrowmap.errors import GeometryError
@@ -20,6 +20,7 @@ from marrowmap.image import Transform
 from marrowmap.image.resample import resample_mask
 from marrowmap.values.analyzed import FrameRow
 
+_ITK: Any = SimpleITK  # carries no types
 CELLS = 48
 """Voxels along the longest edge of the grid on which masks are laid on each other."""
 LEAST_OVERLAP = 0.7
@@ -52,9 +53,7 @@ class SideMatch:
     how: str
 
 
-def match_by_frames(
-    this: Mask, other: Mask, frame: FrameRow, other_frame: FrameRow
-) -> SideMatch:
+def match_by_frames(this: Mask, other: Mask, frame: FrameRow, other_frame: FrameRow) -> SideMatch:
     """Match two sides by the bones' own fitted coordinates.
 
     Raises
@@ -63,7 +62,7 @@ def match_by_frames(
         If the regions do not overlap in them.
     """
     here, there = (_frame_matrix(one) for one in (frame, other_frame))
-    to_other = _transform(there @ np.linalg.inv(here), this.grid, other.grid)
+    to_other = _transform(np.asarray(there @ np.linalg.inv(here), np.float64), this.grid, other.grid)
     axes = here[:3, :3].copy()
     return _checked(this, other, to_other, axes, f"fitted bone frames of the {frame.bone.replace('_', ' ')}")
 
@@ -112,7 +111,9 @@ def match_by_masks(this: Mask, other: Mask, lateral_sign: int) -> SideMatch:
     # The reflection is its own inverse.
     to_other = _transform(MIRROR @ back @ best[1] @ away, this.grid, other.grid)
     axes = np.diag([float(lateral_sign), 1.0, 1.0])[:, [0, 2, 1]] * (1.0, 1.0, -1.0)
-    return _checked(this, other, to_other, axes, "the regions themselves, mirrored and laid on each other as rigid bodies")
+    return _checked(
+        this, other, to_other, axes, "the regions themselves, mirrored and laid on each other as rigid bodies"
+    )
 
 
 def _transform(matrix: NDArray[np.float64], this: Grid, other: Grid) -> Transform:
@@ -166,21 +167,21 @@ def _principal_turns(fixed: Mask, moving: Mask) -> list[NDArray[np.float64]]:
 
 def _distances(mask: Mask, unit_mm: float) -> Any:
     """Return the signed distance from a mask's surface; lengths over `unit_mm`, so that steps fit bones of any size."""
-    image = sitk.GetImageFromArray(mask.array.astype(np.uint8).transpose(2, 1, 0))
+    image = _ITK.GetImageFromArray(mask.array.astype(np.uint8).transpose(2, 1, 0))
     image.SetSpacing([float(x) for x in mask.grid.spacing / unit_mm])
     image.SetOrigin([float(x) for x in mask.grid.affine[:3, 3] / unit_mm])
-    field = sitk.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=True)
-    return sitk.Cast(field, sitk.sitkFloat32)
+    field = _ITK.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=True)
+    return _ITK.Cast(field, _ITK.sitkFloat32)
 
 
 def _refine(fixed: Mask, moving: Mask, start: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the rigid map, 4 x 4, from the fixed to the moving mask that brings their surfaces together."""
     unit = float(fixed.grid.spacing[0])
-    first = sitk.Euler3DTransform()
+    first = _ITK.Euler3DTransform()
     first.SetMatrix([float(x) for x in start.ravel()])
-    method = sitk.ImageRegistrationMethod()
+    method = _ITK.ImageRegistrationMethod()
     method.SetMetricAsMeanSquares()
-    method.SetInterpolator(sitk.sitkLinear)
+    method.SetInterpolator(_ITK.sitkLinear)
     method.SetOptimizerAsRegularStepGradientDescent(1.0, 1e-3, 100)
     method.SetOptimizerScalesFromPhysicalShift()
     method.SetNumberOfThreads(1)
@@ -195,7 +196,7 @@ def _refine(fixed: Mask, moving: Mask, start: NDArray[np.float64]) -> NDArray[np
 def _pulled(moving: Mask, grid: Grid, turn: NDArray[np.float64]) -> Mask:
     uid = moving.grid.frame_of_reference_uid
     target = Grid(grid.shape, grid.affine, uid)
-    return resample_mask(moving, target, Transform(np.linalg.inv(turn), uid, uid))
+    return resample_mask(moving, target, Transform(np.asarray(np.linalg.inv(turn), np.float64), uid, uid))
 
 
 def _dice(one: Mask, other: Mask) -> float:

@@ -44,9 +44,7 @@ class Precision:
 
     def with_repeat(self, quantity: str, cv_percent: float, source: str) -> Precision:
         """Return the same with a repeatability of one's own."""
-        return replace(
-            self, cv_percent={**self.cv_percent, quantity: cv_percent}, sources=(*self.sources, source)
-        )
+        return replace(self, cv_percent={**self.cv_percent, quantity: cv_percent}, sources=(*self.sources, source))
 
 
 def load_precision(kind: str, own: Path | None = None) -> Precision:
@@ -71,10 +69,14 @@ def load_precision(kind: str, own: Path | None = None) -> Precision:
     try:
         return _precision(tomllib.loads(own.read_text(encoding="utf-8")), kind)
     except OSError as error:
-        raise InputError(f"{name}: cannot be read ({(error.strerror or str(error)).lower()}): check the path") from error
+        raise InputError(
+            f"{name}: cannot be read ({(error.strerror or str(error)).lower()}): check the path"
+        ) from error
     except (ValueError, KeyError, TypeError, IndexError) as error:
         reason = f"{type(error).__name__} {error}"
-        raise InputError(f"{name}: not a precision file ({reason}): copy the form of docs/microarchitecture.md") from error
+        raise InputError(
+            f"{name}: not a precision file ({reason}): copy the form of docs/microarchitecture.md"
+        ) from error
 
 
 def _precision(data: dict[str, Any], kind: str) -> Precision:
@@ -83,7 +85,10 @@ def _precision(data: dict[str, Any], kind: str) -> Precision:
     numbers = [float(entry["cv_percent"]) for entry in repeats] + [float(side["sd_percent"])]
     if min(numbers) <= 0 or float(relevant["loss_percent"]) <= 0:
         raise ValueError("percentages must be above 0")
-    entries = [("repeatability", entry) for entry in repeats] + [("sides of well people", side), ("relevant loss", relevant)]
+    entries = [("repeatability", entry) for entry in repeats] + [
+        ("sides of well people", side),
+        ("relevant loss", relevant),
+    ]
     return Precision(
         {name: float(entry["cv_percent"]) for entry in repeats for name in entry["quantities"]},
         float(side["mean_percent"]),

@@ -89,9 +89,7 @@ def around_region(image: Volume, region: Mask, margin_mm: float) -> tuple[Volume
     seen = [np.flatnonzero(region.array.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
     reach = np.ceil(margin_mm / image.grid.spacing).astype(int)
     start = [max(0, int(each[0]) - int(r)) for each, r in zip(seen, reach, strict=True)]
-    stop = [
-        min(n, int(each[-1]) + 1 + int(r)) for each, r, n in zip(seen, reach, image.grid.shape, strict=True)
-    ]
+    stop = [min(n, int(each[-1]) + 1 + int(r)) for each, r, n in zip(seen, reach, image.grid.shape, strict=True)]
     box = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
     cropped = box.crop(image)
     return cropped, Mask(cropped.grid, np.ascontiguousarray(region.array[box.slices]))

@@ -54,7 +54,7 @@ class PairedDifference:
 
     @property
     def percent(self) -> float:
-        """This side less the other, over the other."""
+        """Difference of this side from the other, over the other."""
         return 100.0 * (self.this / self.other - 1.0)
 
 
@@ -110,10 +110,7 @@ def compare_sides(
         for name, value in this.values.items()
         if name in other.values and other.values[name].value != 0 and name not in NO_RATIO
     ]
-    left_out = [
-        f"{name.replace('_', ' ')}: {reason}"
-        for name, reason in {**other.refused, **this.refused}.items()
-    ]
+    left_out = [f"{name.replace('_', ' ')}: {reason}" for name, reason in {**other.refused, **this.refused}.items()]
     here, there = _parts(this.region, match, None), _parts(other.region, match, this.region)
     names = _part_names(lateral)
     total_here, total_there = max(int((here > 0).sum()), 1), max(int((there > 0).sum()), 1)
@@ -157,7 +154,12 @@ def _difference(
 
 def _part_names(lateral: str) -> list[str]:
     medial = {"lateral": "medial", "left": "right"}[lateral]
-    return [f"{third}, {front} {side}" for third in THIRDS for front in ("posterior", "anterior") for side in (medial, lateral)]
+    return [
+        f"{third}, {front} {side}"
+        for third in THIRDS
+        for front in ("posterior", "anterior")
+        for side in (medial, lateral)
+    ]
 
 
 def _parts(region: Mask, match: SideMatch, this: Mask | None) -> NDArray[np.uint8]:
@@ -196,19 +198,17 @@ def _part_values(side: Microarchitecture, part: NDArray[np.bool_]) -> Mapping[st
 
 
 def _local_fraction(side: Microarchitecture, width_mm: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the bone fraction averaged over boxes thrice (about a Gaussian), and the share of the box in the region."""
+    """Return bone fraction averaged over boxes thrice (about a Gaussian), and the share of the box in the region."""
     size = np.maximum(1, np.rint(width_mm / side.region.grid.spacing).astype(int)).tolist()
     weight = side.region.array.astype(np.float32)
     field = np.where(side.region.array, np.nan_to_num(side.fraction), 0).astype(np.float32)
     for _ in range(3):
         field = ndimage.uniform_filter(field, size, mode="constant")
         weight = ndimage.uniform_filter(weight, size, mode="constant")
-    return field / np.maximum(weight, 1e-6), weight
+    return np.asarray(field / np.maximum(weight, 1e-6), np.float32), weight
 
 
-def _difference_map(
-    this: Microarchitecture, other: Microarchitecture, match: SideMatch
-) -> tuple[Volume, Mask, float]:
+def _difference_map(this: Microarchitecture, other: Microarchitecture, match: SideMatch) -> tuple[Volume, Mask, float]:
     """Return the difference of local bone fraction on a grid along the bone's axes, and where both sides have bone."""
     points = this.region.grid.to_world(np.argwhere(this.region.array).astype(float))
     local = (points - match.origin_mm) @ match.axes
@@ -219,9 +219,7 @@ def _difference_map(
     affine = np.eye(4)
     affine[:3, :3] = match.axes * step
     affine[:3, 3] = match.origin_mm + match.axes @ (low + (high - low - (shape - 1) * step) / 2)
-    grid = Grid(
-        (int(shape[0]), int(shape[1]), int(shape[2])), affine, this.region.grid.frame_of_reference_uid
-    )
+    grid = Grid((int(shape[0]), int(shape[1]), int(shape[2])), affine, this.region.grid.frame_of_reference_uid)
     places = grid.points().reshape(-1, 3)
     found = []
     for side, at in ((this, places), (other, match.to_other(places))):

@@ -29,8 +29,8 @@ REGIME_WORDS = {
 LIMITS = (
     "Everything depends on the region given: another region is another answer.",
     "No reference values are given; sides are compared with each other, not with other people.",
-    "How much trabecular structure differs between the sides of well people is not published; the range used is a choice, "
-    "named in the table of sources.",
+    "How much trabecular structure differs between the sides of well people is not published; the range used is a "
+    "choice, named in the table of sources.",
     "Accuracy is measured on virtual bone and on single real blocks, not on patients.",
     "This report names measurements and signs. It makes no diagnosis.",
 )
@@ -121,7 +121,13 @@ def _measures(result: MicroResult, maps: tuple[Plate, ...]) -> Section:
                 used.append(str(methods.index(side.measured.methods[name]) + 1))
         unit = QUANTITIES[name].unit
         rows.append(
-            (name.replace("_", " "), "" if unit == "1" else unit, *cells, ", ".join(dict.fromkeys(used)), QUANTITIES[name].meaning)
+            (
+                name.replace("_", " "),
+                "" if unit == "1" else unit,
+                *cells,
+                ", ".join(dict.fromkeys(used)),
+                QUANTITIES[name].meaning,
+            )
         )
     heads = [text for side in result.sides for text in (side.words.capitalize(), "95 % interval")]
     table = Table(

@@ -79,7 +79,7 @@ def _draw_side(side: MicroSide, result: MicroResult, highest: float) -> Picture:
             page = view.picture(measured.image.array, int(k))
             mine = view.picture(inside, int(k))
             colored = colors(scale(np.where(mine, view.picture(local, int(k)), 0)))
-            colored[..., 3] = mine * 1.0
+            colored[..., 3] = mine.astype(float)
             for ax in axes[:, column]:
                 ax.imshow(
                     page, cmap="gray", vmin=low_gray, vmax=max(high_gray, low_gray + 1e-6), extent=view.extent,
@@ -108,9 +108,7 @@ def _place(side: MicroSide, result: MicroResult) -> str:
 
 def _outline(ax: Axes, view: SliceView, page: NDArray[Any]) -> None:
     if page.any() and not page.all():
-        ax.contour(
-            page.astype(float), [0.5], colors=["#56B4E9"], linewidths=0.8, extent=view.extent, origin="upper"
-        )
+        ax.contour(page.astype(float), [0.5], colors=["#56B4E9"], linewidths=0.8, extent=view.extent, origin="upper")
 
 
 def _scale_bar(ax: Axes, wide: float, high: float, left: float, bottom: float) -> None:
@@ -124,9 +122,7 @@ def _scale_bar(ax: Axes, wide: float, high: float, left: float, bottom: float) -
 
 
 def _color_bar(figure: Figure, axes: Any, scale: Normalize, name: str, label: str) -> None:
-    bar = figure.colorbar(
-        ScalarMappable(scale, name), ax=axes, location="bottom", shrink=0.5, aspect=40, pad=0.02
-    )
+    bar = figure.colorbar(ScalarMappable(scale, name), ax=axes, location="bottom", shrink=0.5, aspect=40, pad=0.02)
     bar.set_label(label, color=PALE, fontsize=8)
     bar.ax.tick_params(colors=PALE, labelsize=7)
 
@@ -160,7 +156,7 @@ def draw_difference(result: MicroResult) -> Picture | None:
 
 
 def draw_parts(result: MicroResult) -> Picture | None:
-    """Draw the difference of each measure of the whole region on what error and well sides explain, and of each part."""
+    """Draw differences of the whole region on what error and well sides explain, and bone volume part by part."""
     if result.comparison is None:
         return None
     whole = [d for d in result.comparison.differences if d.part == WHOLE and d.side_limit is not None]

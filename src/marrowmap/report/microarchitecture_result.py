@@ -65,7 +65,7 @@ class MicroResult:
 
     @property
     def sides(self) -> tuple[MicroSide, ...]:
-        """This side, then the other where there is one."""
+        """The image's own side, then the other where there is one."""
         return (self.this,) if self.other is None else (self.this, self.other)
 
     @property

@@ -42,9 +42,7 @@ def microarchitecture_rows(result: MicroResult) -> dict[str, Any]:
         "notes": list(result.notes),
         "warnings": list(result.warnings),
         "rows": [measurement_row(row, {}) for row in order_measurements(result.measurements)],
-        "refused": {
-            side.words: dict(side.measured.refused) for side in result.sides if side.measured.refused
-        },
+        "refused": {side.words: dict(side.measured.refused) for side in result.sides if side.measured.refused},
         "findings": [finding_row(row, {}) for row in order_findings(result.findings)],
         "differences": [] if comparison is None else [_difference_row(one) for one in comparison.differences],
     }
@@ -140,7 +138,9 @@ def _manifest(result: MicroResult, folder: Path) -> str:
             "notice": "Research use only. Not a medical device.",
             "versions": read_versions(),
             "options": dict(result.options),
-            "inputs": [{"path": path.name, "sha256": hash_file(path)} for path in dict.fromkeys(inputs) if path.is_file()],
+            "inputs": [
+                {"path": path.name, "sha256": hash_file(path)} for path in dict.fromkeys(inputs) if path.is_file()
+            ],
             "outputs": [{"path": path.relative_to(folder).as_posix(), "sha256": hash_file(path)} for path in outputs],
             "seconds": {name: round(value, 3) for name, value in result.seconds.items()},
             "warnings": list(result.warnings),

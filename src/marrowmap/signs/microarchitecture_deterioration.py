@@ -21,9 +21,10 @@ WORSE = {
     "plate_rod_ratio": -1,
     "erosion_index": 1,
 }
-"""Which way each measure goes where bone is lost. Bone volume decides: the others follow it and are not counted anew."""
+"""Which way each measure goes where bone is lost. Bone volume decides: the others follow it, not counted anew."""
 DECIDES = "bone_volume_fraction"
 NO_OTHER_SIDE = "the other side was not given: without it nobody knows what this bone was before"
+NO_REPEATABILITY = "no repeatability is known for bone volume in this kind of image: give --precision"
 
 
 def assess(
@@ -54,37 +55,29 @@ def assess(
     def found(state: State, certainty: float | None, smallest: Quantity | None, note: str) -> Finding:
         return Finding(NAME, joint, side, state, certainty, smallest, modality, date, evidence, note)
 
-    if comparison is None:
-        return found(State.NOT_ASSESSABLE, None, None, NO_OTHER_SIDE)
-    if obstacles:
-        return found(State.NOT_ASSESSABLE, None, None, "; ".join(obstacles))
-    main = comparison.of(DECIDES)
-    if main is None or main.side_limit is None or main.repeat_limit is None:
-        return found(
-            State.NOT_ASSESSABLE, None, None, "no repeatability is known for bone volume in this kind of image: give --precision"
-        )
+    main = None if comparison is None else comparison.of(DECIDES)
+    if comparison is None or obstacles or main is None or main.side_limit is None or main.repeat_limit is None:
+        reason = NO_OTHER_SIDE if comparison is None else "; ".join(obstacles) or NO_REPEATABILITY
+        return found(State.NOT_ASSESSABLE, None, None, reason)
     seen = [d for d in (comparison.of(name) for name in WORSE) if d is not None and d.side_limit is not None]
     note = "; ".join(_words(d) for d in seen)
-    expected = comparison.precision.side_mean_percent
-    loss = expected - main.percent
+    loss = comparison.precision.side_mean_percent - main.percent
     if loss >= main.side_limit:
         # Two-sided, as the limit: the part of well people whose sides differ by less.
-        certainty = 2 * float(ndtr(1.96 * loss / main.side_limit)) - 1
-        return found(State.PRESENT, certainty, None, note)
-    if loss >= main.repeat_limit:
-        return found(State.UNDETERMINED, 0.5, None, f"{note}: more than error, less than sides of well people may differ")
+        return found(State.PRESENT, 2 * float(ndtr(1.96 * loss / main.side_limit)) - 1, None, note)
     others = [d for d in seen if d.quantity != DECIDES and WORSE[d.quantity] * d.percent >= (d.side_limit or 0.0)]
-    if others:
+    if loss >= main.repeat_limit or others:
         names = ", ".join(d.quantity.replace("_", " ") for d in others)
-        return found(State.UNDETERMINED, 0.5, None, f"{note}: {names} alone beyond what sides of well people show")
+        why = (
+            "more than error, less than sides of well people may differ"
+            if loss >= main.repeat_limit
+            else f"{names} alone beyond what sides of well people show"
+        )
+        return found(State.UNDETERMINED, 0.5, None, f"{note}: {why}")
     relevant = comparison.precision.relevant_percent
     if main.side_limit > relevant:
-        return found(
-            State.NOT_ASSESSABLE,
-            None,
-            None,
-            f"{note}: a loss of {relevant:g} % could have been missed, as well sides differ by up to {main.side_limit:.0f} %",
-        )
+        missed = f"a loss of {relevant:g} % could have been missed, as sides of well people differ by up to"
+        return found(State.NOT_ASSESSABLE, None, None, f"{note}: {missed} {main.side_limit:.0f} %")
     # How surely a loss of the relevant size would have shown more than this one.
     certainty = float(ndtr(1.96 * (relevant - loss) / main.side_limit))
     return found(State.ABSENT, certainty, Quantity(main.side_limit, "%"), note)
@@ -92,6 +85,6 @@ def assess(
 
 def _words(one: PairedDifference) -> str:
     return (
-        f"{one.quantity.replace('_', ' ')} {one.percent:+.1f} % against the other side (error ±{one.repeat_limit:.1f} %, "
-        f"sides of well people ±{one.side_limit:.1f} %)"
+        f"{one.quantity.replace('_', ' ')} {one.percent:+.1f} % against the other side (error "
+        f"±{one.repeat_limit:.1f} %, sides of well people ±{one.side_limit:.1f} %)"
     )
