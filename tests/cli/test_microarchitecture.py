@@ -105,7 +105,8 @@ def test_the_thinned_side_is_found_worse(both):
     whole = {d["quantity"]: d for d in run.document["differences"] if d["part"] == "whole region"}
     truth = 100 * (THINNED[wedge()].mean() / BONE[wedge()].mean() - 1)
     assert whole["bone_volume_fraction"]["percent"] == pytest.approx(truth, abs=4)
-    assert len({d["part"] for d in run.document["differences"]}) > 8
+    # So small a block is some trabeculae wide: a part of it would be one or none.
+    assert {d["part"] for d in run.document["differences"]} == {"whole region"}
 
 
 def test_maps_lie_on_their_region(both, files):

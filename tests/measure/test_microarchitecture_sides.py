@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -76,3 +78,13 @@ def test_no_percentage_of_an_index_whose_zero_is_not_nothing():
         this, other, match_by_masks(this.region, other.region, 1), load_precision("MR"), "lateral"
     )
     assert comparison.of("structure_model_index") is None
+
+
+def test_parts_of_few_trabeculae_are_left_out_with_the_reason():
+    even = np.full(SHAPE, 0.3)
+    this, other = side(even, False), side(even, True)
+    sparse = [replace(one, values={**one.values, "trabecular_number": Quantity(0.8, "1/mm")}) for one in (this, other)]
+    match = match_by_masks(this.region, other.region, 1)
+    comparison = compare_sides(sparse[0], sparse[1], match, load_precision("MR"), "lateral")
+    assert {d.part for d in comparison.differences} == {WHOLE}
+    assert any("trabeculae wide, less than 3" in text for text in comparison.left_out)

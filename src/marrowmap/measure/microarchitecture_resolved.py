@@ -36,6 +36,8 @@ DENSITY_THRESHOLD = 320.0
 """mgHA/cm3, trabecular bone in second-generation HR-pQCT (Whittier et al. 2020; from memory: configurable)."""
 SMOOTHING_VOXELS = 0.8
 """SD of the Gaussian before the threshold in HR-pQCT, voxels (the same)."""
+FINE_VOXELS = 4.0
+"""Below so many voxels thickness was 11 to 23 % too high in a real block (docs/benchmarks/real_blocks.md)."""
 MARGIN_MM = 3.0
 """Bone this far around the region is looked at: no marrow space is wider."""
 
@@ -126,8 +128,15 @@ def measure_resolved(whole: Volume, region: Mask, reason: str, threshold: Thresh
     thickness, separation = local_thickness(bone), local_thickness(marrow)
     widest = float(image.grid.spacing.max())
 
+    mean = summarize_thickness(thickness, bone, inside).mean_mm
+    notes = [how]
+    if mean < FINE_VOXELS * widest:
+        notes.append(
+            f"trabeculae are {mean / widest:.1f} voxels thick in the mean: below {FINE_VOXELS:g}, thickness and separation "
+            "read a tenth to a quarter too high"
+        )
+
     def thick() -> Quantity:
-        mean = summarize_thickness(thickness, bone, inside).mean_mm
         if mean < VOXELS_ACROSS * widest:
             raise InputError(
                 f"trabeculae are {mean / widest:.1f} voxels of {widest:.3g} mm thick in the mean: below "
@@ -182,7 +191,7 @@ def measure_resolved(whole: Volume, region: Mask, reason: str, threshold: Thresh
         values,
         {name: f"resolved; {how}; {method}" for name, method in methods.items()},
         refused,
-        (how,),
+        tuple(notes),
         image,
         inside,
         bone.array.astype(np.float32),

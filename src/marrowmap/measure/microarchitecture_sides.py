@@ -22,6 +22,8 @@ NO_RATIO = ("structure_model_index",)
 THIRDS = ("lower", "middle", "upper")
 LEAST_SHARE = 0.02
 """Parts smaller than this share of the region on either side are not compared (choice)."""
+PERIODS = 3.0
+"""A part must be this many trabeculae wide (cube root of its volume), or single ones make its difference (choice)."""
 MAP_CELLS = 40
 """Cells of the difference map along the region's longest extent."""
 SMOOTHING_SHARE = 1 / 8
@@ -119,6 +121,10 @@ def compare_sides(
         if in_here.sum() < LEAST_SHARE * total_here or in_there.sum() < LEAST_SHARE * total_there:
             left_out.append(f"{part}: less than {100 * LEAST_SHARE:g} % of the region on one side")
             continue
+        wide = min(_width(this, in_here), _width(other, in_there))
+        if wide < PERIODS:
+            left_out.append(f"{part}: {wide:.1f} trabeculae wide, less than {PERIODS:g}")
+            continue
         mine, theirs = _part_values(this, in_here), _part_values(other, in_there)
         differences += [
             PairedDifference(name, part, value, theirs[name], None, None)
@@ -185,6 +191,14 @@ def _parts(region: Mask, match: SideMatch, this: Mask | None) -> NDArray[np.uint
     parts = np.zeros(region.array.shape, np.uint8)
     parts[region.array] = number
     return parts
+
+
+def _width(side: Microarchitecture, part: NDArray[np.bool_]) -> float:
+    """Return how many trabeculae go across a part; infinite where their distance is not known."""
+    if "trabecular_number" not in side.values:
+        return float("inf")
+    volume = int(part.sum()) * float(np.prod(side.region.grid.spacing))
+    return float(volume ** (1 / 3)) * side.values["trabecular_number"].value
 
 
 def _part_values(side: Microarchitecture, part: NDArray[np.bool_]) -> Mapping[str, float]:

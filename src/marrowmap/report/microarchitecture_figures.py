@@ -146,9 +146,12 @@ def draw_difference(result: MicroResult) -> Picture | None:
             page = colors(scale(comparison.map.array[:, :, k].T[::-1]))
             page[..., 3] = inside[:, :, k].T[::-1]
             ax.imshow(page, interpolation="nearest")
-        axes[0, -1].text(0.98, 0.02, lateral, color=PALE, fontsize=7, ha="right", transform=axes[0, -1].transAxes)
+        last = axes[0, -1]
+        last.text(
+            0.98, 0.02, lateral, color="white", fontsize=7, ha="right", transform=last.transAxes, path_effects=RIM
+        )
         for ax, word in ((axes[0, 0], "back"), (axes[0, -1], "front")):
-            ax.text(0.02, 0.98, word, color=PALE, fontsize=7, va="top", transform=ax.transAxes)
+            ax.text(0.02, 0.98, word, color="white", fontsize=7, va="top", transform=ax.transAxes, path_effects=RIM)
         _color_bar(figure, axes, scale, DIFFERENCE_COLORMAP, "share of bone, this side less the other")
         place = f"{result.this.words} less the other side"
         alt = f"Difference of the local share of bone in {len(chosen)} coronal slices, from {-high:.3f} to {high:.3f}."
@@ -178,7 +181,7 @@ def draw_parts(result: MicroResult) -> Picture | None:
         ax.axvline(0, color="#777777", linewidth=0.8)
         ax.set_yticks(range(rows), names, fontsize=8, color=INK)
         ax.set_ylim(rows - 0.4, -0.6)
-        ax.set_xlabel("this side less the other, % of the other; gray: 95 % by error (dark), by well sides too (light)")
+        ax.set_xlabel("this side less the other, % of the other")
         return Picture(
             "micro_parts", result.this.words, "svg", svg(figure), "Differences of the sides by measure and by part"
         )
