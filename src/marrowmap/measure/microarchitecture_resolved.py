@@ -132,8 +132,8 @@ def measure_resolved(whole: Volume, region: Mask, reason: str, threshold: Thresh
     notes = [how]
     if mean < FINE_VOXELS * widest:
         notes.append(
-            f"trabeculae are {mean / widest:.1f} voxels thick in the mean: below {FINE_VOXELS:g}, thickness and separation "
-            "read a tenth to a quarter too high"
+            f"trabeculae are {mean / widest:.1f} voxels thick in the mean: below {FINE_VOXELS:g}, thickness and "
+            "separation read a tenth to a quarter too high"
         )
 
     def thick() -> Quantity:
