@@ -27,6 +27,10 @@ from marrowmap.values import Quantity
 LEVEL_SD = {True: 0.012, False: 0.05}
 """Relative standard deviation of marrow's level beyond its blocks' scatter, with and without bone-free marrow: how far
 it was off on virtual bone of several layouts at the published voxel size (benchmarks/apparent_trabeculae.py)."""
+UNTRIED_SD = 0.15
+"""The same without bone-free marrow at voxels much smaller or larger than those published (in mm3, `TRIED_MM3`): there
+the upper end was up to 0.14 of fraction off on tuning seeds."""
+TRIED_MM3 = (0.045, 0.07)
 LEAST_SIGNAL_TO_NOISE = 3.0
 
 
@@ -44,6 +48,11 @@ class ApparentFraction:
         How marrow's level was found, and what edema changed; a sentence each.
     image : Volume
         Where the map lies.
+    from_texture : Quantity
+        Mean fraction as texture alone tells it, unit ``1``: pure marrow is put at the upper end of trabecular bone's
+        signal. It needs no level of marrow and feels neither shading nor edema, and so repeats well; how far it is
+        off depends on voxels and layout. For comparing sides or times of one protocol; its interval is that of
+        repetition in another such region.
     mean_ignoring_edema : Quantity
         What comes out if edema is not marked; the same where none is.
     bone_free : bool
@@ -56,6 +65,7 @@ class ApparentFraction:
     mean: Quantity
     note: str
     image: Volume = field(repr=False)
+    from_texture: Quantity
     mean_ignoring_edema: Quantity
     bone_free: bool
     noise: float
@@ -118,14 +128,17 @@ def apparent_fraction(
     inside, touched = region.array, region.array & swollen
     if float(np.std(share[inside])) <= 1.1 * noise / float(np.median(level.signal[inside])):
         raise InputError("the region shows no trabeculae beyond noise: no bone in it, or voxels too large to tell")
-    sure = float(np.hypot(level.relative_sd, LEVEL_SD[level.bone_free]))
+    tried = TRIED_MM3[0] <= float(np.prod(image.grid.spacing)) <= TRIED_MM3[1]
+    level_sd = LEVEL_SD[level.bone_free] if level.bone_free or tried else UNTRIED_SD
+    sure = float(np.hypot(level.relative_sd, level_sd))
     note = _calibration_note(level, spared is not None)
     variance = ((1 - float(share[inside].mean())) * sure) ** 2
-    unmarked = None
+    unmarked, even = None, signal / level.signal
     if touched.any():
         factor, factor_sd = _edema_factor(signal, noise, level, calibrating, touched, image)
         changed = level.signal * factor
         share = np.where(touched, (changed - signal) / (changed - dark), share)
+        even = np.where(touched, signal / changed, even)
         part = touched.sum() / inside.sum()
         variance += (part * (1 - float(share[touched].mean())) * factor_sd) ** 2
         everything = Mask(image.grid, calibrating | swollen)
@@ -138,7 +151,19 @@ def apparent_fraction(
     mapped = np.full(image.grid.shape, np.nan, np.float32)
     mapped[inside] = share[inside]
     spread = float(noise / np.median(level.signal[inside]))
-    return ApparentFraction(mapped, mean, note, image, unmarked or mean, level.bone_free, spread)
+    texture = _texture_fraction(even, noise / float(np.median(level.signal[inside])), inside, image)
+    return ApparentFraction(mapped, mean, note, image, texture, unmarked or mean, level.bone_free, spread)
+
+
+def _texture_fraction(signal: NDArray[np.float64], noise: float, inside: NDArray[np.bool_], image: Volume) -> Quantity:
+    """Return what blocks lack of their own upper end, in the mean, with the interval its scatter gives."""
+    blocks = block_texture(signal, noise, inside, image.grid)
+    if not len(blocks.mean):
+        raise InputError("the region is too small for trabecular texture: give a larger one")
+    lacking = 1 - blocks.mean / np.exp(blocks.upper_log)
+    count = len(lacking)
+    error = float(lacking.std(ddof=1)) / np.sqrt(count) if count > 1 else 0.1 * float(lacking.mean())
+    return _quantity(float(lacking.mean()), float(error))
 
 
 def _refuse_clipped(values: NDArray[np.float32]) -> None:
@@ -155,7 +180,7 @@ def _level(signal: NDArray[np.float64], noise: float, calibrating: NDArray[np.bo
     level = marrow_level(signal, noise, calibrating, image.grid)
     if level is None or float(np.median(level.signal[calibrating])) < LEAST_SIGNAL_TO_NOISE * noise:
         raise InputError(
-            "marrow to calibrate on is not brighter than noise, or no piece of 4 mm of it is whole: give a larger mask "
+            "marrow to calibrate on is not brighter than noise, or too small: give a larger mask "
             "or an image with bright marrow"
         )
     return level
@@ -189,7 +214,7 @@ def _edema_factor(
     for where in (calibrating, touched):
         blocks = block_texture(even, relative, where, image.grid)
         if not len(blocks.mean):
-            raise InputError("edema within the region is too small for a level of its own (4 mm): leave it out")
+            raise InputError("edema within the region is too small for a level of its own: leave it out")
         bony = ~blocks.free if (~blocks.free).any() else np.ones(len(blocks.mean), bool)
         ends.append(blocks.upper_log[bony])
     error = np.sqrt(sum(float(e.var(ddof=1)) / len(e) if len(e) > 1 else 0.05**2 for e in ends))

@@ -52,8 +52,8 @@ class ApparentStructure:
         mm.
     number : Quantity
         1/mm.
-    plate_rod_ratio, erosion_index : Quantity
-        Unit ``1``.
+    plate_rod_ratio, erosion_index : Quantity or None
+        Unit ``1``; None where there are no rods, or no plates, to divide by.
     thickness : Quantity or None
         mm, by the plate model; None where the voxels forbid it.
     thickness_refused : str
@@ -62,8 +62,8 @@ class ApparentStructure:
 
     separation: Quantity
     number: Quantity
-    plate_rod_ratio: Quantity
-    erosion_index: Quantity
+    plate_rod_ratio: Quantity | None
+    erosion_index: Quantity | None
     thickness: Quantity | None
     thickness_refused: str
 
@@ -101,9 +101,13 @@ def apparent_structure(fraction: ApparentFraction, region: Mask) -> ApparentStru
         lambda keep: (1 - float(fraction.map[inside & keep].mean())) / _number(fraction, inside & keep), parts, "mm"
     )
     kinds, part_of = _topology(fraction, inside, mean, parts)
-    every = np.arange(len(parts))
-    ratio = _with_spread(lambda keep: _counted(kinds, part_of, keep).plate_rod_ratio, [every != p for p in every], "1")
-    index = _with_spread(lambda keep: _counted(kinds, part_of, keep).erosion_index, [every != p for p in every], "1")
+    without = [np.arange(len(parts)) != part for part in range(len(parts))]
+    counts = _counted(kinds, part_of, np.ones(len(parts), bool))
+    ratio = index = None
+    if np.isfinite(counts.plate_rod_ratio):
+        ratio = _with_spread(lambda keep: _counted(kinds, part_of, keep).plate_rod_ratio, without, "1")
+    if np.isfinite(counts.erosion_index):
+        index = _with_spread(lambda keep: _counted(kinds, part_of, keep).erosion_index, without, "1")
     thickness = mean / number.value
     largest = float(grid.spacing.max())
     refused = ""
@@ -133,12 +137,12 @@ def _parts(inside: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
 def _with_spread(measure: Callable[[NDArray[np.bool_]], float], kept: list[NDArray[np.bool_]], unit: str) -> Quantity:
     """Return a measure of the whole with its 95 % interval by leaving out one part at a time (jackknife)."""
     value = measure(np.ones_like(kept[0]))
-    if not np.isfinite(value):
-        raise InputError("the region shows no rods or no plates at all: give a larger region")
     if len(kept) < 3:
         return Quantity(value, unit)
     others = np.array([measure(keep) for keep in kept])
     others = others[np.isfinite(others)]
+    if len(others) < 3:
+        return Quantity(value, unit)
     sd = float(np.sqrt((len(others) - 1) / len(others) * ((others - others.mean()) ** 2).sum()))
     return Quantity(value, unit, max(value - 1.96 * sd, 0.0), value + 1.96 * sd)
 
@@ -161,7 +165,7 @@ def _number(fraction: ApparentFraction, inside: NDArray[np.bool_]) -> float:
             raise InputError("the region shows nothing but noise: no trabeculae to count")
         correlation = float((one * other).mean()) / variance
         rates.append(float(np.arccos(np.clip(correlation, -1, 1))) / (2 * np.pi * float(grid.spacing[axis])))
-    if min(rates) <= 0:
+    if max(rates) <= 0:
         raise InputError("neighboring voxels of the region are all alike: no trabeculae to count")
     return float(np.mean(rates))
 

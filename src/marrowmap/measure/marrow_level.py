@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from marrowmap.image import Grid
 
-BLOCK_MM = 4.0
+BLOCK_MM = 3.0
 """Level and texture are taken over blocks of this size: several trabeculae wide, small against a coil."""
 LEAST_FILLED = 0.6
 """Part of a block's voxels that must count."""
@@ -25,6 +25,10 @@ and more at voxels of 0.3 mm in plane and 1 mm across, red marrow's patches 0.03
 UPPER_END = 1.645
 """The upper end of a voxel's signal is its mean and this many standard deviations, its 95th percentile if normal."""
 LEAST_FREE_BLOCKS = 4
+BLOCKS_FOR_SLOPE, BLOCKS_FOR_BOW = 20, 100
+"""From how many blocks on the field may slope, and bow: of few, a bow would follow patches of marrow."""
+LEAST_VOXELS = 100
+"""A mask too small for blocks is taken as one if it has this many voxels."""
 MOST_UNLIKE = 0.08
 """A block whose halves along some axis differ by more than this part of its mean lies across a border: left out."""
 
@@ -90,6 +94,10 @@ def block_texture(signal: NDArray[np.float64], noise: float, within: NDArray[np.
                 variance = max(float(values.var()) - noise**2, 0.0)
                 where = [a + (b - 1) / 2 for a, b in zip((i, j, k), size, strict=True)]
                 rows.append((*where, mean, np.sqrt(variance) / mean))
+    if not rows and len(found) >= LEAST_VOXELS and signal[within].mean() > noise:
+        mean = float(signal[within].mean())
+        variance = max(float(signal[within].var()) - noise**2, 0.0)
+        rows.append((*found.mean(axis=0), mean, np.sqrt(variance) / mean))
     table = np.array(rows, float).reshape(-1, 5)
     return Blocks(table[:, :3], table[:, 3], table[:, 4])
 
@@ -111,13 +119,7 @@ def _unlike_halves(values: NDArray[np.float64], counted: NDArray[np.bool_]) -> f
 def _basis(index: NDArray[np.float64], shape: tuple[int, ...], order: int) -> NDArray[np.float64]:
     """Return the monomials up to `order` of positions scaled to -1..1 over the grid, the constant not among them."""
     at = 2 * index / np.maximum(np.array(shape) - 1, 1) - 1
-    powers = [
-        (a, b, c)
-        for a in range(order + 1)
-        for b in range(order + 1)
-        for c in range(order + 1)
-        if 0 < a + b + c <= order
-    ]
+    powers = [power for power in product(range(order + 1), repeat=3) if 0 < sum(power) <= order]
     columns = [at[..., 0] ** a * at[..., 1] ** b * at[..., 2] ** c for a, b, c in powers]
     return np.stack(columns, axis=-1) if columns else np.zeros((*index.shape[:-1], 0))
 
@@ -151,7 +153,7 @@ def marrow_level(
         return None
     free = blocks.free
     measured = int(free.sum()) >= min(LEAST_FREE_BLOCKS, count)
-    order = 2 if count >= 30 else 1 if count >= 10 else 0
+    order = 2 if count >= BLOCKS_FOR_BOW else 1 if count >= BLOCKS_FOR_SLOPE else 0
     value = np.where(free, np.log(blocks.mean), blocks.upper_log)
     shape = _basis(blocks.middle, grid.shape, order)
     middle = shape.mean(axis=0)
