@@ -9,6 +9,7 @@ first is a measurement, the second an assumption about how bone is laid out.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray

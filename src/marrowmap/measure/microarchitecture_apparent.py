@@ -61,9 +61,15 @@ def measure_apparent(
         values |= {
             "trabecular_separation": structure.separation,
             "trabecular_number": _per_mm(structure.number),
-            "plate_rod_ratio": structure.plate_rod_ratio,
-            "erosion_index": structure.erosion_index,
         }
+        for name, found, lacking in (
+            ("plate_rod_ratio", structure.plate_rod_ratio, "rods"),
+            ("erosion_index", structure.erosion_index, "plates"),
+        ):
+            if found is None:
+                refused[name] = f"the skeleton has no {lacking} to divide by"
+            else:
+                values[name] = found
         if structure.thickness is not None:
             values["trabecular_thickness"] = structure.thickness
             del refused["trabecular_thickness"]
