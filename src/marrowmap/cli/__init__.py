@@ -22,6 +22,7 @@ from marrowmap.cli import density_precision
 from marrowmap.cli import doctor
 from marrowmap.cli import edema
 from marrowmap.cli import follow
+from marrowmap.cli import microarchitecture
 from marrowmap.cli import phantom
 from marrowmap.cli import segment
 from marrowmap.cli import study
@@ -48,6 +49,7 @@ for module in (
     density_form,
     density_precision,
     density_calibration,
+    microarchitecture,
     follow,
     cohort,
     phantom,

@@ -149,6 +149,19 @@ def _read(path: Path) -> tuple[Any, Grid, NDArray[np.floating[Any]]]:
     return image, grid, array
 
 
+def stated_unit(path: Path) -> str:
+    """Return the unit of length that the header names (``xyzt_units``), empty where it names none.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read.
+    """
+    with _one_line(path):
+        unit = str(_load(path).header.get_xyzt_units()[0])
+        return "" if unit == "unknown" else unit
+
+
 def read_nifti(path: Path, unit: str = "signal") -> Volume:
     """Read a scalar NIfTI image.
 

@@ -164,6 +164,19 @@ def _frame(row: Mapping[str, Any], where: str) -> FrameRow | None:
     )
 
 
+def read_frames(path: Path) -> tuple[FrameRow, ...]:
+    """Read a ``frames.json`` alone, without the exam it belongs to.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
+    rows = _document(path, path.absolute().parent.name)["rows"]
+    found = (_frame(row, f"{path.name} row {n}") for n, row in enumerate(rows, start=1))
+    return tuple(frame for frame in found if frame is not None)
+
+
 def _person(document: Mapping[str, Any], where: str) -> Subject:
     subject = document.get("subject") or {}
     if not isinstance(subject, dict):

@@ -136,6 +136,43 @@ QUANTITIES: dict[str, QuantityDefinition] = {
         private("least_significant_change", "Least significant change"),
         "Least change between two exams that measurement error does not explain (95 %)",
     ),
+    "bone_volume_fraction": QuantityDefinition(
+        "1",
+        private("bone_volume_fraction", "Bone volume fraction"),
+        "Trabecular bone over the volume of the region; apparent where the method says so",
+    ),
+    "trabecular_thickness": QuantityDefinition(
+        "mm",
+        private("trabecular_thickness", "Trabecular thickness"),
+        "Mean diameter of the largest balls within bone",
+    ),
+    "trabecular_separation": QuantityDefinition(
+        "mm",
+        private("trabecular_separation", "Trabecular separation"),
+        "Mean diameter of the largest balls between trabeculae",
+    ),
+    "trabecular_number": QuantityDefinition(
+        "1/mm", private("trabecular_number", "Trabecular number"), "One over the mean distance of trabeculae"
+    ),
+    "connectivity_density": QuantityDefinition(
+        "1/mm3",
+        private("connectivity_density", "Connectivity density"),
+        "Connections that could be cut without parting bone, over volume",
+    ),
+    "degree_of_anisotropy": QuantityDefinition(
+        "1", private("degree_of_anisotropy", "Degree of anisotropy"), "Longest over shortest axis of the fabric"
+    ),
+    "structure_model_index": QuantityDefinition(
+        "1", private("structure_model_index", "Structure model index"), "0 for plates, 3 for rods, 4 for balls"
+    ),
+    "plate_rod_ratio": QuantityDefinition(
+        "1", private("plate_rod_ratio", "Plate-to-rod ratio"), "Surface over curve voxels of the skeleton"
+    ),
+    "erosion_index": QuantityDefinition(
+        "1",
+        private("erosion_index", "Erosion index"),
+        "Skeleton voxels that resorption makes more of over those it takes",
+    ),
 }
 
 

@@ -21,6 +21,7 @@ SIGNS: dict[str, str] = {
     "focal_osteopenia": "Bone of one joint is less dense than that of the other side, beyond what well people show",
     "low_bone_density": "Bone density low by the score that age, sex and menopause call for (ISCD)",
     "significant_bone_change": "Bone density changed between two exams by more than measurement error explains (ISCD)",
+    "microarchitecture_deterioration": "Trabecular bone sparser than on the other side, beyond what well people show",
 }
 """Sign name to what it means."""
 

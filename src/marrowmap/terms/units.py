@@ -15,6 +15,8 @@ UNITS: dict[str, str] = {
     "g": "gram",
     "cm2": "square centimeter",
     "g/cm2": "gram per square centimeter",
+    "1/mm": "per millimeter",
+    "1/mm3": "per cubic millimeter",
 }
 """UCUM code to its meaning."""
 

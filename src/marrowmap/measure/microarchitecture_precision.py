@@ -1,0 +1,106 @@
+"""How well trabecular measures repeat and how much the sides of well people differ: data, with their sources."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from marrowmap.errors import InputError
+from marrowmap.image.nifti import file_label
+
+DATA = "microarchitecture_precision.toml"
+
+
+@dataclass(frozen=True)
+class Precision:
+    """What a side difference is held against, in percent.
+
+    Parameters
+    ----------
+    cv_percent : dict of str to float
+        Repeatability of one measurement (root mean square coefficient of variation), by quantity.
+    side_mean_percent, side_sd_percent : float
+        Of the difference of the sides in well people.
+    relevant_percent : float
+        The loss that absence must exclude.
+    sources : tuple of str
+        Where each comes from, with its confidence.
+    """
+
+    cv_percent: dict[str, float]
+    side_mean_percent: float
+    side_sd_percent: float
+    relevant_percent: float
+    sources: tuple[str, ...]
+
+    def repeat_limit(self, quantity: str) -> float | None:
+        """Return the least difference of two measurements that error does not explain (95 %), None if unknown."""
+        cv = self.cv_percent.get(quantity)
+        return None if cv is None else 1.96 * 2**0.5 * cv
+
+    def with_repeat(self, quantity: str, cv_percent: float, source: str) -> Precision:
+        """Return the same with a repeatability of one's own."""
+        return replace(self, cv_percent={**self.cv_percent, quantity: cv_percent}, sources=(*self.sources, source))
+
+
+def load_precision(kind: str, own: Path | None = None) -> Precision:
+    """Return the data for one kind of image.
+
+    Parameters
+    ----------
+    kind : str
+        ``HR-pQCT`` or ``MR``; any other has no published repeatability here.
+    own : Path, optional
+        A file of the same form, used in place of the shipped one.
+
+    Raises
+    ------
+    InputError
+        If the user's file cannot be read or lacks a part.
+    """
+    if own is None:
+        text = resources.files("marrowmap.measure").joinpath("data", DATA).read_text(encoding="utf-8")
+        return _precision(tomllib.loads(text), kind)
+    name = file_label(own)
+    try:
+        return _precision(tomllib.loads(own.read_text(encoding="utf-8")), kind)
+    except OSError as error:
+        raise InputError(
+            f"{name}: cannot be read ({(error.strerror or str(error)).lower()}): check the path"
+        ) from error
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        reason = f"{type(error).__name__} {error}"
+        raise InputError(
+            f"{name}: not a precision file ({reason}): copy the form of docs/microarchitecture.md"
+        ) from error
+
+
+def _precision(data: dict[str, Any], kind: str) -> Precision:
+    repeats = [entry for entry in data["repeat"] if entry["kind"] == kind]
+    side, relevant = data["side"][0], data["relevant"]
+    numbers = [float(entry["cv_percent"]) for entry in repeats] + [float(side["sd_percent"])]
+    if min(numbers) <= 0 or float(relevant["loss_percent"]) <= 0:
+        raise ValueError("percentages must be above 0")
+    entries = [("repeatability", entry) for entry in repeats] + [
+        ("sides of well people", side),
+        ("relevant loss", relevant),
+    ]
+    return Precision(
+        {name: float(entry["cv_percent"]) for entry in repeats for name in entry["quantities"]},
+        float(side["mean_percent"]),
+        float(side["sd_percent"]),
+        float(relevant["loss_percent"]),
+        tuple(f"{what}: {_numbers(entry)}, {entry['source']} ({entry['confidence']})" for what, entry in entries),
+    )
+
+
+def _numbers(entry: dict[str, Any]) -> str:
+    if "cv_percent" in entry:
+        return f"coefficient of variation {entry['cv_percent']:g} %"
+    if "sd_percent" in entry:
+        return f"SD {entry['sd_percent']:g} % about {entry['mean_percent']:g} %"
+    return f"{entry['loss_percent']:g} %"
