@@ -234,6 +234,8 @@ def ball_diameter(
     # curved wall leaves 3/8 of a squared voxel over its radius less of the box it cuts, in each curved direction. Of
     # its many walls those count that roughness brings near, which takes off CURVED more.
     alike = (xx * xx + yy * yy + zz * zz + 2 * (xy * xy + yz * yz + zx * zx)) / known**2
-    both += (2 * 0.375 * voxel * voxel / radius + CURVED * voxel) * (1 / alike - 1)
+    curved = 1 / alike - 1
+    # The noise of a flat wall's normals is not to count: it is small, and smaller squared.
+    both += 2 * 0.375 * voxel * voxel / radius * curved + CURVED * voxel * min(curved, curved * curved)
     # In a speck of a few voxels walls mean little: no less than half of what the voxels say.
     return max(both, radius), alike
