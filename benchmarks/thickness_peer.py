@@ -1,6 +1,9 @@
 """Local thickness by porespy or ITKBoneMorphometry, for thickness_speed.py; run by an interpreter that has them.
 
-python benchmarks/thickness_peer.py porespy|itk BODY.npy OUT.json
+python benchmarks/thickness_peer.py porespy|porespy_every|itk BODY.npy OUT.json
+
+`porespy` is its default, radii rounded down to whole voxels; `porespy_every` its setting that keeps every radius
+(method "legacy", sizes None).
 
 Both are given a first, small body so that compiling and loading are not in their times.
 """
@@ -24,6 +27,13 @@ def by_porespy(body):
     return 2 * float(painted[body].mean()), version("porespy")
 
 
+def by_porespy_every(body):
+    import porespy  # noqa: PLC0415
+
+    painted = porespy.filters.local_thickness(body, method="legacy", sizes=None)
+    return 2 * float(painted[body].mean()), version("porespy")
+
+
 def by_itk(body):
     import itk  # noqa: PLC0415
 
@@ -37,7 +47,7 @@ def by_itk(body):
 
 
 def main() -> None:
-    measure = {"porespy": by_porespy, "itk": by_itk}[sys.argv[1]]
+    measure = {"porespy": by_porespy, "porespy_every": by_porespy_every, "itk": by_itk}[sys.argv[1]]
     body = np.load(sys.argv[2])
     measure(np.ascontiguousarray(body[:32, :32, :32]))
     began, worked = time.perf_counter(), time.process_time()

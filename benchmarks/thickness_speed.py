@@ -1,11 +1,12 @@
 """Time and memory of local thickness beside other packages, by size.
 
-python benchmarks/thickness_speed.py --peer PYTHON [--sizes 128 192] [--slabs]
+python benchmarks/thickness_speed.py --peer PYTHON [--sizes 128 256] [--threads 2] [--slabs]
 
 PYTHON is an interpreter with porespy and itk-bonemorphometry, which marrowmap does not need. Each run is a process of
-its own with one thread on one core. Bone is band-limited noise (seed 101), a quarter of the volume. marrowmap reads and
-writes files mapped into memory, in slabs of --memory bytes. With --slabs slabs of the least size are compared with the
-whole.
+its own, all with the same number of threads and cores. porespy is measured by its default, radii rounded down to whole
+voxels, and as porespy_every, which keeps every radius as marrowmap does. Bone is
+band-limited noise (seed 101), a quarter of the volume. marrowmap reads and files mapped into memory, in slabs of
+--memory bytes. With --slabs slabs of the least size are compared with the whole.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from marrowmap.measure.local_thickness import paint_thickness
 
 SHARE = 0.25
 TILE = 256
+PACKAGES = ("marrowmap", "porespy", "porespy_every", "itk")
 
 
 def spongiosa(size: int) -> NDArray[np.bool_]:
@@ -67,8 +69,9 @@ def own(path: Path, told: Path, memory: int) -> None:
     )
 
 
-def run(command: list[str], told: Path) -> dict[str, float]:
-    one = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1"}
+def run(command: list[str], told: Path, threads: int) -> dict[str, float]:
+    names = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
+    one = dict.fromkeys(names, str(threads))
     told.unlink(missing_ok=True)
     done = subprocess.run(command, check=False, capture_output=True, text=True, env={**os.environ, **one})
     if done.returncode:
@@ -81,7 +84,10 @@ def run(command: list[str], told: Path) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer", type=Path, help="Python that has porespy and itk-bonemorphometry")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[128, 192])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[128, 256])
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--packages", nargs="+", choices=PACKAGES, default=PACKAGES)
+    parser.add_argument("--phases", nargs="+", choices=("bone", "marrow"), default=("bone", "marrow"))
     parser.add_argument("--memory", type=int, default=MEMORY_BYTES, help="working bytes of a slab")
     parser.add_argument("--slabs", action="store_true", help="check that slabs of the smallest size give the whole")
     parser.add_argument("--own", type=Path, nargs=2, help=argparse.SUPPRESS)
@@ -89,24 +95,27 @@ def main() -> None:
     if options.own is not None:
         own(*options.own, options.memory)
         return
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
-    print(f"load before: {os.getloadavg()[0]:.1f}")
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
+    print(f"threads: {options.threads}, load before: {os.getloadavg()[0]:.1f}")
     print("| size | phase | package | mean, voxels | processor, s | ns per voxel | wall, s | peak, MiB |")
     print("|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for size in options.sizes:
             bone = spongiosa(size)
-            for phase, body in (("bone", bone), ("marrow", ~bone)):
+            for phase in options.phases:
+                body = bone if phase == "bone" else ~bone
                 path, told = Path(folder) / "body.npy", Path(folder) / "told.json"
                 np.save(path, body)
-                runs = {"marrowmap": [sys.executable, __file__, "--memory", str(options.memory), "--own", path, told]}
+                here, other = Path(__file__), Path(__file__).with_name("thickness_peer.py")
+                runs = {"marrowmap": [sys.executable, here, "--memory", options.memory, "--own", path, told]}
                 if options.peer:
-                    other = str(Path(__file__).with_name("thickness_peer.py"))
-                    runs["porespy"] = [options.peer, other, "porespy", path, told]
-                    if phase == "bone":
-                        runs["itk-bonemorphometry"] = [options.peer, other, "itk", path, told]
+                    runs |= {name: [options.peer, other, name, path, told] for name in PACKAGES[1:]}
+                if phase == "marrow":
+                    # It knows the thickness of what is above a threshold only.
+                    runs.pop("itk", None)
+                runs = {name: command for name, command in runs.items() if name in options.packages}
                 for name, command in runs.items():
-                    found = run([str(part) for part in command], told)
+                    found = run([str(part) for part in command], told, options.threads)
                     if not found:
                         print(f"| {size} | {phase} | {name} | failed | | | | |", flush=True)
                         continue

@@ -7,20 +7,25 @@ for what that leaves of plates, rods and balls of known thickness.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from marrowmap.errors import InputError
 from marrowmap.image import Mask
-from marrowmap.measure.maximal_balls import NEIGHBORS
-from marrowmap.measure.maximal_balls import containment_tables
-from marrowmap.measure.maximal_balls import mark_middle
-from marrowmap.measure.maximal_balls import paint_balls
-from marrowmap.measure.maximal_balls import squared_distances
-from marrowmap.measure.nearest_outside import nearest_outside
+from marrowmap.measure.compiled import in_parts
+from marrowmap.measure.maximal_balls import containment_table
+from marrowmap.measure.maximal_balls import label_balls
+from marrowmap.measure.maximal_balls import write_diameters
+from marrowmap.measure.mid_axis import mark_middle
+from marrowmap.measure.nearest_outside import Ruler
+from marrowmap.measure.nearest_outside import ruler
+from marrowmap.measure.nearest_outside import unknown
+from marrowmap.measure.nearest_outside import ways_out
 
 MEMORY_BYTES = 1_200_000_000
 """Working memory of a slab, beside the arrays that go in and come out."""
@@ -48,49 +53,70 @@ class Thickness:
 
 
 @dataclass(frozen=True)
-class _Slab:
+class Slab:
     """Planes `low` to `high` of the first axis; what is known of planes from `first` on; lengths in voxels."""
 
     low: int
     high: int
     first: int
-    place: NDArray[np.int32]
-    squares: NDArray[np.float32]
+    ways: NDArray[np.signedinteger]
+    by: Ruler
     radius: float
 
 
-def _slabs(phase: NDArray[np.bool_], spacing: NDArray[np.float64], memory_bytes: int) -> Iterator[_Slab]:
+def _slabs(phase: NDArray[np.bool_], spacing: NDArray[np.float64], memory_bytes: int) -> Iterator[Slab]:
     """Cut the volume into slabs, each with as much around it as its balls need.
 
     A slab is right where no ball within R of it is larger than R and 2 R around it were seen: a larger ball further
     away that reached into it would make those between larger than R, too.
     """
+    if phase.all():
+        raise InputError("the region is all one phase: there is no wall to measure to; check the threshold")
     planes = phase.shape[0]
-    most = max(1, int(memory_bytes / (9 * phase.shape[1] * phase.shape[2])))
     radius, low = float(FIRST_RADIUS), 0
     while low < planes:
+        by = ruler(spacing, radius + 2)
+        most = max(1, int(memory_bytes / (_bytes_per_voxel(by) * phase.shape[1] * phase.shape[2])))
         halo = int(np.ceil(2 * radius / spacing[0])) + REACH
         high = min(planes, low + max(1, most - 2 * halo))
         if most >= planes:
             high = planes
         first, last = max(0, low - halo), min(planes, high + halo)
-        place = nearest_outside(np.ascontiguousarray(phase[first:last]), spacing)
+        ways = ways_out(phase[first:last], by, radius)
         near = int(np.ceil(radius / spacing[0])) + REACH
-        squares = squared_distances(place, spacing)
-        found = float(np.sqrt(squares[max(0, low - near - first) : high + near - first].max()))
-        if found > radius and (first > 0 or last < planes):
-            radius = 2 * radius if not np.isfinite(found) else max(1.25 * found, radius + 1)
+        farthest = int(ways[max(0, low - near - first) : high + near - first].max())
+        if farthest >= unknown(by):
+            radius *= 2
             continue
-        if not np.isfinite(found):
-            raise InputError("the region is all one phase: there is no wall to measure to; check the threshold")
-        yield _Slab(low, high, first, place, squares, found)
+        found = float(np.sqrt((farthest >> (2 * by.bits + 1)) / 2**by.fraction))
+        if found > radius:
+            radius = max(1.25 * found, radius + 1)
+            continue
+        yield Slab(low, high, first, ways, by, max(found, 1.0))
         low = high
+
+
+def _bytes_per_voxel(by: Ruler) -> int:
+    """Return what a slab takes a voxel: ways, body, ball, diameters of balls and of voxels."""
+    return (4 if by.bits == 7 else 8) + 1 + 8 + 4 + 4
 
 
 def _in_voxels(spacing_mm: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
     """Return spacings over the smallest one, and that one: squared distances of cubes are whole numbers, ties ties."""
     unit = float(np.min(spacing_mm))
     return np.ascontiguousarray(spacing_mm, np.float64) / unit, unit
+
+
+def whole(phase: Mask) -> Slab:
+    """Return the ways out of a phase of the whole image at once.
+
+    Raises
+    ------
+    InputError
+        If the phase fills the image.
+    """
+    spacing, _ = _in_voxels(phase.grid.spacing)
+    return next(_slabs(phase.array, spacing, sys.maxsize))
 
 
 def paint_thickness(
@@ -121,10 +147,15 @@ def paint_thickness(
     """
     spacing, unit = _in_voxels(spacing_mm)
     for slab in _slabs(phase, spacing, memory_bytes):
-        table, width = containment_tables(slab.radius + 2 * float(spacing.max()), spacing)
-        core = np.zeros((slab.high - slab.low, *phase.shape[1:]), np.float32)
-        paint_balls(slab.place, slab.squares, spacing, NEIGHBORS, table, width, slab.low - slab.first, core)
-        painted[slab.low : slab.high] = core * np.float32(unit)
+        table = containment_table(slab.radius, slab.by)
+        first, last = slab.low - slab.first, slab.high - slab.first
+        balls = np.empty((slab.high - slab.low, *phase.shape[1:]), np.int64)
+        in_parts(partial(label_balls, slab.ways, slab.by, table, first, balls=balls), first, last)
+        known = np.zeros(slab.ways.shape, np.float32)
+        core = np.empty(balls.shape, np.float32)
+        in_parts(partial(write_diameters, slab.ways, slab.by, balls, known, painted=core), 0, len(core))
+        core *= np.float32(unit)
+        painted[slab.low : slab.high] = core
 
 
 def paint_middle(
@@ -137,7 +168,7 @@ def paint_middle(
     spacing, _ = _in_voxels(spacing_mm)
     for slab in _slabs(phase, spacing, memory_bytes):
         core = np.zeros((slab.high - slab.low, *phase.shape[1:]), np.bool_)
-        mark_middle(slab.place, spacing, slab.low - slab.first, core)
+        mark_middle(slab.ways, slab.by, slab.low - slab.first, core)
         middle[slab.low : slab.high] = core
 
 

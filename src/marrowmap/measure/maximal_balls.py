@@ -2,9 +2,9 @@
 
 A ball is centered on a voxel and holds every voxel nearer than the nearest one outside the body. One whose voxels all
 lie in a neighbor's larger ball is left out: what is covered is the same without it (Remy and Thiel 2005, Image Vis
-Comput 23:167-175, in tables for any voxel size). Its diameter is not twice that radius, which is up to a voxel too
-large along the grid and too small where the true center lies between voxels, but the distance between the walls it
-touches, each placed by the share of the body in the 27 voxels around it.
+Comput 23:167-175, in tables for any voxel size). Of the others only the voxels that the best neighbor's ball
+leaves are looked at, as no more can be theirs; these depend on both radii and the step between only, and are listed
+once.
 """
 
 from __future__ import annotations
@@ -13,379 +13,311 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marrowmap.measure.compiled import compiled
+from marrowmap.measure.nearest_outside import Ruler
+from marrowmap.measure.nearest_outside import squared
+from marrowmap.measure.wall_distance import PLACES
+from marrowmap.measure.wall_distance import ball_diameter
 
-NEIGHBORS = np.array(
-    sorted(
-        ((i, j, k) for i in (-1, 0, 1) for j in (-1, 0, 1) for k in (-1, 0, 1) if (i, j, k) != (0, 0, 0)),
-        key=lambda step: sum(map(abs, step)),
-    )
-)
-"""Nearest first: most balls that are held are held by a neighbor across a face."""
+KINDS = np.array([(0, 0, 1), (0, 1, 0), (1, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 0), (1, 1, 1)])
+"""Neighbors but for signs."""
+LINES = np.array([0, 1, 2, 1, 2, 3, 3])
+"""Which of the lines of :func:`_lines_around` has each kind."""
+LENGTHS = np.sqrt(KINDS.sum(axis=1))
+FIRST = 2**31 - 1
+"""Greatest flat index in an array; a ball's number holds how far before it its center lies."""
+LISTED = 600
+"""Balls of less than this squared radius, in voxels, have lists; larger ones are too few and too different."""
 
 
-def containment_tables(largest_mm: float, spacing_mm: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """Return how large a neighbor's ball must be to hold every voxel of a ball.
+def containment_table(radius: float, by: Ruler) -> NDArray[np.int64]:
+    """Return how large a ball a neighbor's ball holds, every voxel of it.
 
     Parameters
     ----------
-    largest_mm : float
-        Greatest radius asked for.
-    spacing_mm : array, shape (3,)
+    radius : float
+        Greatest radius asked for, in the smallest voxel spacing.
+    by : Ruler
+        For at least 2 more.
 
     Returns
     -------
-    table : array, shape (26, n)
-        ``table[v, b]``: the ball around the neighbor ``NEIGHBORS[v]`` holds the ball of squared radius ``b * bin`` or
-        less (mm2) if its own squared radius is greater.
-    bin : float
-        Width of a bin, mm2; squared radii are rounded up to it, so that the answer errs on the side of keeping a ball.
+    array of int64, shape (7, n)
+        ``table[v, b]``: the ball of squared radius ``b`` voxels around a neighbor ``KINDS[v]`` away holds every ball of
+        this squared radius, as the ruler writes it, or less. Squares between are rounded so that the answer errs on the
+        side of keeping a ball.
     """
-    width = float(np.min(spacing_mm) ** 2)
-    bins = int(np.ceil(largest_mm**2 / width)) + 2
-    reach = np.ceil(largest_mm / spacing_mm).astype(int) + 1
-    steps = [np.arange(-n, n + 1) * h for n, h in zip(reach, spacing_mm, strict=True)]
-    x, y, z = np.meshgrid(*steps, indexing="ij", sparse=True)
-    squared = (x**2 + y**2 + z**2).ravel()
-    # A voxel belongs to balls of squared radius strictly greater than its own squared distance.
-    first = np.floor(squared / width * (1 + 1e-10)).astype(np.int64) + 1
-    within = first < bins
-    table = np.zeros((len(NEIGHBORS), bins))
-    for v, step in enumerate(NEIGHBORS * spacing_mm):
-        away = ((x - step[0]) ** 2 + (y - step[1]) ** 2 + (z - step[2]) ** 2).ravel()
-        np.maximum.at(table[v], first[within], away[within])
-        np.maximum.accumulate(table[v], out=table[v])
-    return table, width
+    needed = np.zeros((len(KINDS), int(np.ceil(radius**2)) + 2), np.int64)
+    for kind, step in zip(needed, KINDS, strict=True):
+        _furthest(by, step, kind)
+        np.maximum.accumulate(kind, out=kind)
+    sizes = np.arange(needed.shape[1]) << by.fraction
+    # A ball is held by one whose squared radius is greater than what it needs.
+    return np.stack([(np.searchsorted(kind, sizes) - 1).clip(0) << by.fraction for kind in needed])
 
 
 @compiled
-def squared_distance(flat: int, x: float, y: float, z: float, ny: int, nz: int, spacing: NDArray[np.float64]) -> float:
-    """Return the squared distance in mm2 from a point, in voxels, to the voxel of flat index `flat`."""
-    i, rest = flat // (ny * nz), flat % (ny * nz)
-    dx, dy, dz = (i - x) * spacing[0], (rest // nz - y) * spacing[1], (rest % nz - z) * spacing[2]
-    return float(dx * dx + dy * dy + dz * dz)
+def _furthest(by: Ruler, step: NDArray[np.int64], table: NDArray[np.int64]) -> None:
+    """Raise `table`, by whole squared radius, to how far the voxels first held at it are from a neighbor."""
+    largest = ((table.shape[0] - 2) << by.fraction) + 1
+    squares, last = by.squares, by.squares.shape[1] - 2
+    for i in range(last):
+        for j in range(last):
+            rest = largest - squares[0, i] - squares[1, j]
+            if rest <= 0:
+                break
+            for k in range(last):
+                if squares[2, k] >= rest:
+                    break
+                # A voxel belongs to balls of squared radius strictly greater than its own squared distance.
+                first = ((squares[0, i] + squares[1, j] + squares[2, k]) >> by.fraction) + 1
+                away = squares[0, i + step[0]] + squares[1, j + step[1]] + squares[2, k + step[2]]
+                table[first] = max(table[first], away)
 
 
 @compiled
-def squared_distances(place: NDArray[np.int32], spacing: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return the squared distance of each voxel from its nearest one outside, 0 outside; infinite where none is."""
-    nx, ny, nz = place.shape
-    result = np.empty((nx, ny, nz), np.float32)
-    for x in range(nx):
-        for y in range(ny):
-            for z in range(nz):
-                flat = place[x, y, z]
-                result[x, y, z] = squared_distance(flat, x, y, z, ny, nz, spacing) if flat >= 0 else np.inf
-    return result
+def _half(by: Ruler, rest: int) -> int:
+    """Return the most steps along the last axis whose square is less than `rest`; -1 if none is."""
+    if rest <= 0:
+        return -1
+    half = int(np.sqrt(rest / by.squares[2, 1]))
+    while by.squares[2, half] >= rest:
+        half -= 1
+    while by.squares[2, half + 1] < rest:
+        half += 1
+    return half
 
 
 @compiled
-def wall_distance(
-    place: NDArray[np.int32],
-    flat: int,
-    x: int,
-    y: int,
-    z: int,
-    spacing: NDArray[np.float64],
-    normal: NDArray[np.float64],
-) -> float:
-    """Return how far from voxel `x, y, z` the wall before the outer voxel `flat` lies, mm; write its outward normal.
+def _left_voxels(
+    by: Ruler, largest: int, step: NDArray[np.int64], other: int, left: NDArray[np.int32], begin: int
+) -> tuple[NDArray[np.int32], int]:
+    """Append to `left`, from row `begin` on, the voxels of a ball that a neighbor's does not hold.
 
-    The 27 voxels around the outer voxel say where: the normal points away from the body's share of them, and the
-    share is what a flat wall would cut from their box. The central cross-section of a unit cube, normal a >= b >= c,
-    is 1 / a or (2 (ab + bc + ca) - 1) / 4abc.
+    Both squared radii as the ruler writes them; `other` is 0 if there is no neighbor. A row is the steps from the
+    center and its squared distance. Returns the array, a longer one if need was, and where the rows end.
     """
-    nx, ny, nz = place.shape
-    i, j, k = flat // (ny * nz), flat // nz % ny, flat % nz
-    rx, ry, rz = (i - x) * spacing[0] ** 2, (j - y) * spacing[1] ** 2, (k - z) * spacing[2] ** 2
-    # Half a voxel further along the way to it, and a little less.
-    behind = 0.6 * np.sqrt(rx * rx + ry * ry + rz * rz)
-    body, seen = 0, 0
-    sx, sy, sz = 0.0, 0.0, 0.0
-    mx, my, mz = 0.0, 0.0, 0.0
-    for p in range(max(0, i - 1), min(nx, i + 2)):
-        for q in range(max(0, j - 1), min(ny, j + 2)):
-            for r in range(max(0, k - 1), min(nz, k + 2)):
-                seen += 1
-                # Unit steps weigh all 26 directions alike (Zucker and Hummel 1981): less noise of the normal.
-                step = max(1.0, np.sqrt(float((p - i) ** 2 + (q - j) ** 2 + (r - k) ** 2)))
-                dx, dy, dz = (i - p) / step, (j - q) / step, (k - r) / step
-                mx, my, mz = mx + dx, my + dy, mz + dz
-                if place[p, q, r] == (p * ny + q) * nz + r:
-                    continue
-                # Behind the outer voxel counts as outside: a wall may be one voxel thin.
-                if (p - i) * rx + (q - j) * ry + (r - k) * rz <= behind:
-                    body += 1
-                    sx, sy, sz = sx + dx, sy + dy, sz + dz
-    # Cut by the edge of the image the box is not even; its own middle is taken off.
-    sx, sy, sz = sx - mx * body / seen, sy - my * body / seen, sz - mz * body / seen
-    # Normals of a plane in voxels (for the share) and in mm (for the distance) are each other's scaled.
-    length = np.sqrt(sx * sx + sy * sy + sz * sz)
-    if length == 0.0:
-        sx, sy, sz = rx, ry, rz
-        length = np.sqrt(sx * sx + sy * sy + sz * sz)
-    a, b, c = abs(sx) / length, abs(sy) / length, abs(sz) / length
-    most, least = max(a, b, c), min(a, b, c)
-    middle = a + b + c - most - least
-    section = 1 / most if most >= middle + least else (2 * (a * b + b * c + c * a) - 1) / (4 * a * b * c)
-    gap = 3 * (0.5 - body / seen) / section
-    normal[0], normal[1], normal[2] = sx / length / spacing[0], sy / length / spacing[1], sz / length / spacing[2]
-    scale = np.sqrt(normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2)
-    along = ((i - x) * sx + (j - y) * sy + (k - z) * sz) / length
-    normal /= scale
-    return float((along - gap) / scale)
+    squares, end = by.squares, begin
+    ri, rj = 0, 0
+    while squares[0, ri + 1] < largest:
+        ri += 1
+    while squares[1, rj + 1] < largest:
+        rj += 1
+    for i in range(-ri, ri + 1):
+        for j in range(-rj, rj + 1):
+            own = squares[0, abs(i)] + squares[1, abs(j)]
+            half = _half(by, largest - own)
+            if half < 0:
+                continue
+            first, last = half + 1, half
+            if other > 0:
+                held = _half(by, other - squares[0, abs(i - step[0])] - squares[1, abs(j - step[1])])
+                if held >= 0:
+                    first, last = step[2] - held, step[2] + held
+            if end + 2 * half + 1 > left.shape[0]:
+                more = np.empty((2 * left.shape[0] + 2 * half + 1, 4), left.dtype)
+                more[:end] = left[:end]
+                left = more
+            for k in range(-half, half + 1):
+                if k < first or k > last:
+                    left[end, 0], left[end, 1], left[end, 2] = i, j, k
+                    left[end, 3] = own + squares[2, abs(k)]
+                    end += 1
+    return left, end
 
 
 @compiled
-def touched_walls(
-    place: NDArray[np.int32],
-    x: int,
-    y: int,
-    z: int,
-    squared: float,
-    spacing: NDArray[np.float64],
-    walls: NDArray[np.int64],
-) -> tuple[int, bool]:
-    """Write the outer voxels that the largest ball centered within half a voxel touches; say how many, and if around.
+def _lines_around(ways: NDArray[np.signedinteger], x: int, y: int, lines: NDArray[np.signedinteger]) -> None:
+    """Write a line of `ways` and the greatest of those beside it: along the middle axis, the first, and both.
 
-    They are the nearest outer voxels of the 27 voxels around the center that are no more than a voxel further from it
-    than the nearest of them, which comes first.
+    With one position more at both ends; -1 beyond the array.
     """
-    nx, ny, nz = place.shape
-    walls[0] = place[x, y, z]
-    known, opposite = 1, False
-    plane = ny * nz
-    radius = np.sqrt(squared)
-    ux = (walls[0] // plane - x) * spacing[0] / radius
-    uy = (walls[0] // nz % ny - y) * spacing[1] / radius
-    uz = (walls[0] % nz - z) * spacing[2] / radius
-    voxel = np.sqrt((ux * spacing[0]) ** 2 + (uy * spacing[1]) ** 2 + (uz * spacing[2]) ** 2)
-    limit = (radius + voxel * 1.001) ** 2
+    nx, ny, _ = ways.shape
+    lines[:] = -1
     for i in range(max(0, x - 1), min(nx, x + 2)):
         for j in range(max(0, y - 1), min(ny, y + 2)):
-            for k in range(max(0, z - 1), min(nz, z + 2)):
-                wall = place[i, j, k]
-                if wall == (i * ny + j) * nz + k:
-                    continue
-                new = True
-                for w in range(known):
-                    if walls[w] == wall:
-                        new = False
-                        break
-                if not new:
-                    continue
-                dx = (wall // plane - x) * spacing[0]
-                dy = (wall // nz % ny - y) * spacing[1]
-                dz = (wall % nz - z) * spacing[2]
-                if dx * dx + dy * dy + dz * dz > limit:
-                    continue
-                walls[known] = wall
-                known += 1
-                opposite = opposite or dx * ux + dy * uy + dz * uz <= 0
-    return known, opposite
+            line, most = ways[i, j], lines[(i != x) * 2 + (j != y), 1:]
+            for k in range(line.shape[0]):
+                most[k] = max(most[k], line[k])
 
 
 @compiled
-def ball_diameter(
-    place: NDArray[np.int32],
-    x: int,
-    y: int,
-    z: int,
-    squared: float,
-    spacing: NDArray[np.float64],
-    walls: NDArray[np.int64],
-    normal: NDArray[np.float64],
-) -> tuple[float, float]:
-    """Return the diameter of the largest ball centered within half a voxel of `x, y, z` and how alike its walls are.
-
-    Alike is 1 between two flat walls, 1/2 in a round rod, 1/3 in a ball; 0 if the ball touches on one side only. The
-    walls on one side and those on the other are averaged apart, so that a center beside the true middle does no harm.
-    A ball that touches on one side only is not the largest of its place; its nearest wall is enough.
-    """
-    radius = np.sqrt(squared)
-    known, opposite = touched_walls(place, x, y, z, squared, spacing, walls)
-    near, nears, far, fars = wall_distance(place, walls[0], x, y, z, spacing, normal), 1, 0.0, 0
-    if not opposite:
-        return max(2 * near, radius), 0.0
-    ux, uy, uz = normal[0], normal[1], normal[2]
-    xx, yy, zz, xy, yz, zx = ux * ux, uy * uy, uz * uz, ux * uy, uy * uz, uz * ux
-    voxel = np.sqrt((ux * spacing[0]) ** 2 + (uy * spacing[1]) ** 2 + (uz * spacing[2]) ** 2)
-    for w in range(1, known):
-        distance = wall_distance(place, walls[w], x, y, z, spacing, normal)
-        a, b, c = normal[0], normal[1], normal[2]
-        xx, yy, zz, xy, yz, zx = xx + a * a, yy + b * b, zz + c * c, xy + a * b, yz + b * c, zx + c * a
-        if a * ux + b * uy + c * uz > 0:
-            near, nears = near + distance, nears + 1
-        else:
-            far, fars = far + distance, fars + 1
-    both = near / nears + (far / fars if fars > 0 else near / nears)
-    # The sum of squares of the normals' tensor is 1 for two flat walls, 1/2 for a cylinder's, 1/3 for a sphere's; a
-    # curved wall leaves 3/8 of a squared voxel over its radius less of the box it cuts, in each curved direction.
-    alike = (xx * xx + yy * yy + zz * zz + 2 * (xy * xy + yz * yz + zx * zx)) / known**2
-    both += 2 * 0.375 * voxel * voxel / radius * (1 / alike - 1)
-    # In a speck of a few voxels walls mean little: no less than half of what the voxels say.
-    return max(both, radius), alike
-
-
-@compiled
-def _paint_ball(
-    painted: NDArray[np.float32],
-    low: int,
-    x: int,
-    y: int,
-    z: int,
-    squared: float,
-    value: np.float32,
-    spacing: NDArray[np.float64],
+def _largest_held(
+    lines: NDArray[np.signedinteger], by: Ruler, table: NDArray[np.int64], held: NDArray[np.int64]
 ) -> None:
-    """Raise to `value` all voxels less than the radius from the center; `painted` begins at index `low`."""
-    nx, ny, nz = painted.shape
-    # Strictly less than the radius, whatever rounding does: the voxel it reaches is outside the body.
-    squared *= 1 - 1e-9
-    radius = np.sqrt(squared)
-    rx, ry = int(radius / spacing[0]), int(radius / spacing[1])
-    for i in range(max(low, x - rx), min(low + nx - 1, x + rx) + 1):
-        left = squared - ((i - x) * spacing[0]) ** 2
-        for j in range(max(0, y - ry), min(ny - 1, y + ry) + 1):
-            rest = left - ((j - y) * spacing[1]) ** 2
-            if rest <= 0:
-                continue
-            half = int(np.sqrt(rest) / spacing[2])
-            # A view begun at 0 and a plain maximum: the compiler then does many voxels at a time.
-            row = painted[i - low, j, max(0, z - half) : min(nz, z + half + 1)]
-            for k in range(row.shape[0]):
-                row[k] = max(row[k], value)
+    """Write for each position of a line the squared radius up to which a ball there is held by a neighbor's.
+
+    Without a branch, so that many positions are done at a time.
+    """
+    shift = 2 * by.bits + 1 + by.fraction
+    own, beside, before, both = lines[0], lines[1], lines[2], lines[3]
+    for k in range(held.shape[0]):
+        z = max(own[k], own[k + 2], 0) >> shift
+        yz = max(beside[k], beside[k + 2], 0) >> shift
+        xz = max(before[k], before[k + 2], 0) >> shift
+        xyz = max(both[k], both[k + 2], 0) >> shift
+        y, x, xy = max(beside[k + 1], 0) >> shift, max(before[k + 1], 0) >> shift, max(both[k + 1], 0) >> shift
+        faces = max(table[0, z], table[1, y], table[2, x])
+        edges = max(table[3, yz], table[4, xz], table[5, xy])
+        held[k] = max(faces, edges, table[6, xyz])
 
 
 @compiled
-def _held_by_neighbor(
-    squares: NDArray[np.float32],
-    x: int,
-    y: int,
-    z: int,
-    steps: NDArray[np.int64],
-    table: NDArray[np.float64],
-    width: float,
-) -> bool:
-    """Say whether a neighbor's ball holds every voxel of this one."""
-    nx, ny, nz = squares.shape
-    # Squares are of single precision: what they cannot tell apart is kept.
-    row = int(np.ceil(squares[x, y, z] / width * (1 - 1e-6)))
-    least = squares[x, y, z] * (1 + 1e-6)
-    for v in range(steps.shape[0]):
-        a, b, c = x + steps[v, 0], y + steps[v, 1], z + steps[v, 2]
+def _best_neighbor(
+    ways: NDArray[np.signedinteger], by: Ruler, x: int, y: int, z: int, number: int, lines: NDArray[np.signedinteger]
+) -> tuple[int, int]:
+    """Return the neighbor, 0 to 26, whose ball reaches furthest around this one, and its squared radius; else 13 and 0.
+
+    Its number is to be greater: it then wins what both hold. Of each kind of neighbor the largest is known from
+    `lines`, three positions of them around this ball; only among the best kind it is looked for.
+    """
+    nx, ny, nz = ways.shape
+    own = squared(ways[x, y, z], by)
+    best, furthest, slope = -1, -1e30, 2 * np.sqrt(float(own))
+    for kind in range(7):
+        line = lines[LINES[kind]]
+        way = max(line[0], line[2]) if KINDS[kind, 2] else line[1]
+        other = squared(way, by)
+        reach = other - slope * LENGTHS[kind] * (1 << by.fraction) if other > own else -2e30
+        best, furthest = (kind, reach) if reach > furthest else (best, furthest)
+    if best >= 0:
+        line = lines[LINES[best]]
+        way = max(line[0], line[2]) if KINDS[best, 2] else line[1]
+    for n in range(27):
+        i, j, k = n // 9 - 1, n // 3 % 3 - 1, n % 3 - 1
+        if best >= 0 and (abs(i) != KINDS[best, 0] or abs(j) != KINDS[best, 1] or abs(k) != KINDS[best, 2]):
+            continue
+        a, b, c = x + i, y + j, z + k
         if a < 0 or b < 0 or c < 0 or a >= nx or b >= ny or c >= nz:
             continue
-        other = squares[a, b, c]
-        if other > least and other * (1 - 1e-6) > table[v, row]:
-            return True
-    return False
+        if best >= 0 and ways[a, b, c] == way:
+            return n, squared(way, by)
+        if best < 0 and squared(ways[a, b, c], by) == own and ball_number(ways, by, a, b, c) > number:
+            return n, own
+    return 13, 0
 
 
 @compiled
-def paint_balls(
-    place: NDArray[np.int32],
-    squares: NDArray[np.float32],
-    spacing: NDArray[np.float64],
-    steps: NDArray[np.int64],
-    table: NDArray[np.float64],
-    width: float,
+def label_balls(
+    ways: NDArray[np.signedinteger],
+    by: Ruler,
+    table: NDArray[np.int64],
+    first: int,
     low: int,
-    painted: NDArray[np.float32],
-) -> int:
-    """Raise `painted` to the diameter in mm of every ball that no neighbor's holds; return how many balls there were.
+    high: int,
+    balls: NDArray[np.int64],
+) -> None:
+    """Write for each voxel which ball is the largest that holds it; of equal ones the most central, then the first.
 
     Parameters
     ----------
-    place : array of int32, 3-D
-        Of :func:`~marrowmap.measure.nearest_outside.nearest_outside`.
-    squares : array of float32, same shape
-        Of :func:`squared_distances`.
-    spacing : array, shape (3,)
-        mm.
-    steps, table, width
-        ``NEIGHBORS`` and what :func:`containment_tables` returns.
-    low : int
-        Index of the first axis where `painted` begins.
-    painted : array of float32, as wide as `place` but for the first axis
+    ways, by
+        Of :func:`~marrowmap.measure.nearest_outside.ways_out`.
+    table
+        Of :func:`containment_table`.
+    first : int
+        Index of the first axis where `balls` begins.
+    low, high : int
+        Write from one index of the first axis up to another only.
+    balls : array of int64, as wide as `ways` but for the first axis
+        Receives numbers for :func:`center_of`; 0 outside the body.
     """
-    nx, ny, nz = place.shape
-    high = low + painted.shape[0]
-    walls, normal = np.empty(27, np.int64), np.empty(3)
-    balls = 0
-    for x in range(nx):
-        beyond = max(low - x, x - high + 1, 0) * spacing[0]
+    nx, ny, nz = ways.shape
+    flat_balls = balls.ravel()
+    # Where the list of each neighbor and both squared radii begins and ends; 0 if there is none yet.
+    bins = min(table.shape[1], LISTED)
+    differences = int(4 * np.sqrt(bins)) + 8
+    lists = np.zeros((27, bins, differences, 2), np.int32)
+    left, end = np.zeros((4096, 4), np.int32), 1
+    lines, held = np.empty((4, nz + 2), ways.dtype), np.empty(nz, np.int64)
+    step = np.empty(3, np.int64)
+    balls[low - first : high - first] = 0
+    radius = np.sqrt(table.shape[1])
+    rx, ry, rz = int(radius / by.spacing[0]) + 1, int(radius / by.spacing[1]) + 1, int(radius / by.spacing[2]) + 1
+    for x in range(max(0, low - rx), min(nx, high + rx)):
+        beyond = by.squares[0, max(low - x, x - high + 1, 0)]
         for y in range(ny):
+            _lines_around(ways, x, y, lines)
+            _largest_held(lines, by, table, held)
             for z in range(nz):
-                if squares[x, y, z] <= beyond * beyond:
+                own = squared(ways[x, y, z], by)
+                if own <= max(beyond, held[z]):
                     continue
-                if _held_by_neighbor(squares, x, y, z, steps, table, width):
+                ball = ball_number(ways, by, x, y, z)
+                n, other = _best_neighbor(ways, by, x, y, z, ball, lines[:, z : z + 3])
+                step[0], step[1], step[2] = n // 9 - 1, n // 3 % 3 - 1, n % 3 - 1
+                # Rounded so that the list has too many voxels rather than too few; each is looked at again.
+                row, less = (own + (1 << by.fraction) - 1) >> by.fraction, other >> by.fraction
+                apart = less - row if other > 0 else 0
+                kept = row < bins and 0 <= apart < differences
+                begin, stop = (lists[n, row, apart, 0], lists[n, row, apart, 1]) if kept else (end, 0)
+                if stop == 0:
+                    begin = end
+                    left, stop = _left_voxels(by, row << by.fraction, step, less << by.fraction, left, end)
+                    if kept:
+                        lists[n, row, apart, 0], lists[n, row, apart, 1], end = begin, stop, stop
+                center = (x * ny + y) * nz + z
+                apart_from_edges = low + rx <= x < high - rx and ry <= y < ny - ry and rz <= z < nz - rz
+                if by.fraction == 0 and apart_from_edges:
+                    place = center - first * ny * nz
+                    for e in range(begin, stop):
+                        at = np.uint64(place + (left[e, 0] * ny + left[e, 1]) * nz + left[e, 2])
+                        flat_balls[at] = max(flat_balls[at], ball)
                     continue
-                squared = squared_distance(place[x, y, z], x, y, z, ny, nz, spacing)
-                diameter, _ = ball_diameter(place, x, y, z, squared, spacing, walls, normal)
-                _paint_ball(painted, low, x, y, z, squared, np.float32(diameter), spacing)
-                balls += 1
-    return balls
+                for e in range(begin, stop):
+                    i, j, k = x + left[e, 0], y + left[e, 1], z + left[e, 2]
+                    if low <= i < high and 0 <= j < ny and 0 <= k < nz and left[e, 3] < own:
+                        balls[i - first, j, k] = max(balls[i - first, j, k], ball)
 
 
 @compiled
-def mark_middle(place: NDArray[np.int32], spacing: NDArray[np.float64], low: int, middle: NDArray[np.bool_]) -> None:
-    """Set voxels no more than half a voxel from the middle between two walls that face each other; layout as `painted`.
+def ball_number(ways: NDArray[np.signedinteger], by: Ruler, x: int, y: int, z: int) -> int:
+    """Return a number that is the greater the larger a ball is.
 
-    Facing is an angle of more than 120 degrees between the ways to both, so that corners of a body send out no
-    branches. Of two voxels equally far from a middle between them, one is set: the one whose nearest wall lies
-    further along the axes.
+    Of equally large balls beside each other the most central has most around it, which is told by the squared radii
+    across its faces where there are bits left for them (cubic voxels); it touches the walls on both sides alike. Then
+    the first in the array is preferred.
     """
-    nx, ny, nz = place.shape
-    for x in range(low, low + middle.shape[0]):
-        for y in range(ny):
-            for z in range(nz):
-                flat = place[x, y, z]
-                if flat == (x * ny + y) * nz + z or flat < 0:
-                    continue
-                radius = np.sqrt(squared_distance(flat, x, y, z, ny, nz, spacing))
-                ux = (flat // (ny * nz) - x) * spacing[0] / radius
-                uy = (flat // nz % ny - y) * spacing[1] / radius
-                uz = (flat % nz - z) * spacing[2] / radius
-                first = ux if abs(ux) > 1e-9 else (uy if abs(uy) > 1e-9 else uz)
-                voxel = np.sqrt((ux * spacing[0]) ** 2 + (uy * spacing[1]) ** 2 + (uz * spacing[2]) ** 2)
-                limit = radius + voxel * (1 + 1e-9 if first > 0 else 1 - 1e-9)
-                for i in range(max(0, x - 1), min(nx, x + 2)):
-                    for j in range(max(0, y - 1), min(ny, y + 2)):
-                        for k in range(max(0, z - 1), min(nz, z + 2)):
-                            wall = place[i, j, k]
-                            reach = np.sqrt(squared_distance(wall, x, y, z, ny, nz, spacing))
-                            if reach > limit or wall == (i * ny + j) * nz + k:
-                                continue
-                            along = (
-                                (wall // (ny * nz) - x) * spacing[0] * ux
-                                + (wall // nz % ny - y) * spacing[1] * uy
-                                + (wall % nz - z) * spacing[2] * uz
-                            )
-                            if along < -0.5 * reach:
-                                middle[x - low, y, z] = True
+    nx, ny, nz = ways.shape
+    number, first = squared(ways[x, y, z], by), FIRST - ((x * ny + y) * nz + z)
+    if by.bits > 7:
+        return int((number << 31) + first)
+    around = max(squared(ways[max(x - 1, 0), y, z], by), 0) + max(squared(ways[min(x + 1, nx - 1), y, z], by), 0)
+    around += max(squared(ways[x, max(y - 1, 0), z], by), 0) + max(squared(ways[x, min(y + 1, ny - 1), z], by), 0)
+    around += max(squared(ways[x, y, max(z - 1, 0)], by), 0) + max(squared(ways[x, y, min(z + 1, nz - 1)], by), 0)
+    return int((((number << 16) + around) << 31) + first)
 
 
 @compiled
-def mark_plates(
-    place: NDArray[np.int32],
-    spacing: NDArray[np.float64],
+def center_of(ball: int) -> int:
+    """Return the flat index of a ball's center from its number, which is the greater the larger the ball is."""
+    return FIRST - (ball & FIRST)
+
+
+@compiled
+def write_diameters(
+    ways: NDArray[np.signedinteger],
+    by: Ruler,
+    balls: NDArray[np.int64],
+    known: NDArray[np.float32],
+    low: int,
+    high: int,
     painted: NDArray[np.float32],
-    alike: float,
-    share: float,
-    middle: NDArray[np.bool_],
 ) -> None:
-    """Leave in `middle` only the middles of plates.
+    """Write the diameter of the ball of each voxel of `balls[low:high]`, 0 where there is none.
 
-    Those are voxels whose walls are at least so much alike and whose own ball is as large as the one painted there,
-    but for a share: the middle of a rod's rim or of a rough spot is not one.
+    `known`, as large as `ways`, keeps diameters found before, 0 where none is.
     """
-    nx, ny, nz = place.shape
-    walls, normal = np.empty(27, np.int64), np.empty(3)
-    for x in range(nx):
+    _, ny, nz = ways.shape
+    walls = np.empty(27 + PLACES, np.int64)
+    found = known.ravel()
+    for x in range(low, high):
         for y in range(ny):
             for z in range(nz):
-                if not middle[x, y, z]:
+                if balls[x, y, z] == 0:
+                    painted[x, y, z] = 0.0
                     continue
-                squared = squared_distance(place[x, y, z], x, y, z, ny, nz, spacing)
-                diameter, flat = ball_diameter(place, x, y, z, squared, spacing, walls, normal)
-                middle[x, y, z] = flat >= alike and diameter >= share * painted[x, y, z]
+                ball = center_of(balls[x, y, z])
+                if found[ball] == 0.0:
+                    diameter, _ = ball_diameter(ways, by, ball // (ny * nz), ball // nz % ny, ball % nz, walls)
+                    found[ball] = np.float32(diameter)
+                painted[x, y, z] = found[ball]

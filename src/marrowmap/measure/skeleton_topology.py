@@ -18,10 +18,9 @@ from marrowmap.errors import InputError
 from marrowmap.image import Mask
 from marrowmap.measure.compiled import compiled
 from marrowmap.measure.local_thickness import local_thickness
-from marrowmap.measure.maximal_balls import mark_middle
-from marrowmap.measure.maximal_balls import mark_plates
-from marrowmap.measure.maximal_balls import squared_distances
-from marrowmap.measure.nearest_outside import nearest_outside
+from marrowmap.measure.local_thickness import whole
+from marrowmap.measure.mid_axis import mark_middle
+from marrowmap.measure.mid_axis import mark_plates
 
 KINDS = (
     "none",
@@ -173,16 +172,16 @@ def skeleton(bone: Mask) -> NDArray[np.bool_]:
     """
     if bone.array.all() or not bone.array.any():
         raise InputError("the image is all bone or holds none: it has no skeleton; check the threshold")
-    spacing = np.ascontiguousarray(bone.grid.spacing / bone.grid.spacing.min())
-    place = nearest_outside(bone.array, spacing)
+    slab = whole(bone)
     middle = np.zeros(bone.array.shape, np.bool_)
-    mark_middle(place, spacing, 0, middle)
+    mark_middle(slab.ways, slab.by, 0, middle)
     thickness = local_thickness(bone) / np.float32(bone.grid.spacing.min())
-    mark_plates(place, spacing, thickness, PLATE_ALIKE, PLATE_SHARE, middle)
+    mark_plates(slab.ways, slab.by, thickness, PLATE_ALIKE, PLATE_SHARE, middle)
     body = bone.array.copy()
     inside = np.flatnonzero(body)
-    order = inside[np.argsort(squared_distances(place, spacing).ravel()[inside], kind="stable")]
-    del place
+    distance = slab.ways.ravel()[inside] >> (2 * slab.by.bits + 1)
+    order = inside[np.argsort(distance, kind="stable")]
+    del slab, distance
     outer = order[~middle.ravel()[order]]
     while _thin(body, middle, outer):
         outer = outer[body.ravel()[outer]]
