@@ -233,7 +233,7 @@ def test_file_names_and_order_mean_nothing(analyzed, patient, tmp_path):
 def test_segment_writes_labels_and_frames(patient, analyzed, tmp_path):
     """Twice into one folder; both series give the frames of the whole exam."""
     for _ in range(2):
-        run = marrowmap("segment", patient / "dicom", "--out", tmp_path / "out", "--json")
+        run = marrowmap_here("segment", patient / "dicom", "--out", tmp_path / "out", "--json")
         assert run.code == 0, run.stderr
     out = tmp_path / "out"
     assert {path.name for path in out.iterdir()} == {"labels.nii.gz", "labels.json", "frames.json"}
@@ -248,7 +248,7 @@ def test_segment_writes_labels_and_frames(patient, analyzed, tmp_path):
 
 def test_segment_finds_a_real_knee(shared_data, tmp_path):
     """Eight echoes of one knee, of which the first is used."""
-    run = marrowmap("segment", shared_data / "knee-mese-t2", "--out", tmp_path / "out", "--json")
+    run = marrowmap_here("segment", shared_data / "knee-mese-t2", "--out", tmp_path / "out", "--json")
     assert run.code == 0, run.stderr
     bones = {row["bone"]: row for row in run.document["rows"]}
     assert set(bones) == {"femur", "tibia", "fibula", "patella"}
@@ -275,7 +275,7 @@ def test_a_drawn_bone_starts_the_fit(patient, analyzed, tmp_path):
 
 
 def near_automatic(analyzed: tuple[Path, Run], tmp_path: Path, patient: Path, *hint: str | Path) -> None:
-    run = marrowmap("segment", patient / "dicom", "--out", tmp_path / "out", "--json", *hint)
+    run = marrowmap_here("segment", patient / "dicom", "--out", tmp_path / "out", "--json", *hint)
     assert run.code == 0, run.stderr
     found, automatic = femur(run.document["rows"]), femur(rows(analyzed[0] / "frames.json"))
     assert found["trusted"]
@@ -300,7 +300,7 @@ def test_edema_in_a_given_region(tmp_path, monkeypatch):
     write_nifti(Mask(grid, normal), tmp_path / "normal.nii.gz")
     monkeypatch.chdir(tmp_path)
     given = ("the stir.nii.gz", "--within", "bone.nii.gz", "--reference", "normal.nii.gz", "--out", "out", "--json")
-    run = marrowmap("edema", *given)
+    run = marrowmap_here("edema", *given)
     assert run.code == 0, run.stderr
     out = tmp_path / "out"
     assert {path.name for path in out.iterdir()} >= {"edema.nii.gz", "measurements.json"}
