@@ -11,6 +11,8 @@ from scipy import ndimage
 from marrowmap.errors import InputError
 from marrowmap.image import Grid
 from marrowmap.phantom.hr_mr import bone_shares
+from marrowmap.phantom.hr_site import FAR_MM
+from marrowmap.phantom.hr_site import MARGIN_MM
 from marrowmap.phantom.hr_site import Site
 from marrowmap.phantom.layers import Array
 from marrowmap.phantom.trabecular_cells import Network
@@ -56,7 +58,9 @@ def hr_ct_grid(scan: HrCt, site: Site) -> Grid:
         If the field does not fit into the trabecular bone.
     """
     depth = -(site.fields["bone"] + site.fields["cortex"])
-    # The whole field lies in trabecular bone, and well within the slab.
+    # The whole field lies in trabecular bone and in the slab.
+    beyond = int(np.ceil(MARGIN_MM / site.grid.spacing[2]))
+    depth[:, :, :beyond] = depth[:, :, -beyond:] = -FAR_MM
     size = np.ceil(np.array(scan.field_mm) / site.grid.spacing).astype(int) + 1
     inner = ndimage.minimum_filter(depth, tuple(int(n) for n in size), mode="constant", cval=-99.0)
     place = np.unravel_index(int(inner.argmax()), inner.shape)

@@ -31,6 +31,7 @@ from marrowmap.phantom.hr_site import RECIPE
 from marrowmap.phantom.hr_site import SIDE_SD
 from marrowmap.phantom.hr_site import Site
 from marrowmap.phantom.hr_site import grow_site
+from marrowmap.phantom.hr_truth import CUBES
 from marrowmap.phantom.hr_truth import Where
 from marrowmap.phantom.hr_truth import deterioration_row
 from marrowmap.phantom.hr_truth import lost_volume
@@ -86,13 +87,13 @@ def _rows(
     grid: Grid,
     within: NDArray[np.bool_],
     fraction: Array,
-    seed: int,
+    chosen: tuple[int, int],
     **said: str,
 ) -> tuple[Rows, float]:
-    """Return the truth of one image's region as rows, and the share of its bone that is lost."""
+    """Return the truth of one image's region as rows, and the share of its bone that is lost; `chosen`: seed, cubes."""
     where = _in_box(site, grid, WITHIN_MM)
     share = float(fraction[within].mean(dtype=np.float64))
-    structure = true_structure(site, networks[0], where, share, np.random.default_rng([seed, 440]))
+    structure = true_structure(site, networks[0], where, share, np.random.default_rng([chosen[0], 440]), chosen[1])
     rows = structure_rows(site, structure, said["date"], said["modality"], said["series_uid"], said["region"])
     return rows, lost_volume(networks[1], networks[0], where)
 
@@ -108,6 +109,7 @@ def write_hr(
     *,
     mr: HrMr | None = None,
     ct: HrCt | None = None,
+    cubes: int = CUBES,
     progress: Callable[[str, float], None] = lambda phrase, share: None,
 ) -> tuple[dict[str, Any], Rows, Rows]:
     """Write both sides' series, masks and truth.
@@ -124,6 +126,8 @@ def write_hr(
     person, lesions, study, seed, date
     mr, ct : optional
         Fix how it is scanned.
+    cubes : int
+        In so many cubes of each region separation, number and connectivity are looked at.
     progress : callable
 
     Returns
@@ -147,6 +151,7 @@ def write_hr(
     }
     measurements: Rows = []
     findings: Rows = []
+    chosen = (seed, cubes)
     mr_study = replace(study, study_uid=make_uid(study.study_uid, "hr mr"))
     ct_study = replace(study, study_uid=make_uid(study.study_uid, "hr ct"))
     for number, side in enumerate((Side.LEFT, Side.RIGHT), start=1):
@@ -167,7 +172,7 @@ def write_hr(
         progress(f"computing the truth, {name}", begin + 0.35)
         slab = f"{WITHIN_MM:g} mm and more under the cortex, in the slab of the 7 T slices"
         rows, lost = _rows(
-            site, networks, grid, within, fraction, seed, date=date, modality="MR", series_uid=uid, region=slab
+            site, networks, grid, within, fraction, chosen, date=date, modality="MR", series_uid=uid, region=slab
         )
         measurements += rows
         findings.append(deterioration_row(site, lost, date, uid))
@@ -179,7 +184,7 @@ def write_hr(
             _write_image(truth / f"hr_ct_within_{name}.nii.gz", within, grid)
             field = f"{WITHIN_MM:g} mm and more under the cortex, in the field of the HR-pQCT"
             rows, _ = _rows(
-                site, networks, grid, within, fraction, seed, date=date, modality="CT", series_uid=uid, region=field
+                site, networks, grid, within, fraction, chosen, date=date, modality="CT", series_uid=uid, region=field
             )
             measurements += rows
     return settings, measurements, findings

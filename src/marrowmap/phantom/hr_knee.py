@@ -26,6 +26,8 @@ from marrowmap.values import Side
 
 ABOVE_CONDYLES_MM = 27.0
 """Of the slab's middle over the condyles' centers: the metaphysis and the upper end of the condyles."""
+BEHIND_MM = 10.0
+"""How far the limb's middle lies behind that of the bone."""
 POSE_SD_DEG = 4.0
 LOSS_ENDS_MM = (38.0, 55.0)
 """How far above the condyles' centers the disease ends: a choice, as is its weight on one condyle."""
@@ -110,6 +112,8 @@ def knee_site(person: Person, side: Side, lesion: Lesion, half_mm: tuple[float, 
     middle, _ = knee_sphere(vertices)
     # Cells stand along the shaft; the slab is level with the scanner.
     center = middle + axes[:, 1] * ABOVE_CONDYLES_MM
+    level = vertices[np.abs((vertices - center) @ axes[:, 1]) < 8]
+    center[:2] = (level[:, :2].min(axis=0) + level[:, :2].max(axis=0)) / 2 + (0.0, BEHIND_MM)
     grid = field_grid(center, half_mm)
     bone = distance_field(vertices, faces, grid)
     points = points_of(grid)
@@ -128,7 +132,7 @@ def knee_site(person: Person, side: Side, lesion: Lesion, half_mm: tuple[float, 
     condyle = 0.25 + 0.75 * smoothstep(across + 2.0 * unevenness, -14, 6)
     spotty = np.clip(1 + 0.12 * noise(grid, rng, 8.0), 0.6, 1.3)
     red = person.red_marrow * (0.25 + 0.75 * smoothstep(up, 10, 45)) * (0.75 + 0.25 * noise(grid, rng, 8.0))
-    center32 = (middle + axes[:, 1] * ABOVE_CONDYLES_MM).astype(np.float32)
+    center32 = center.astype(np.float32)
     fat = float(np.clip(0.3 * person.fat_mm, 4.0, 10.0))
     lateral = float(side.sign)
     fields = {

@@ -29,12 +29,14 @@ from marrowmap.values import Side
 
 FIELD_MM = 0.8
 """Grid of the fields."""
+MARGIN_MM = 4.0
+"""How far the fields reach beyond the slab on each side, and with them trabeculae."""
 FAR_MM = np.float32(30.0)
 RECIPE = Recipe(
     plate_mm=0.17,
     rod_mm=0.17,
-    spacing_mm=1.0,
-    stretch=1.25,
+    spacing_mm=0.95,
+    stretch=1.5,
     plate_share=0.38,
     rod_share=0.75,
     hole_share=0.1,
@@ -98,7 +100,7 @@ class Site:
 
 def field_grid(center: NDArray[np.float64], half_mm: Sequence[float]) -> Grid:
     """Return the cubic grid of the fields about a point, `half_mm` and a little more to each side."""
-    count = np.ceil((2 * np.asarray(half_mm) + 8) / FIELD_MM).astype(int)
+    count = np.ceil(2 * (np.asarray(half_mm) + MARGIN_MM) / FIELD_MM).astype(int)
     affine = np.diag([FIELD_MM, FIELD_MM, FIELD_MM, 1.0])
     affine[:3, 3] = center - (count - 1) / 2 * FIELD_MM
     return Grid((int(count[0]), int(count[1]), int(count[2])), affine)
@@ -144,7 +146,8 @@ def grow_site(site: Site, seed: Sequence[int], factor: float = 1.0) -> tuple[Net
         )
 
     recipe = replace(RECIPE, plate_share=RECIPE.plate_share * factor, rod_share=min(RECIPE.rod_share * factor, 1.0))
-    cells = find_cells(points, inside, rng)
+    cells = find_cells(points @ site.axes, lambda vertices: inside(vertices @ site.axes.T), rng, RECIPE.stretch)
+    cells = replace(cells, vertices=cells.vertices @ site.axes.T)
     before = fill_cells(cells, recipe, density, lambda points: np.zeros(len(points)))
     if not site.fields["lost"].any():
         return before, before

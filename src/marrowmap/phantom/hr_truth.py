@@ -19,13 +19,13 @@ from marrowmap.phantom.trabecular_raster import Elements
 from marrowmap.phantom.trabecular_raster import Floats
 from marrowmap.phantom.trabecular_raster import rasterize
 
-STEP_MM = 0.05
+STEP_MM = 0.06
 """Distance of the points at which the model is asked in the cubes."""
-CUBE_MM = 5.0
-AROUND_MM = 1.2
+CUBE_MM = 4.0
+AROUND_MM = 0.96
 """How much of its surroundings a cube is looked at with, so that no ball ends at its side."""
 CUBES = 3
-THIN_MM = 0.075
+THIN_MM = 0.1
 """How thick middle surfaces and lines are drawn where their distance is asked."""
 LOSS_FROM = 0.05
 """Bone has deteriorated where this share of its volume is lost: a choice."""
@@ -119,7 +119,7 @@ def near(elements: Elements, low: Floats, high: Floats) -> Elements:
     )
 
 
-def _cube(elements: Elements, center: Floats) -> tuple[float, float, float]:
+def _cube(site: Site, elements: Elements, center: Floats) -> tuple[float, float, float]:
     """Return mean separation and spacing of middles, mm, and Euler number per mm3, in one cube."""
     half = CUBE_MM / 2 + AROUND_MM
     count = round(2 * half / STEP_MM)
@@ -128,8 +128,13 @@ def _cube(elements: Elements, center: Floats) -> tuple[float, float, float]:
     skip = round(AROUND_MM / STEP_MM)
     core = (slice(skip, count - skip),) * 3
     bone = rasterize(own, shape, voxel, 1) > 0
-    separation = ball_diameters(bone)[core]
-    middles = rasterize(thin_elements(own), shape, voxel, 1) > 0
+    # Balls end at the cortex.
+    points = np.stack(
+        np.meshgrid(*(center[n] - half + (np.arange(count) + 0.5) * STEP_MM for n in range(3)), indexing="ij")
+    )
+    outside = site.depth(points.reshape(3, -1).T, "any_bone").reshape(shape) < 0
+    separation = ball_diameters(bone | outside)[core]
+    middles = (rasterize(thin_elements(own), shape, voxel, 1) > 0) | outside
     spacing = ball_diameters(middles, THIN_MM / 2 / STEP_MM)[core]
     found = separation[separation > 0].mean(), spacing[spacing > 0].mean()
     return float(found[0]) * STEP_MM, float(found[1]) * STEP_MM, euler_density(bone[core], STEP_MM)
@@ -168,7 +173,9 @@ def _volumes(network: Network) -> tuple[Floats, Floats]:
     return network.plate_area * elements.plate_mm, network.rod_length * np.pi / 4 * elements.rod_mm**2
 
 
-def true_structure(site: Site, network: Network, where: Where, fraction: float, rng: np.random.Generator) -> Structure:
+def true_structure(
+    site: Site, network: Network, where: Where, fraction: float, rng: np.random.Generator, cubes: int = CUBES
+) -> Structure:
     """Return what the bone in a region is truly like.
 
     Parameters
@@ -181,6 +188,8 @@ def true_structure(site: Site, network: Network, where: Where, fraction: float, 
         Its mean share of bone.
     rng : Generator
         Chooses the cubes in which separation, number and connectivity are looked at.
+    cubes : int
+        How many.
     """
     plates, rods = where(network.plate_middle), where(network.rod_middle)
     of_plates, of_rods = (volume[chosen] for volume, chosen in zip(_volumes(network), (plates, rods), strict=True))
@@ -191,9 +200,9 @@ def true_structure(site: Site, network: Network, where: Where, fraction: float, 
     middles = points[ndimage.minimum_filter(inner, size, mode="constant", cval=False).ravel()]
     if not len(middles):
         middles = points[inner.ravel()].mean(axis=0, keepdims=True)
-    chosen = middles[rng.choice(len(middles), min(CUBES, len(middles)), replace=False)]
-    cubes = np.array([_cube(network.elements, center) for center in chosen])
-    separation, spacing, euler = cubes.mean(axis=0)
+    chosen = middles[rng.choice(len(middles), min(cubes, len(middles)), replace=False)]
+    found = np.array([_cube(site, network.elements, center) for center in chosen])
+    separation, spacing, euler = found.mean(axis=0)
     return Structure(
         fraction,
         float(thick / (of_plates.sum() + of_rods.sum())),
@@ -217,12 +226,12 @@ METHOD = "continuous model/1: "
 _HOW = {
     "bone_volume_fraction": ("1", "points of the model that are bone"),
     "trabecular_thickness": ("mm", "set thickness of plates and rods, weighted by their volume"),
-    "trabecular_separation": ("mm", f"largest balls between plates and rods, in {CUBES} cubes of {CUBE_MM:g} mm"),
+    "trabecular_separation": ("mm", f"largest balls between plates and rods, in cubes of {CUBE_MM:g} mm"),
     "trabecular_number": (
         "1/mm",
-        f"1 over the largest balls between their middles, in {CUBES} cubes of {CUBE_MM:g} mm",
+        f"1 over the largest balls between their middles, in cubes of {CUBE_MM:g} mm",
     ),
-    "connectivity_density": ("1/mm3", f"minus Euler number per volume, in {CUBES} cubes of {CUBE_MM:g} mm"),
+    "connectivity_density": ("1/mm3", f"minus Euler number per volume, in cubes of {CUBE_MM:g} mm"),
     "degree_of_anisotropy": ("1", "longest over shortest mean intercept length, from areas and directions"),
 }
 

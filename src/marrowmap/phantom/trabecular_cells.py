@@ -117,7 +117,9 @@ def _circumcenters(points: Floats, tetrahedra: Ints) -> Floats:
     return result
 
 
-def find_cells(points: Floats, inside: Callable[[Floats], NDArray[np.bool_]], rng: np.random.Generator) -> Cells:
+def find_cells(
+    points: Floats, inside: Callable[[Floats], NDArray[np.bool_]], rng: np.random.Generator, stretch: float = 1.0
+) -> Cells:
     """Cut space into cells about points, and keep the faces and edges that lie inside whole.
 
     Parameters
@@ -128,18 +130,23 @@ def find_cells(points: Floats, inside: Callable[[Floats], NDArray[np.bool_]], rn
         Says of vertices, shape (m, 3), which may carry bone.
     rng : Generator
         Luck is drawn in the order of the cells: bone that uses fewer of them shares the rest.
+    stretch : float
+        Cells are cut about points pressed together by this along the last axis, and stretched again: those about
+        stretched points would not be longer (a cubic lattice stretched by 1.41 is another cubic lattice).
 
     Raises
     ------
     InputError
         If no face lies inside.
     """
+    longer = np.array([1.0, 1.0, stretch])
+    points = points / longer
     mesh = Delaunay(points)
     tetrahedra = mesh.simplices.astype(np.int64)
     vertices = _circumcenters(points, tetrahedra)
     good: NDArray[np.bool_] = np.asarray(np.isfinite(vertices).all(axis=1))
     good &= np.linalg.norm(np.where(good[:, None], vertices, 0) - points[tetrahedra[:, 0]], axis=1) < 10
-    good[good] = inside(vertices[good])
+    good[good] = inside(vertices[good] * longer)
     other = mesh.neighbors.astype(np.int64)
     whose = np.repeat(np.arange(len(tetrahedra)), 4)
     other = other.ravel()
@@ -176,7 +183,7 @@ def find_cells(points: Floats, inside: Callable[[Floats], NDArray[np.bool_]], rn
     wanted = np.minimum(corners, following) * len(vertices) + np.maximum(corners, following)
     sides = np.searchsorted(edges[:, 0] * len(vertices) + edges[:, 1], wanted)
     luck = rng.random((len(size), 2))
-    return Cells(vertices, corners, first, edges, sides, luck[:, 0], luck[:, 1], rng.random(len(edges)))
+    return Cells(vertices * longer, corners, first, edges, sides, luck[:, 0], luck[:, 1], rng.random(len(edges)))
 
 
 def _means(values: Floats, first: Ints) -> Floats:
