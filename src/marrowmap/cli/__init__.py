@@ -24,6 +24,7 @@ from marrowmap.cli import edema
 from marrowmap.cli import follow
 from marrowmap.cli import phantom
 from marrowmap.cli import segment
+from marrowmap.cli import study
 from marrowmap.cli.console import fail
 from marrowmap.errors import MarrowmapError
 
@@ -53,6 +54,7 @@ for module in (
     doctor,
 ):
     app.command(module.__name__.rsplit(".", 1)[-1].replace("_", "-"))(module.command)
+app.add_typer(study.app, name="study")
 
 
 def main() -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from marrowmap.errors import InputError
+from marrowmap.ingest.csv_text import read_csv_rows
+from marrowmap.ingest.csv_text import read_csv_text
 from marrowmap.ingest.dxa_fields import FACTORS
 from marrowmap.ingest.dxa_fields import normalize_unit
 from marrowmap.ingest.dxa_fields import read_date
@@ -46,7 +46,6 @@ REQUIRED = ("person", "date", "region", "side", "bmd")
 
 _SITES = {"hip": "hip", "femur": "hip", "knee": "knee", "spine": "spine", "lumbar spine": "spine", "forearm": "forearm"}
 _HEADER = re.compile(r"(?P<name>[^()\[\]]+?)\s*(?:[(\[](?P<unit>[^()\[\]]*)[)\]])?")
-_MAX_BYTES = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -77,8 +76,8 @@ def read_density_csv(path: Path) -> DensityTable:
     InputError
         If the file is no such table, or a field cannot be read for sure; the message names file, line and column.
     """
-    text, notes = _read_text(path)
-    rows = _read_rows(text, path.name)
+    text, notes = read_csv_text(path)
+    rows = read_csv_rows(text, path.name)
     if not rows:
         raise InputError(f"{path.name}: the file is empty: give a header line and one line a region")
     header, units = _read_header(rows[0][1], path.name)
@@ -102,32 +101,6 @@ def read_density_csv(path: Path) -> DensityTable:
     if missing:
         notes.append(f"columns not there, taken as empty: {', '.join(missing)}")
     return DensityTable(tuple(records), tuple(f"{path.name}: {note}" for note in notes))
-
-
-def _read_text(path: Path) -> tuple[str, list[str]]:
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise InputError(f"{path.name}: larger than {_MAX_BYTES // 1_000_000} MB: this is no table of records")
-        raw = path.read_bytes()
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise InputError(f"{path.name}: cannot be read ({reason}): check the path and its rights") from error
-    if b"\0" in raw:
-        raise InputError(f"{path.name}: is not a text file: save the table as CSV")
-    try:
-        return raw.decode("utf-8-sig"), []
-    except UnicodeDecodeError:
-        return raw.decode("cp1252", errors="replace"), ["is not UTF-8 and was read as Windows-1252: check its letters"]
-
-
-def _read_rows(text: str, name: str) -> list[tuple[int, list[str]]]:
-    """Return the rows that hold anything, each with the line it ends on."""
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    reader = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=first.count))
-    try:
-        return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
-    except csv.Error as error:
-        raise InputError(f"{name}, line {reader.line_num}: is no CSV ({error}): save the table as CSV") from error
 
 
 def _read_header(row: Sequence[str], name: str) -> tuple[list[str], dict[str, str]]:
