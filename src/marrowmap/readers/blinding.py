@@ -169,7 +169,10 @@ def _tomograms(exam: Exam) -> list[BlindImage]:
 
 
 def _radiograph(film: Radiograph) -> BlindImage:
-    return _plane(f"radiograph, {film.view_name.value}", film.plane, inverted=False)
+    # Outside collimator and shutters lies nothing to read, but often a bright frame.
+    array = np.where(film.lit, film.plane.array, film.plane.array[film.lit].min() if film.lit.any() else 0)
+    plane = Plane(film.plane.grid, array.astype(np.float32), film.plane.unit)
+    return _plane(f"radiograph, {film.view_name.value}", plane, inverted=False)
 
 
 def images_of(exam: Exam, modality: str) -> list[BlindImage]:

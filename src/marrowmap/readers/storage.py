@@ -7,6 +7,7 @@ import hmac
 import json
 from collections.abc import Callable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import datetime
 from datetime import timedelta
 from typing import Any
@@ -34,6 +35,7 @@ from marrowmap.readers.storage_engine import writing
 from marrowmap.readers.storage_rows import GENESIS
 from marrowmap.readers.storage_rows import AlreadyAnsweredError
 from marrowmap.readers.storage_rows import Answer
+from marrowmap.readers.storage_rows import Given
 from marrowmap.readers.storage_rows import Task
 from marrowmap.readers.storage_rows import Turn
 from marrowmap.readers.storage_rows import link
@@ -213,26 +215,36 @@ class Store:
         InputError
             If the study is locked, the read is not this reader's or not next, or the values do not fit the form.
         """
+        given = Given(reader, code, values, seconds, edits_version, origin, in_turn)
+        return self.save_all([given])[0]
+
+    def save_all(self, given: Sequence[Given]) -> list[int]:
+        """Keep several answers at once, all or none; see `save`."""
+        versions = []
         with writing(self._engine) as connection:
-            state = connection.execute(select(tables.study).with_for_update()).one()
-            if state.state == "locked":
-                raise InputError("the study is locked: no answer can be given or changed")
-            task = next((task for task in self._tasks(connection, reader) if task.code == code), None)
-            if task is None:
-                raise InputError(f"case {code!r}: is none of reader {reader!r}: use the codes of their list")
-            document = json.dumps(check_answers(self.items(task), values), sort_keys=True)
-            if task.version and edits_version is None:
-                if document == self._latest(connection, task).document:
-                    return task.version
-                raise AlreadyAnsweredError(f"case {code!r}: is answered already: change it by an explicit edit")
-            self._require_edit(task, edits_version)
-            if in_turn and not task.version:
-                turn = self._turn(connection, reader)
-                if turn.task is None or turn.task.id != task.id:
-                    raise InputError(
-                        f"case {code!r}: is not the next to read{': ' if turn.reason else ''}{turn.reason}"
-                    )
-            return self._append(connection, state, task, document, seconds, origin)
+            for one in given:
+                versions.append(self._save(connection, one))
+        return versions
+
+    def _save(self, connection: Connection, given: Given) -> int:
+        state = connection.execute(select(tables.study).with_for_update()).one()
+        if state.state == "locked":
+            raise InputError("the study is locked: no answer can be given or changed")
+        reader, code = given.reader, given.code
+        task = next((task for task in self._tasks(connection, reader) if task.code == code), None)
+        if task is None:
+            raise InputError(f"case {code!r}: is none of reader {reader!r}: use the codes of their list")
+        document = json.dumps(check_answers(self.items(task), given.values), sort_keys=True)
+        if task.version and given.edits_version is None:
+            if document == self._latest(connection, task).document:
+                return task.version
+            raise AlreadyAnsweredError(f"case {code!r}: is answered already: change it by an explicit edit")
+        self._require_edit(task, given.edits_version)
+        if given.in_turn and not task.version:
+            turn = self._turn(connection, reader)
+            if turn.task is None or turn.task.id != task.id:
+                raise InputError(f"case {code!r}: is not the next to read{': ' if turn.reason else ''}{turn.reason}")
+        return self._append(connection, state, task, document, given)
 
     def _require_edit(self, task: Task, edits_version: int | None) -> None:
         if edits_version is None:
@@ -249,9 +261,7 @@ class Store:
         query = select(tables.answers).where(answers.read_id == task.id, answers.version == task.version)
         return connection.execute(query).one()
 
-    def _append(
-        self, connection: Connection, state: Row[Any], task: Task, document: str, seconds: float, origin: str
-    ) -> int:
+    def _append(self, connection: Connection, state: Row[Any], task: Task, document: str, given: Given) -> int:
         clock = time_text(self._clock())
         at = max(clock, state.last_at)
         if clock < state.last_at:
@@ -266,8 +276,8 @@ class Store:
                 "document": document,
                 "at": at,
                 "clock": clock,
-                "seconds": max(0, min(round(seconds), 10**8)),
-                "origin": origin,
+                "seconds": max(0, min(round(given.seconds), 10**8)),
+                "origin": given.origin,
                 "previous": state.chain,
                 "digest": digest,
             },

@@ -77,6 +77,19 @@ class Turn:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class Given:
+    """An answer as it is handed in; see `Store.save`."""
+
+    reader: str
+    code: str
+    values: Any
+    seconds: float = 0.0
+    edits_version: int | None = None
+    origin: str = "page"
+    in_turn: bool = True
+
+
 class AlreadyAnsweredError(InputError):
     """A read has an answer, and this is no explicit edit."""
 

@@ -113,6 +113,8 @@ def save(study: StudyHere, reader: Reader, code: str, given: Given) -> dict[str,
 @router.get("/{name}")
 def page(name: str = "") -> Response:
     """Send one of the page's own files."""
+    if name == "favicon.ico":
+        return Response(status_code=204)
     if name not in PAGE_FILES:
         raise HTTPException(404, "there is no such page")
     file, kind = PAGE_FILES[name]

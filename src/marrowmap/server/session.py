@@ -60,6 +60,8 @@ def _describe(study: Study, task: Task) -> dict[str, Any]:
         "answer": store.answer(task),
         "measurements": study.measurements(task),
     }
+    if not told["images"]:
+        told["elsewhere"] = case.id  # read in another viewer, where it is known by this name
     if session.kind == "training" and task.version:
         told["feedback"] = case.truth
     if session.kind == "adjudication" and protocol.blinding.show_reads_to_adjudicator:

@@ -133,12 +133,18 @@ def _write_blind(protocol: Protocol, beside: Path, work: Path, progress: Progres
 
 
 @contextmanager
-def _new_folder(out: Path) -> Iterator[Path]:
-    """Yield a folder that becomes `out` if all goes well."""
+def new_folder(out: Path) -> Iterator[Path]:
+    """Yield a folder that becomes `out` if all goes well; on any failure nothing is left.
+
+    Raises
+    ------
+    UsageError
+        If `out` holds something already or cannot be written.
+    """
     out = out.absolute()
     try:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise UsageError(f"{out.name}: holds something already: choose a new folder for the study")
+            raise UsageError(f"{out.name}: holds something already: choose a new --out")
         out.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
     except OSError as error:
@@ -177,7 +183,7 @@ def init_study(path: Path, out: Path, *, database: str | None = None, progress: 
         If `out` or the database hold something already.
     """
     protocol, texts = check_protocol(path)
-    with _new_folder(out) as work:
+    with new_folder(out) as work:
         shutil.copyfile(path, work / PROTOCOL_FILE)
         for name in set(texts) - set(shipped_forms()):
             target = work / name

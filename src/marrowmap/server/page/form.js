@@ -118,7 +118,9 @@ const KINDS = {
       box.tell = (outlines) => {
         box.outlines = outlines;
         const slices = new Set(outlines.map((o) => `${o.image} ${o.slice}`)).size;
-        shown.textContent = outlines.length ? `${outlines.length} outlines on ${slices} slices` : "no outline";
+        const count = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
+        shown.textContent = outlines.length
+          ? `${count(outlines.length, "outline")} on ${count(slices, "slice")}` : "no outline";
       };
       if (box.outlines.length) box.tell(box.outlines);
     },

@@ -80,6 +80,7 @@ async function open(given) {
   if (task.kind === "training") {
     before.push(told("Training: the answer is shown after yours", []));
   }
+  if (task.elsewhere) before.push(told(`The images are shown elsewhere, as ${task.elsewhere}`, []));
   if (task.measurements.length) {
     before.push(told("Measured by marrowmap", task.measurements.map((row) => [
       row.quantity.replaceAll("_", " "), row.region.replaceAll("_", " "),

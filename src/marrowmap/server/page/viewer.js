@@ -3,6 +3,8 @@
 const OUTLINE = "#f0e442";
 const PENDING = "#56b4e9";
 
+const number = (value) => value.toLocaleString("en-US", { maximumSignificantDigits: 4, useGrouping: false });
+
 export class Viewer {
   constructor(canvas, tabs, load) {
     this.canvas = canvas;
@@ -162,7 +164,7 @@ export class Viewer {
     text(bottom, width / 2, height - 10 * ratio, "center");
     const { slice, low, high } = image.view;
     const slices = image.shape[0] > 1 ? `${slice + 1} of ${image.shape[0]}   ` : "";
-    text(`${slices}${low.toPrecision(3)} to ${high.toPrecision(3)}`, 10 * ratio, height - 10 * ratio, "left");
+    text(`${slices}window ${number(low)} to ${number(high)}`, 10 * ratio, height - 10 * ratio, "left");
     if (this.drawing) text("drawing", 10 * ratio, 18 * ratio, "left");
     if (!left && !right) text("left and right unknown", width - 10 * ratio, height - 10 * ratio, "right");
   }
