@@ -60,7 +60,7 @@ def test_only_the_next_case_can_be_answered(store):
     later = store.tasks("r1")[3]
     with pytest.raises(InputError, match="is not the next to read"):
         store.save("r1", later.code, example.say("present"))
-    with pytest.raises(InputError, match="is none of reader 'r2'"):
+    with pytest.raises(InputError, match="is none of this reader's"):
         store.save("r2", store.turn("r1").task.code, example.say("present"))
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marrowmap.errors import InputError
+from marrowmap.errors import MarrowmapError
 from marrowmap.image import Plane
 from marrowmap.ingest import read_exam
 from marrowmap.ingest.exam import Exam
@@ -116,8 +117,9 @@ def _volume(series: Series) -> BlindImage:
     axis = volume.grid.slice_axis
     order = {2: (2, 1, 0), 1: (1, 2, 0), 0: (0, 2, 1)}[axis]
     axes = volume.grid.axes
-    if int(np.argmax(np.abs(axes[:, order[2]]))) == 2:
-        order = (order[0], order[2], order[1])  # columns along the body: stand it up
+    rows_along, columns_along = (int(np.argmax(np.abs(axes[:, index]))) for index in order[1:])
+    if columns_along > rows_along:
+        order = (order[0], order[2], order[1])  # stored lying on its side: stand it up
     stack = np.transpose(volume.array, order)
     # Whatever the file's order: the patient's left at the right edge and the head on top, as radiologists hang images.
     rows, columns = axes[:, order[1]].copy(), axes[:, order[2]].copy()
@@ -207,7 +209,10 @@ def read_blind(source: Path, modality: str, where: str) -> list[BlindImage]:
     """
     if not source.exists():
         raise InputError(f"{where}: {source.name} is not there: correct source in the protocol")
-    exam = read_exam([source])
+    try:
+        exam = read_exam([source])
+    except MarrowmapError as error:
+        raise type(error)(f"{where}: {error}") from error
     captions = [note for note in exam.notes if "BurnedInAnnotation" in note.replace(" ", "")]
     if captions:
         raise InputError(f"{where}: text is burned into the pixels, a name might be: mask it first ({captions[0]})")

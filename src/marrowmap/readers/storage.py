@@ -233,7 +233,7 @@ class Store:
         reader, code = given.reader, given.code
         task = next((task for task in self._tasks(connection, reader) if task.code == code), None)
         if task is None:
-            raise InputError(f"case {code!r}: is none of reader {reader!r}: use the codes of their list")
+            raise InputError(f"case {code!r}: is none of this reader's: use the codes of their list")
         document = json.dumps(check_answers(self.items(task), given.values), sort_keys=True)
         if task.version and given.edits_version is None:
             if document == self._latest(connection, task).document:

@@ -22,6 +22,7 @@ from marrowmap.readers.protocol import read_protocol
 from marrowmap.readers.protocol_checks import require_sound
 from marrowmap.readers.storage import Store
 from marrowmap.readers.storage_create import create_study
+from marrowmap.readers.storage_engine import SQLITE_FILE
 from marrowmap.readers.storage_engine import open_engine
 from marrowmap.readers.storage_rows import Task
 from marrowmap.readers.study_images import read_index
@@ -215,6 +216,9 @@ def open_study(folder: Path, *, database: str | None = None) -> Study:
         raise InputError(f"{folder.name}: holds no {PROTOCOL_FILE}: make a study with marrowmap study init")
     protocol = read_protocol(path)
     texts = forms_of(protocol, folder)
-    store = Store(open_engine(folder, database))
+    engine = open_engine(folder, database)
+    if engine.dialect.name == "sqlite" and not (folder / SQLITE_FILE).is_file():
+        raise InputError(f"{folder.name}: holds no {SQLITE_FILE}: make a study with marrowmap study init")
+    store = Store(engine)
     store.require_same_protocol(protocol, texts)
     return Study(folder, store)
