@@ -68,7 +68,8 @@ def _tell_agreement(title: str, row: dict[str, Any]) -> None:
         say(f"  {name:28s} {_interval(row, name)}")
     for limits in row["limits_of_agreement"]:
         say(f"  limits of agreement, {limits['first']} - {limits['second']}: bias {_interval(limits, 'bias')}")
-        say(f"    from {_interval(limits, 'lower_limit')} to {_interval(limits, 'upper_limit')}")
+        low, high = (_interval({**limits, f"{name}_note": ""}, name) for name in ("lower_limit", "upper_limit"))
+        say(f"    from {low} to {high}")
 
 
 @app.command("agreement")

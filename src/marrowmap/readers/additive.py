@@ -63,23 +63,24 @@ class Additive:
 
 @dataclass(frozen=True)
 class Scale:
-    """A scale on which an interval is symmetrical: there, and back."""
+    """A scale on which an interval is symmetrical: there, its slope, and back."""
 
-    there: Callable[[Floats], Floats]
-    back: Callable[[Floats], Floats]
+    there: Callable[[float], float]
+    slope: Callable[[float], float]
+    back: Callable[[float], float]
 
 
-PLAIN = Scale(lambda value: value, lambda value: value)
-LOG_DISAGREEMENT = Scale(lambda value: -np.log(1 - value), lambda value: 1 - np.exp(-value))
-"""For agreement that is skewed below 1; (1 - observed) / (1 - chance) becomes a difference of logarithms."""
+PLAIN = Scale(lambda value: value, lambda value: 1.0, lambda value: value)
+LOG_DISAGREEMENT = Scale(lambda v: -math.log(1 - v), lambda v: 1 / (1 - v), lambda z: 1 - math.exp(-z))
+"""For agreement, whose estimates are skewed: a ratio of observed to chance disagreement becomes a difference."""
 
 
 def jackknife_interval(statistic: Additive, people: Ints, *, scale: Scale = PLAIN, lowest: float = -1.0) -> Estimate:
     """Estimate a statistic, at most 1, with its interval from leaving out one person at a time.
 
     The standard error is the jackknife's over people, the interval Student's with one degree less than people (Efron
-    and Tibshirani 1993, chapter 11), on `scale` if all values are finite there. There is none, and the note says so,
-    where the statistic is not defined without one of the people or all people are alike.
+    and Tibshirani 1993, chapter 11), symmetrical on `scale`. There is none, and the note says so, where the statistic
+    is not defined without one of the people or all people are alike.
 
     Parameters
     ----------
@@ -100,13 +101,9 @@ def jackknife_interval(statistic: Additive, people: Ints, *, scale: Scale = PLAI
     without = statistic.of(sums.sum(axis=0) - sums)
     if np.isnan(without).any():
         return Estimate(value, note="no interval: without one of the people it is not defined")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scaled, center = scale.there(without), scale.there(np.array(value))
-    if not (np.isfinite(scaled).all() and np.isfinite(center)):
-        scale, scaled, center = PLAIN, without, np.array(value)
-    error = math.sqrt((count - 1) / count * float(((scaled - scaled.mean()) ** 2).sum()))
-    if error < ROUNDING:
+    error = math.sqrt((count - 1) / count * float(((without - without.mean()) ** 2).sum()))
+    if error < ROUNDING or value > 1 - ROUNDING:
         return Estimate(value, note="no interval: all people are alike in it")
-    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1)) * error
-    low, high = (float(scale.back(center + side * reach)) for side in (-1, 1))
+    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1)) * error * scale.slope(value)
+    low, high = (scale.back(scale.there(value) + side * reach) for side in (-1, 1))
     return Estimate(value, max(low, lowest), min(high, 1.0))

@@ -6,6 +6,7 @@ differences in level count (agreement); ICC(C): they do not (consistency). ``k``
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -173,7 +174,14 @@ def _estimate(
 
 def _fisher(k: int) -> Scale:
     """Return Fisher's scale, on which the spread depends less on the correlation (Fisher 1925, section 39)."""
+
+    def back(z: float) -> float:
+        # Beyond this the answer is 1 to all digits, and the exponential overflows.
+        power = math.exp(min(2 * z, 700.0))
+        return (power - 1) / (power + k - 1)
+
     return Scale(
-        lambda r: np.log((1 + (k - 1) * r) / (1 - r)) / 2,
-        lambda z: (np.exp(2 * z) - 1) / (np.exp(2 * z) + k - 1),
+        lambda r: math.log((1 + (k - 1) * r) / (1 - r)) / 2,
+        lambda r: k / (2 * (1 - r) * (1 + (k - 1) * r)),
+        back,
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -170,8 +172,9 @@ def study_mrmc(
         If the table cannot be read for sure, or readers and modalities are not crossed.
     """
     answers, notes = read_scores_csv(scores, readers=readers)
-    table = _score_table(scores, make_score_table, answers)
-    components = _score_table(scores, lambda t: components_of(t, covariance, seed=seed), table)
+    with _naming(scores):
+        table = make_score_table(answers)
+        components = components_of(table, covariance, seed=seed)
     told = list(notes)
     if table.left_out:
         shown = ", ".join(table.left_out[:5]) + (" …" if len(table.left_out) > 5 else "")
@@ -212,10 +215,11 @@ def study_mrmc(
     return {**document, "notes": told}
 
 
-def _score_table(scores: Path, make: Any, given: Any) -> Any:
+@contextmanager
+def _naming(scores: Path) -> Iterator[None]:
     """Name the file in what is wrong with its scores."""
     try:
-        return make(given)
+        yield
     except (InputError, ValueError) as error:
         raise InputError(f"{scores.name}: {error}") from error
 
@@ -320,10 +324,12 @@ def plan_study(scores: Path, difference: float, *, readers: Sequence[int], power
         If the pilot has not two modalities and two readers, or says nothing of variance.
     """
     answers, notes = read_scores_csv(scores)
-    table = _score_table(scores, make_score_table, answers)
+    with _naming(scores):
+        table = make_score_table(answers)
     if len(table.modalities) != 2 or len(table.readers) < 2:
         raise InputError(f"{scores.name}: planning needs a pilot of two modalities and two readers or more")
-    components = _score_table(scores, lambda t: components_of(t, CovarianceMethod.JACKKNIFE, seed=1), table)
+    with _naming(scores):
+        components = components_of(table, CovarianceMethod.JACKKNIFE, seed=1)
     pilot = Pilot.of(components, len(table.cases))
     plans = [(count, plan_mrmc(pilot, difference, readers=count, power=power)) for count in readers]
     return {

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from marrowmap.readers.icc import icc_1
+from marrowmap.readers.icc import icc_a1
+from marrowmap.readers.icc import icc_c1
+from marrowmap.readers.icc import mean_of_readers
+from tests.readers.published import SHROUT_FLEISS
+
+
+@pytest.mark.parametrize(("form", "single", "mean"), [(icc_1, 0.17, 0.44), (icc_a1, 0.29, 0.62), (icc_c1, 0.71, 0.91)])
+def test_shrout_and_fleiss(form, single, mean):
+    estimate = form(SHROUT_FLEISS, np.arange(6))
+    assert round(estimate.value, 2) == single
+    assert round(mean_of_readers(estimate, 4).value, 2) == mean
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "low", "high"),
+    [
+        # McGraw and Wong's intervals as psych and pingouin print them for this table.
+        (icc_1, 0.166, -0.133, 0.723),
+        (icc_a1, 0.290, 0.019, 0.761),
+        (icc_c1, 0.715, 0.342, 0.946),
+    ],
+)
+def test_intervals_of_mcgraw_and_wong(form, value, low, high):
+    estimate = form(SHROUT_FLEISS, np.arange(6))
+    assert (estimate.value, estimate.low, estimate.high) == pytest.approx((value, low, high), abs=6e-4)
+
+
+@pytest.mark.parametrize(("form", "printed"), [(icc_1, 0.1750), (icc_a1, 0.1980), (icc_c1, 0.2160)])
+def test_ratings_of_anxiety(shared_data, form, printed):
+    path = shared_data / "mrmc-reader-studies" / "irr" / "anxiety.csv"
+    if not path.exists():
+        pytest.skip("irr/anxiety.csv is not on this machine")
+    values = np.loadtxt(path, delimiter=",", skiprows=1)
+    assert form(values, np.arange(len(values))).value == pytest.approx(printed, abs=5e-5)
+
+
+def test_a_reader_off_by_a_constant_counts_for_agreement_only():
+    values = SHROUT_FLEISS[:, [0, 0]] + np.array([0.0, 3.0])
+    assert icc_c1(values, np.arange(6)).value == pytest.approx(1.0)
+    assert icc_a1(values, np.arange(6)).value < 0.5
+    assert "constant" in icc_c1(values, np.arange(6)).note
+
+
+def test_unit_and_offset_do_not_matter():
+    shifted = 1e6 + 0.001 * SHROUT_FLEISS
+    for form in (icc_1, icc_a1, icc_c1):
+        assert form(shifted, np.arange(6)).value == pytest.approx(form(SHROUT_FLEISS, np.arange(6)).value, abs=1e-6)
+
+
+@pytest.mark.parametrize("form", [icc_1, icc_a1, icc_c1])
+def test_what_has_no_answer_says_why(form):
+    assert "equal" in form(np.full((5, 3), 2.0), np.arange(5)).note
+    assert "two cases" in form(np.ones((1, 3)), np.arange(1)).note
+    assert "two readers" in form(np.arange(5.0)[:, None], np.arange(5)).note
+    same = form(np.repeat(np.arange(5.0)[:, None], 2, axis=1), np.arange(5))
+    assert same.value == pytest.approx(1.0)
+    assert "same values" in same.note
+
+
+def test_people_with_two_hips_widen_the_interval():
+    rng = np.random.default_rng(5)
+    level = np.repeat(rng.normal(size=15), 2)
+    values = level[:, None] + 0.7 * rng.normal(size=(30, 3))
+    apart, together = icc_c1(values, np.arange(30)), icc_c1(values, np.arange(30) // 2)
+    assert apart.value == together.value
+    assert together.high - together.low > apart.high - apart.low
+    assert "people" in together.note
+
+
+def test_a_mean_of_readers_who_contradict_each_other():
+    contradicting = icc_1(np.array([[1.0, 3.0], [3.0, 1.0], [1.0, 3.1], [3.0, 1.0]]), np.arange(4))
+    assert contradicting.value < -0.9
+    assert mean_of_readers(contradicting, 3).value is None
