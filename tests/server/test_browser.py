@@ -106,7 +106,8 @@ class Page:
         """Fill in by the keyboard alone."""
         self.page.locator("fieldset[data-item=edema] input").first.focus()
         self.page.keyboard.press(letter)
-        self.page.keyboard.press("ArrowRight")
+        if letter != "n":  # what is not assessable has no confidence to set
+            self.page.keyboard.press("ArrowRight")
 
     def save(self) -> None:
         self.page.keyboard.press("Control+Enter")
