@@ -13,6 +13,7 @@ from marrowmap.workflow.study import open_study
 from marrowmap.workflow.study_demo import MODALITIES
 from marrowmap.workflow.study_demo import draw_episodes
 from marrowmap.workflow.study_demo import run_study_demo
+from marrowmap.workflow.study_report import summarize_study
 
 PRESENT = ("mr.diffuse_edema", "mr.intertrochanteric_demarcation", "scan.diffuse_hyperemia", "scan.homogeneous_uptake")
 ABSENT = ("mr.effusion", "mr.subchondral_band", "mr.double_line", "scan.cold_area", "dx.crescent", "dx.head_collapse")
@@ -52,6 +53,8 @@ def test_the_design_runs_to_its_report_and_ac1_is_defined_where_kappa_is_not(tmp
         if not name.endswith("transient_osteoporosis"):
             assert row["gwet_ac1"] is not None, name
     study = open_study(tmp_path / "demo" / "study")
+    # Also a report that is written again says whose answers these are.
+    assert any("answers are of virtual readers" in note for note in summarize_study(study)["notes"])
     assert study.store.locked
     assert study.store.require_intact() == results["answers"]
     study.store.close()

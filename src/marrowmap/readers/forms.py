@@ -23,7 +23,6 @@ from marrowmap.readers.protocol import parse_as
 from marrowmap.readers.protocol import read_toml
 from marrowmap.values import State
 
-SCHEMA = "marrowmap-form/1"
 STATES = tuple(state.value for state in State)
 MAX_POINTS = 20_000
 MAX_TEXT = 4_000

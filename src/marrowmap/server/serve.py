@@ -52,4 +52,5 @@ def serve(study: Study, listener: socket.socket, hosts: tuple[str, ...] = ()) ->
     host = str(listener.getsockname()[0])
     app = make_app(study, (*LOOPBACK, host, *hosts))
     config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, date_header=False)
-    uvicorn.Server(config).run(sockets=[listener])
+    with suppress(KeyboardInterrupt):  # the usual end
+        uvicorn.Server(config).run(sockets=[listener])

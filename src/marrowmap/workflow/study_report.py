@@ -83,6 +83,9 @@ def summarize_study(study: Study) -> dict[str, Any]:
         raise InputError("the study has no answer of a reading session yet: read first, then report")
     readers = [reader.id for reader in study.protocol.readers]
     notes = list(notes_on(study.protocol))
+    virtual = sum(answer.origin == "virtual" for answer in store.answers())
+    if virtual:
+        notes.insert(0, f"{virtual} answers are of virtual readers, who err at set rates: they say nothing of people")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "ratings.csv"
         path.write_text(to_csv(RATING_COLUMNS, ratings), encoding="utf-8")
