@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from marrowmap.readers.icc import icc_1
 from marrowmap.readers.icc import icc_a1
@@ -77,3 +80,29 @@ def test_a_mean_of_readers_who_contradict_each_other():
     contradicting = icc_1(np.array([[1.0, 3.0], [3.0, 1.0], [1.0, 3.1], [3.0, 1.0]]), np.arange(4))
     assert contradicting.value < -0.9
     assert mean_of_readers(contradicting, 3).value is None
+
+
+def test_few_readers_widen_agreement_of_people_with_two_hips():
+    """Two readers may be two kinds of people: agreement must know it less well than consistency."""
+    rng = np.random.default_rng(8)
+    level = np.repeat(rng.normal(size=40), 2)
+    values = level[:, None] + 0.3 * rng.normal(size=(80, 2)) + np.array([0.0, 0.6])
+    people = np.arange(80) // 2
+    agreement, consistency = icc_a1(values, people), icc_c1(values, people)
+    assert agreement.high - agreement.low > 2 * (consistency.high - consistency.low)
+
+
+@given(
+    st.tuples(st.integers(1, 6), st.integers(1, 4)).flatmap(
+        lambda shape: arrays(float, shape, elements=st.integers(0, 2).map(float))
+    ),
+    st.integers(1, 2),
+)
+def test_small_tables_have_finite_answers_or_reasons(values, hips):
+    people = np.arange(len(values)) // hips
+    for form in (icc_1, icc_a1, icc_c1):
+        estimate = form(values, people)
+        mean = mean_of_readers(estimate, values.shape[1])
+        for found in (estimate, mean):
+            assert found.value is not None or found.note
+            assert found.low is None or found.low <= found.high

@@ -75,7 +75,9 @@ LOG_DISAGREEMENT = Scale(lambda v: -math.log(1 - v), lambda v: 1 / (1 - v), lamb
 """For agreement, whose estimates are skewed: a ratio of observed to chance disagreement becomes a difference."""
 
 
-def jackknife_interval(statistic: Additive, people: Ints, *, scale: Scale = PLAIN, lowest: float = -1.0) -> Estimate:
+def jackknife_interval(
+    statistic: Additive, people: Ints, *, scale: Scale = PLAIN, lowest: float = -1.0, more_variance: float = 0.0
+) -> Estimate:
     """Estimate a statistic, at most 1, with its interval from leaving out one person at a time.
 
     The standard error is the jackknife's over people, the interval Student's with one degree less than people (Efron
@@ -90,6 +92,8 @@ def jackknife_interval(statistic: Additive, people: Ints, *, scale: Scale = PLAI
     scale : Scale
     lowest : float
         The least value the statistic can take.
+    more_variance : float
+        Variance of the statistic from other sources than the choice of people.
     """
     value = statistic.value()
     if value is None:
@@ -101,9 +105,10 @@ def jackknife_interval(statistic: Additive, people: Ints, *, scale: Scale = PLAI
     without = statistic.of(sums.sum(axis=0) - sums)
     if np.isnan(without).any():
         return Estimate(value, note="no interval: without one of the people it is not defined")
-    error = math.sqrt((count - 1) / count * float(((without - without.mean()) ** 2).sum()))
+    error = math.sqrt((count - 1) / count * float(((without - without.mean()) ** 2).sum()) + more_variance)
     if error < ROUNDING or value > 1 - ROUNDING:
         return Estimate(value, note="no interval: all people are alike in it")
     reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1)) * error * scale.slope(value)
     low, high = (scale.back(scale.there(value) + side * reach) for side in (-1, 1))
-    return Estimate(value, max(low, lowest), min(high, 1.0))
+    # Alpha of very few reads can itself lie below the least value it has in large samples.
+    return Estimate(value, max(low, min(lowest, value)), min(high, 1.0))

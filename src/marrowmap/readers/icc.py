@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 TOO_FEW = "not defined: at least two readers and two cases that all of them have read are needed"
-NO_SPREAD = "not defined: all values are equal (0/0)"
+NO_SPREAD = "not defined: all values are equal, or all that differs averages out (0/0)"
 TAIL = (1 + CONFIDENCE) / 2
 
 
@@ -52,6 +52,7 @@ def _mean_squares(sums: Floats) -> MeanSquares:
     k = totals.shape[-1]
     grand = totals.sum(axis=-1) ** 2 / (n * k)
     between = np.maximum(case_squares / k - grand, 0.0)
+    between = np.where(between < 1e-12 * squares, 0.0, between)
     columns = np.maximum((totals**2).sum(axis=-1) / n - grand, 0.0)
     # Sums of squares that are nothing but rounding are 0: else 0/0 would look like an answer.
     within = squares - case_squares / k
@@ -159,17 +160,35 @@ def _estimate(
     if value is None:
         return undefined(NO_SPREAD)
     squares = _mean_squares(statistic.features.sum(axis=0))
-    if float(squares.within) == 0:
-        return Estimate(value, note="no interval: all readers gave the same values")
-    if float(squares.residual) == 0 and form is not _one_way:
-        return Estimate(value, note="no interval: readers differ by a constant only")
+    why_not = _why_no_interval(squares, value, form)
+    if why_not:
+        return Estimate(value, note=why_not)
     if len(np.unique(people)) == len(values):
         low, high = bounds(squares)
         return Estimate(value, low, high)
-    estimate = jackknife_interval(statistic, people, scale=_fisher(values.shape[1]))
+    variance = _variance_from_readers(squares) if form is _absolute else 0.0
+    estimate = jackknife_interval(statistic, people, scale=_fisher(values.shape[1]), more_variance=variance)
     return estimate.with_note(
         "" if estimate.low is None else "interval from leaving out people: some have several cases"
     )
+
+
+def _why_no_interval(m: MeanSquares, value: float, form: Callable[[MeanSquares], Floats]) -> str:
+    if float(m.within) == 0:
+        return "no interval: all readers gave the same values"
+    if float(m.residual) == 0 and form is not _one_way:
+        return "no interval: readers differ by a constant only"
+    if float(m.cases) == 0 or 1 + (m.k - 1) * value <= 0:
+        return "no interval: cases do not differ from each other at all"
+    return ""
+
+
+def _variance_from_readers(m: MeanSquares) -> float:
+    """Return the variance of ICC(A,1) from the choice of readers, whose mean square has k - 1 degrees of freedom."""
+    value, readers = float(_absolute(m)), float(m.readers)
+    total = float(m.cases) + (m.k - 1) * float(m.residual) + m.k * (readers - float(m.residual)) / float(m.n)
+    slope = value * m.k / (float(m.n) * total)
+    return slope**2 * 2 * readers**2 / (m.k - 1)
 
 
 def _fisher(k: int) -> Scale:
