@@ -26,6 +26,17 @@ from marrowmap.cli import microarchitecture
 from marrowmap.cli import phantom
 from marrowmap.cli import segment
 from marrowmap.cli import study
+from marrowmap.cli import study_adjudicate
+from marrowmap.cli import study_check
+from marrowmap.cli import study_demo
+from marrowmap.cli import study_export
+from marrowmap.cli import study_import
+from marrowmap.cli import study_init
+from marrowmap.cli import study_lock
+from marrowmap.cli import study_read
+from marrowmap.cli import study_report
+from marrowmap.cli import study_serve
+from marrowmap.cli import study_status
 from marrowmap.cli.console import fail
 from marrowmap.errors import MarrowmapError
 
@@ -56,6 +67,20 @@ for module in (
     doctor,
 ):
     app.command(module.__name__.rsplit(".", 1)[-1].replace("_", "-"))(module.command)
+for module in (
+    study_check,
+    study_init,
+    study_serve,
+    study_read,
+    study_import,
+    study_status,
+    study_adjudicate,
+    study_lock,
+    study_export,
+    study_report,
+    study_demo,
+):
+    study.app.command(module.__name__.rsplit("study_", 1)[-1])(module.command)
 app.add_typer(study.app, name="study")
 
 

@@ -13,7 +13,8 @@ from marrowmap.report.page import Document
 _MEDIA_TYPES = {"webp": "image/webp", "svg": "image/svg+xml"}
 
 
-def _data_uri(picture: Picture) -> str:
+def data_uri(picture: Picture) -> str:
+    """Return a picture as an address that holds it."""
     content = base64.b64encode(picture.data).decode("ascii")
     return f"data:{_MEDIA_TYPES[picture.suffix]};base64,{content}"
 
@@ -23,7 +24,7 @@ def render_html(document: Document) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["data_uri"] = _data_uri
+    environment.filters["data_uri"] = data_uri
     folder = resources.files("marrowmap.report").joinpath("templates")
     template = environment.from_string(folder.joinpath("report.html.jinja").read_text(encoding="utf-8"))
     return template.render(document=document)

@@ -1,0 +1,33 @@
+"""``marrowmap study demo``: a whole study with virtual people and virtual readers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from marrowmap.cli.console import BANNER
+from marrowmap.cli.console import Json
+from marrowmap.cli.console import answer
+from marrowmap.cli.console import expand_home
+from marrowmap.cli.console import progress_bar
+from marrowmap.cli.console import say
+from marrowmap.workflow.study_demo import run_study_demo
+
+
+def command(
+    out: Annotated[Path, typer.Option("--out", help="A new folder.", callback=expand_home)] = Path("study-demo"),
+    seed: Annotated[int, typer.Option(min=0, help="Of people, order and errors.")] = 1,
+    images: Annotated[
+        bool, typer.Option("--images", help="Make the images too, for people to read: a minute or more an episode.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Run the design of Gemmel 2012 with virtual people and readers: 3 readers, 12 episodes, 3 modalities."""
+    with progress_bar("Study") as advance:
+        report = run_study_demo(out, seed=seed, images=images, progress=advance)
+    say(BANNER)
+    say(f"open the report: {report.resolve()}")
+    if json:
+        answer({"schema": "marrowmap/1", "report": str(report), "study": str(out / "study")})
