@@ -150,14 +150,14 @@ def write_sr(result: AnalysisResult, rows: Rows, images: SourceImages, folder: P
     Returns
     -------
     tuple of str
-        Path inside `folder`; none for NIfTI, which has no patient or study to belong to.
+        Path inside `folder`; none without a row, or for NIfTI, which has no patient or study to belong to.
 
     Raises
     ------
     ConformanceError
         If the object cannot be written or does not read back as it was meant.
     """
-    if not images.headers:
+    if not images.headers or not (rows.measurements or rows.findings or rows.differential):
         return ()
     (folder / "dicom").mkdir(exist_ok=True)
     segments, segs = find_segments(result, folder)
