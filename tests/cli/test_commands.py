@@ -39,6 +39,7 @@ TOP = {
     "measurements.csv",
     "findings.json",
     "differential.json",
+    "fhir",
     "frames.json",
     "manifest.json",
     "masks",
