@@ -39,6 +39,7 @@ TOP = {
     "measurements.csv",
     "findings.json",
     "differential.json",
+    "fhir",
     "frames.json",
     "manifest.json",
     "masks",
@@ -102,7 +103,10 @@ def test_analyze_leaves_the_contracts_files(analyzed):
     out, _ = analyzed
     assert {path.name for path in out.iterdir()} == TOP
     assert [path.name for path in out.parent.iterdir()] == ["out"]
-    assert [path.name for path in (out / "dicom").iterdir()] == ["02-fluid_seg.dcm"]
+    objects = sorted((out / "dicom").iterdir())
+    assert [path.name for path in objects] == ["02-fluid_edema.dcm", "02-fluid_seg.dcm", "report_sr.dcm"]
+    for path in objects:
+        assert_conforms(path)
     masks = {path.name for path in (out / "masks").glob("*.nii.gz")}
     for word in ("femur", "hip_bone", "regions", "edema-closed", "edema-membership", "effusion"):
         assert f"02-fluid_hip_left_{word}.nii.gz" in masks

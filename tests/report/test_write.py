@@ -4,13 +4,19 @@ import hashlib
 import json
 from pathlib import Path
 
+import pydicom
 import pytest
 
 from marrowmap.errors import ConformanceError
 from marrowmap.errors import UsageError
 from marrowmap.report import AnalysisResult
+from marrowmap.report import sr as sr_module
 from marrowmap.report import write as write_module
 from marrowmap.report import write_report
+from marrowmap.report.fhir_rows import rows_of_bundle
+from marrowmap.report.rows import Rows
+from marrowmap.report.rows import read_measurements_csv
+from marrowmap.report.sr_rows import rows_of_sr
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -34,6 +40,9 @@ def test_everything_the_contract_lists(out: Path) -> None:
         "frames.json",
         "manifest.json",
         "dicom/02-fluid_seg.dcm",
+        "dicom/02-fluid_edema.dcm",
+        "dicom/report_sr.dcm",
+        "fhir/bundle.json",
     } <= names
     assert sum(name.startswith("masks/") for name in names) == 14
 
@@ -102,3 +111,29 @@ def test_the_manifest_says_how_each_series_was_made(result: AnalysisResult, out:
     for row, series in zip(rows, result.exam.series, strict=True):
         assert (row["scanner"], row["sequence"]) == (series.scanner, series.sequence.value)
         assert row["voxel_mm"] == pytest.approx(series.volume.grid.spacing, abs=1e-4)
+
+
+def test_every_output_holds_the_same_rows(out: Path) -> None:
+    """SR, FHIR, CSV and JSON: what is read back from one is what the others say."""
+    documents = {name: json.loads((out / f"{name}.json").read_text())["rows"] for name in ("measurements", "findings")}
+    report = rows_of_sr(pydicom.dcmread(out / "dicom" / "report_sr.dcm"))
+    bundle = rows_of_bundle(json.loads((out / "fhir" / "bundle.json").read_text()))
+    assert report == bundle
+    assert report.measurements == documents["measurements"]
+    assert report.measurements == read_measurements_csv((out / "measurements.csv").read_text())
+    assert report.findings == documents["findings"]
+    assert any(row["evidence"]["mask_file"] for row in report.measurements)
+
+
+def test_an_output_that_does_not_read_back_leaves_nothing(
+    result: AnalysisResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose_a_row(report: object) -> Rows:
+        rows = rows_of_sr(report)
+        return Rows(rows.measurements[:-1], rows.findings, rows.differential)
+
+    monkeypatch.setattr(sr_module, "rows_of_sr", lose_a_row)
+    with pytest.raises(ConformanceError, match="measurements row") as caught:
+        write_report(result, tmp_path / "out")
+    assert caught.value.exit_code == 6
+    assert list(tmp_path.iterdir()) == []

@@ -17,8 +17,8 @@ from pydicom.uid import SpatialRegistrationStorage
 from marrowmap.anatomy.registration import BoneRegistration
 from marrowmap.errors import ConformanceError
 from marrowmap.ingest.scan import Reconstruction
+from marrowmap.report.dicom_object import name_based_uid
 from marrowmap.report.result import AnalysisResult
-from marrowmap.report.seg import name_based_uid
 
 PATIENT = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex")
 STUDY = ("StudyInstanceUID", "StudyID", "StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName")

@@ -7,10 +7,13 @@ import io
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from marrowmap.anatomy.bone_frame import BoneFrame
+from marrowmap.errors import InputError
 from marrowmap.report.differential_rows import differential_document
+from marrowmap.report.differential_rows import differential_rows
 from marrowmap.report.folder import SCHEMA
 from marrowmap.report.result import AnalysisResult
 from marrowmap.terms.quantities import QUANTITIES
@@ -50,6 +53,15 @@ FINDING_COLUMNS = (
 )
 
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """All rows of one exam in the order they are written: what every structured output holds, and nothing else."""
+
+    measurements: list[Row]
+    findings: list[Row]
+    differential: list[Row]
 
 
 def _round(value: float | None) -> float | None:
@@ -180,9 +192,18 @@ def _document(result: AnalysisResult, rows: list[Row]) -> str:
     return dump_json({"schema": SCHEMA, "subject": subject_row(result.exam.subject), "rows": rows})
 
 
+def collect_rows(result: AnalysisResult, mask_files: Mapping[str, str]) -> Rows:
+    """Return the rows of measurements, findings and differentials; `mask_files` maps a mask's digest to its file."""
+    return Rows(
+        [measurement_row(m, mask_files) for m in order_measurements(result.measurements)],
+        [finding_row(f, mask_files) for f in order_findings(result.findings)],
+        [row for one in result.differentials for row in differential_rows(one)],
+    )
+
+
 def measurements_json(result: AnalysisResult, mask_files: Mapping[str, str]) -> str:
     """Return the text of ``measurements.json``."""
-    return _document(result, [measurement_row(m, mask_files) for m in order_measurements(result.measurements)])
+    return _document(result, collect_rows(result, mask_files).measurements)
 
 
 def measurements_csv(result: AnalysisResult, mask_files: Mapping[str, str]) -> str:
@@ -190,16 +211,43 @@ def measurements_csv(result: AnalysisResult, mask_files: Mapping[str, str]) -> s
     out = io.StringIO()
     writer = csv.DictWriter(out, MEASUREMENT_COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for measurement in order_measurements(result.measurements):
-        row = measurement_row(measurement, mask_files)
-        row["evidence"] = json.dumps(row["evidence"], ensure_ascii=False, separators=(",", ":"))
-        writer.writerow(row)
+    for row in collect_rows(result, mask_files).measurements:
+        evidence = json.dumps(row["evidence"], ensure_ascii=False, separators=(",", ":"))
+        writer.writerow({**row, "evidence": evidence})
     return out.getvalue()
+
+
+def read_measurements_csv(text: str) -> list[Row]:
+    """Return the rows that :func:`measurements_csv` wrote.
+
+    Raises
+    ------
+    InputError
+        If the columns are others, or a cell is no number or no evidence.
+    """
+    reader = csv.DictReader(io.StringIO(text))
+    if tuple(reader.fieldnames or ()) != MEASUREMENT_COLUMNS:
+        raise InputError(f"measurements.csv: columns are not {', '.join(MEASUREMENT_COLUMNS)}: was it written by us?")
+    rows: list[Row] = []
+    for number, cells in enumerate(reader, start=2):
+        try:
+            rows.append(
+                {
+                    **cells,
+                    **{name: cells[name] or None for name in ("joint", "side")},
+                    "value": float(cells["value"]),
+                    **{name: float(cells[name]) if cells[name] else None for name in ("low", "high")},
+                    "evidence": json.loads(cells["evidence"]),
+                }
+            )
+        except (TypeError, ValueError) as error:
+            raise InputError(f"measurements.csv line {number}: {error}: write it again or correct the cell") from error
+    return rows
 
 
 def findings_json(result: AnalysisResult, mask_files: Mapping[str, str]) -> str:
     """Return the text of ``findings.json``."""
-    return _document(result, [finding_row(f, mask_files) for f in order_findings(result.findings)])
+    return _document(result, collect_rows(result, mask_files).findings)
 
 
 def differential_json(result: AnalysisResult) -> str:

@@ -6,9 +6,7 @@ compared voxel by voxel before it counts as written: a mask shown one slice off,
 
 from __future__ import annotations
 
-import datetime
 import hashlib
-import uuid
 import warnings
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -21,17 +19,22 @@ import numpy as np
 import pydicom
 from highdicom.seg import Segmentation
 from highdicom.seg import SegmentDescription
-from highdicom.sr import CodedConcept
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as DicomSequence
-from pydicom.valuerep import DA
-from pydicom.valuerep import TM
 
 from marrowmap.errors import ConformanceError
 from marrowmap.image import Mask
 from marrowmap.ingest.exam import Exam
 from marrowmap.ingest.exam import Series
+from marrowmap.report.dicom_object import MANUFACTURER
+from marrowmap.report.dicom_object import coded
+from marrowmap.report.dicom_object import fix_identity
+from marrowmap.report.dicom_object import frame_group
+from marrowmap.report.dicom_object import frame_planes
+from marrowmap.report.dicom_object import keep_own_frames
+from marrowmap.report.dicom_object import name_based_uid
+from marrowmap.report.dicom_object import read_sources
 from marrowmap.report.masks import join_regions
 from marrowmap.report.masks import segment_mask
 from marrowmap.report.masks import series_place
@@ -42,9 +45,6 @@ from marrowmap.terms import codes
 from marrowmap.terms.regions import REGIONS
 from marrowmap.values import Side
 
-NAMESPACE = uuid.UUID("6d1c1c0e-8a1e-5a65-9a3c-2f0f4c1b7d10")
-"""Root of the name-based UIDs, so that the same input gives the same objects."""
-
 BONE_COLOR = (241, 214, 145)
 EDEMA_COLOR = (140, 224, 228)
 FLUID_COLOR = (111, 184, 210)
@@ -54,8 +54,6 @@ NECROSIS_COLOR = (216, 191, 216)
 DEFORMABLE_MODELS = codes.Code("123111", "DCM", "Deformable Models")
 ARTIFICIAL_INTELLIGENCE = codes.Code("123110", "DCM", "Artificial Intelligence")
 HISTOGRAM_ANALYSIS = codes.Code("123105", "DCM", "Histogram Analysis")
-
-MANUFACTURER = "marrowmap project"
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,11 +70,6 @@ class Segment:
     mask: Mask
     algorithm: str
     family: codes.Code
-
-
-def name_based_uid(*parts: str) -> str:
-    """Return the UID that belongs to these words: the same words, the same UID."""
-    return f"2.25.{uuid.uuid5(NAMESPACE, '|'.join(parts)).int}"
 
 
 def _shade(color: tuple[int, int, int], step: int) -> tuple[int, int, int]:
@@ -165,105 +158,30 @@ def segments_of(reading: JointReading) -> tuple[Segment, ...]:
     return tuple(segment for segment in segments if segment.mask.array.any())
 
 
-def _concept(code: codes.Code) -> CodedConcept:
-    return CodedConcept(code.value, code.scheme, code.meaning)
-
-
 def _describe(number: int, segment: Segment, series_uid: str, version: str) -> SegmentDescription:
     description = SegmentDescription(
         segment_number=number,
         segment_label=segment.label,
-        segmented_property_category=_concept(segment.category),
-        segmented_property_type=_concept(segment.kind),
+        segmented_property_category=coded(segment.category),
+        segmented_property_type=coded(segment.kind),
         algorithm_type="AUTOMATIC",
         algorithm_identification=highdicom.AlgorithmIdentificationSequence(
             name=segment.algorithm,
-            family=_concept(segment.family),
+            family=coded(segment.family),
             version=version,
         ),
         tracking_uid=name_based_uid("tracking", series_uid, segment.label),
         tracking_id=segment.label,
-        anatomic_regions=[_concept(segment.region)] if segment.region else None,
-        primary_anatomic_structures=[_concept(segment.tissue)] if segment.tissue else None,
+        anatomic_regions=[coded(segment.region)] if segment.region else None,
+        primary_anatomic_structures=[coded(segment.tissue)] if segment.tissue else None,
         display_color=highdicom.color.CIELabColor.from_rgb(*segment.color),
     )
-    laterality = DicomSequence([_concept(codes.LEFT if segment.side is Side.LEFT else codes.RIGHT)])
+    laterality = DicomSequence([coded(codes.LEFT if segment.side is Side.LEFT else codes.RIGHT)])
     if segment.category is codes.ANATOMICAL_STRUCTURE:
         description.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = laterality
     if segment.region:
         description.AnatomicRegionSequence[0].AnatomicRegionModifierSequence = laterality
     return description
-
-
-def _read_sources(series: Series) -> list[Dataset]:
-    """Read the headers of the source images in slice order; one dataset for an enhanced object."""
-    sources: list[Dataset] = []
-    for file in dict.fromkeys(series.files):
-        source = pydicom.dcmread(file, stop_before_pixels=True, force=True)
-        # Type 2 attributes some writers leave out, but a derived object must carry.
-        for keyword in (
-            "AccessionNumber",
-            "PatientBirthDate",
-            "PatientID",
-            "PatientName",
-            "PatientSex",
-            "ReferringPhysicianName",
-            "StudyDate",
-            "StudyID",
-            "StudyTime",
-        ):
-            if keyword not in source:
-                setattr(source, keyword, "")
-        sources.append(source)
-    return sources
-
-
-def _frame_planes(series: Series, source: Dataset) -> list[highdicom.PlanePositionSequence]:
-    """Return where each slice of the series lies, from the frames of its enhanced object."""
-    planes = []
-    for number in series.frame_numbers:
-        item = source.PerFrameFunctionalGroupsSequence[number - 1]
-        position = item.PlanePositionSequence[0].ImagePositionPatient
-        planes.append(highdicom.PlanePositionSequence("PATIENT", [float(x) for x in position]))
-    return planes
-
-
-def _content_time(sources: Sequence[Dataset]) -> tuple[DA, TM]:
-    """Return date and time of the source images, so that the same images give the same object."""
-    for stem in ("Content", "Acquisition", "Series", "Study"):
-        date = str(sources[0].get(f"{stem}Date", "") or "")
-        if date:
-            return DA(date), TM(str(sources[0].get(f"{stem}Time", "") or "000000"))
-    return DA(datetime.datetime.now(datetime.UTC).strftime("%Y%m%d")), TM("000000")
-
-
-def _fix_identity(seg: Segmentation, sources: Sequence[Dataset], series_uid: str) -> None:
-    """Replace what highdicom draws at random or from the clock."""
-    date, time = _content_time(sources)
-    seg.ContentDate, seg.ContentTime = date, time
-    seg.InstanceCreationDate, seg.InstanceCreationTime = date, time
-    seg.SeriesDate, seg.SeriesTime = date, time
-    for item in seg.get("ContributingEquipmentSequence", []):
-        if "ContributionDateTime" in item:
-            item.ContributionDateTime = f"{date}{time}"
-    organization = name_based_uid("dimensions", series_uid)
-    for item in (*seg.DimensionOrganizationSequence, *seg.DimensionIndexSequence):
-        item.DimensionOrganizationUID = organization
-    scheme = Dataset()
-    scheme.CodingSchemeDesignator = codes.PRIVATE_SCHEME
-    scheme.CodingSchemeName = "marrowmap provisional concepts"
-    scheme.CodingSchemeResponsibleOrganization = MANUFACTURER
-    seg.CodingSchemeIdentificationSequence = [scheme]
-
-
-def _keep_own_frames(seg: Segmentation, frame_numbers: Sequence[int]) -> None:
-    """Drop references to other echoes at the same place, which highdicom adds by position."""
-    own = set(frame_numbers)
-    for item in seg.PerFrameFunctionalGroupsSequence:
-        for derivation in item.get("DerivationImageSequence", []):
-            derivation.SourceImageSequence = DicomSequence(
-                source for source in derivation.SourceImageSequence if source.get("ReferencedFrameNumber", 0) in own
-            )
 
 
 def build_seg(exam: Exam, series: Series, segments: Sequence[Segment]) -> Segmentation:
@@ -283,7 +201,7 @@ def build_seg(exam: Exam, series: Series, segments: Sequence[Segment]) -> Segmen
         If the source's headers do not allow a valid object.
     """
     version = metadata.version("marrowmap")
-    sources = _read_sources(series)
+    sources = read_sources(series)
     digest = hashlib.sha256("".join(segment.mask.sha256 + segment.label for segment in segments).encode()).hexdigest()
     echo = str(series.echo_time_ms)
     series_uid = name_based_uid("seg", version, series.uid, echo, digest)
@@ -312,16 +230,16 @@ def build_seg(exam: Exam, series: Series, segments: Sequence[Segment]) -> Segmen
                 content_label="MARROWMAP",
                 content_description="Bone regions, edema, necrosis. Research use only",
                 series_description="marrowmap segmentation (research use only)",
-                plane_positions=_frame_planes(series, sources[0]) if enhanced else None,
+                plane_positions=frame_planes(series, sources[0]) if enhanced else None,
             )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ConformanceError(
             f"cannot write a DICOM segmentation for series {series.uid}: {' '.join(str(error).split())} "
             "(the source headers do not allow it)"
         ) from error
-    _fix_identity(seg, sources, series_uid)
+    fix_identity(seg, sources, series_uid)
     if enhanced:
-        _keep_own_frames(seg, series.frame_numbers)
+        keep_own_frames(seg, series.frame_numbers)
     return seg
 
 
@@ -341,30 +259,23 @@ def verify_seg(path: Path, segments: Sequence[Segment]) -> None:
         raise ConformanceError(f"{path.name}: holds {len(seg.SegmentSequence)} segments, not {len(segments)}")
     grid = segments[0].mask.grid
     back = np.zeros((len(segments), *grid.shape), bool)
-    orientation = _group(seg, 0, "PlaneOrientationSequence").ImageOrientationPatient
+    orientation = frame_group(seg, 0, "PlaneOrientationSequence").ImageOrientationPatient
     if not np.allclose(np.asarray(orientation, float).reshape(2, 3), grid.axes[:, :2].T, atol=1e-3):
         raise ConformanceError(f"{path.name}: ImageOrientationPatient is not that of the source")
     for number, frame in enumerate(frames):
-        position = _group(seg, number, "PlanePositionSequence").ImagePositionPatient
+        position = frame_group(seg, number, "PlanePositionSequence").ImagePositionPatient
         index = grid.to_index(np.asarray(position, float))
         nearest = np.rint(index).astype(int)
         off = float(np.linalg.norm(grid.to_world(nearest) - np.asarray(position, float)))
         # Slices may be spaced a little unevenly, so the place along the normal only has to be the nearest.
         if nearest[0] != 0 or nearest[1] != 0 or not 0 <= nearest[2] < grid.shape[2] or off > grid.spacing[2] / 4:
             raise ConformanceError(f"{path.name}: frame {number + 1} lies {off:.2f} mm off its source slice")
-        segment = _group(seg, number, "SegmentIdentificationSequence").ReferencedSegmentNumber
+        segment = frame_group(seg, number, "SegmentIdentificationSequence").ReferencedSegmentNumber
         back[segment - 1, :, :, nearest[2]] |= frame.T
     for number, segment in enumerate(segments):
         if not np.array_equal(back[number], segment.mask.array):
             raise ConformanceError(f"{path.name}: segment {segment.label!r} read back differs from its mask")
         _require_side(path, seg.SegmentSequence[number], segment)
-
-
-def _group(seg: Dataset, frame: int, keyword: str) -> Dataset:
-    """Return a functional group of a frame, its own or the shared one."""
-    own = seg.PerFrameFunctionalGroupsSequence[frame]
-    group: Dataset = (own if keyword in own else seg.SharedFunctionalGroupsSequence[0])[keyword][0]
-    return group
 
 
 def _unpack_frames(seg: Dataset) -> NDArray[np.bool_]:
@@ -383,6 +294,17 @@ def _require_side(path: Path, item: Dataset, segment: Segment) -> None:
         raise ConformanceError(f"{path.name}: segment {segment.label!r} names the wrong side")
 
 
+def segmented_series(result: AnalysisResult) -> Iterator[tuple[str, Series, list[Segment]]]:
+    """Yield path, series and segments of each object there is to write; none for NIfTI."""
+    measured = [r for r in result.readings if r.edema is not None or segment_mask(r) is not None]
+    # Bones alone are written where nothing was measured; beside a measured series they would only say it twice.
+    readings = measured or result.readings
+    for series in result.exam.series:
+        segments = [s for reading in readings if reading.series is series for s in segments_of(reading)]
+        if series.instance_uids and segments:
+            yield f"dicom/{series_stem(result.exam, series)}_seg.dcm", series, segments
+
+
 def write_segs(result: AnalysisResult, folder: Path) -> tuple[str, ...]:
     """Write ``dicom/*.dcm`` into the output folder and check each by reading it back.
 
@@ -397,14 +319,7 @@ def write_segs(result: AnalysisResult, folder: Path) -> tuple[str, ...]:
         If an object cannot be written or does not read back as it was meant.
     """
     written = []
-    measured = [r for r in result.readings if r.edema is not None or segment_mask(r) is not None]
-    # Bones alone are written where nothing was measured; beside a measured series they would only say it twice.
-    readings = measured or result.readings
-    for series in result.exam.series:
-        segments = [s for reading in readings if reading.series is series for s in segments_of(reading)]
-        if not series.instance_uids or not segments:
-            continue
-        path = f"dicom/{series_stem(result.exam, series)}_seg.dcm"
+    for path, series, segments in segmented_series(result):
         (folder / "dicom").mkdir(exist_ok=True)
         build_seg(result.exam, series, segments).save_as(folder / path)
         verify_seg(folder / path, segments)

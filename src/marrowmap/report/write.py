@@ -10,19 +10,24 @@ from pathlib import Path
 
 from marrowmap.report.document import build_document
 from marrowmap.report.document import draw_pictures
+from marrowmap.report.fhir import write_bundle
 from marrowmap.report.folder import replacing_folder
 from marrowmap.report.html import render_html
 from marrowmap.report.manifest import build_manifest
 from marrowmap.report.masks import write_masks
 from marrowmap.report.pdf import render_pdf
+from marrowmap.report.pm import write_pms
 from marrowmap.report.reg import write_registrations
 from marrowmap.report.result import AnalysisResult
+from marrowmap.report.rows import collect_rows
 from marrowmap.report.rows import differential_json
 from marrowmap.report.rows import findings_json
 from marrowmap.report.rows import frames_json
 from marrowmap.report.rows import measurements_csv
 from marrowmap.report.rows import measurements_json
 from marrowmap.report.seg import write_segs
+from marrowmap.report.source_images import read_source_images
+from marrowmap.report.sr import write_sr
 
 Progress = Callable[[str, float], None]
 
@@ -43,7 +48,7 @@ def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
 
 
 def write_report(result: AnalysisResult, out: Path, progress: Progress | None = None) -> Path:
-    """Write report, rows, masks, DICOM segmentations and manifest of an analyzed exam.
+    """Write report, rows, masks, DICOM objects, FHIR bundle and manifest of an analyzed exam.
 
     Parameters
     ----------
@@ -74,9 +79,13 @@ def write_report(result: AnalysisResult, out: Path, progress: Progress | None = 
         tell("writing DICOM", 0.15)
         with _timed(seconds, "writing DICOM"):
             written = write_segs(result, folder)
+            write_pms(result, folder)
             write_registrations(result, folder)
         tell("writing tables", 0.3)
         files = {mask.sha256: mask.path for mask in reversed(masks) if mask.sha256}
+        with _timed(seconds, "writing structured report"):
+            rows, images = collect_rows(result, files), read_source_images(result.exam)
+            write_sr(result, rows, images, folder)
         for name, text in (
             ("measurements.json", measurements_json(result, files)),
             ("measurements.csv", measurements_csv(result, files)),
@@ -92,6 +101,7 @@ def write_report(result: AnalysisResult, out: Path, progress: Progress | None = 
             document = build_document(result, groups, () if written or not masks else (NO_DICOM,))
             (folder / "report.html").write_text(render_html(document), encoding="utf-8")
             (folder / "report.pdf").write_bytes(render_pdf(document))
+        write_bundle(rows, images, result.exam.subject.person_id, folder)
         tell("writing manifest", 0.95)
         (folder / "manifest.json").write_text(build_manifest(result, folder, seconds), encoding="utf-8")
     tell("done", 1.0)
