@@ -1,17 +1,21 @@
 """Time and memory of local thickness beside other packages, by size.
 
-python benchmarks/thickness_speed.py --peer PYTHON [--sizes 128 256] [--threads 2] [--slabs]
+python benchmarks/thickness_speed.py --peer PYTHON [--sizes 128 256] [--threads 2] [--repeats 2] [--slabs]
+python benchmarks/thickness_speed.py --scratch FOLDER --sizes 1024 --packages marrowmap --memory 1200000000 600000000
 
 PYTHON is an interpreter with porespy and itk-bonemorphometry, which marrowmap does not need. Each run is a process of
-its own, all with the same number of threads and cores. porespy is measured by its default, radii rounded down to whole
-voxels, and as porespy_every, which keeps every radius as marrowmap does. Bone is
-band-limited noise (seed 101), a quarter of the volume. marrowmap reads and files mapped into memory, in slabs of
---memory bytes. With --slabs slabs of the least size are compared with the whole.
+its own, all with the same number of threads, cores and niceness; of several repeats every second has the packages in
+the other order. porespy is measured by its default, radii rounded down to whole voxels, and as porespy_every, which
+keeps every radius as marrowmap does. Bone is band-limited noise (seed 101), a quarter of the volume; it is written to
+FOLDER tile by tile. marrowmap reads and files mapped into memory, in slabs of --memory bytes; given several, each is
+run, and the digest of what was painted tells whether the answer is the same. A file of 1024 cubed takes 1 GiB, the
+painted one 4 GiB. With --slabs slabs of the least size are compared with the whole.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import resource
@@ -20,6 +24,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,15 +38,27 @@ TILE = 256
 PACKAGES = ("marrowmap", "porespy", "porespy_every", "itk")
 
 
-def spongiosa(size: int) -> NDArray[np.bool_]:
-    """Return a body that is alike at every size: a periodic tile of noise, repeated as often as needed."""
+def spongiosa(path: Path, size: int) -> NDArray[np.bool_]:
+    """Write a body that is alike at every size, a periodic tile of noise; return it mapped, bone is True."""
     tile = min(size, TILE)
     field = ndimage.gaussian_filter(
         np.random.default_rng(101).normal(size=(tile,) * 3).astype(np.float32), 2.5, mode="wrap"
     )
-    body = field > np.quantile(field, 1 - SHARE)
     times = -(-size // tile)
-    return np.tile(body, (times,) * 3)[:size, :size, :size]
+    planes = np.tile(field > np.quantile(field, 1 - SHARE), (1, times, times))[:, :size, :size]
+    body = np.lib.format.open_memmap(path, "w+", bool, (size,) * 3)
+    for low in range(0, size, tile):
+        body[low : low + tile] = planes[: size - low]
+    body.flush()
+    return body
+
+
+def turned_over(path: Path) -> None:
+    """Exchange bone and marrow in a file, some planes at a time."""
+    body = np.load(path, mmap_mode="r+")
+    for low in range(0, len(body), 16):
+        np.logical_not(body[low : low + 16], out=body[low : low + 16])
+    body.flush()
 
 
 def own(path: Path, told: Path, memory: int) -> None:
@@ -52,16 +69,19 @@ def own(path: Path, told: Path, memory: int) -> None:
     painted = np.lib.format.open_memmap(path.with_suffix(".thick.npy"), "w+", np.float32, body.shape)
     began, worked = time.perf_counter(), time.process_time()
     paint_thickness(body, np.ones(3), painted, memory_bytes=memory)
-    total, count = 0.0, 0
+    seconds, processor = time.perf_counter() - began, time.process_time() - worked
+    total, count, digest = 0.0, 0, hashlib.blake2b(digest_size=4)
     for plane, held in zip(painted, body, strict=True):
+        digest.update(plane)
         total, count = total + float(plane.sum(dtype=np.float64)), count + int(held.sum())
     told.write_text(
         json.dumps(
             {
                 "mean": total / count,
                 "version": "",
-                "seconds": time.perf_counter() - began,
-                "processor": time.process_time() - worked,
+                "digest": digest.hexdigest(),
+                "seconds": seconds,
+                "processor": processor,
                 "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
             }
         ),
@@ -69,7 +89,7 @@ def own(path: Path, told: Path, memory: int) -> None:
     )
 
 
-def run(command: list[str], told: Path, threads: int) -> dict[str, float]:
+def run(command: list[str], told: Path, threads: int) -> dict[str, Any]:
     names = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
     one = dict.fromkeys(names, str(threads))
     told.unlink(missing_ok=True)
@@ -77,8 +97,34 @@ def run(command: list[str], told: Path, threads: int) -> dict[str, float]:
     if done.returncode:
         print(done.stderr.splitlines()[-1:], file=sys.stderr)
         return {}
-    found: dict[str, float] = json.loads(told.read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads(told.read_text(encoding="utf-8"))
     return found
+
+
+def compare(path: Path, size: int, phase: str, options: argparse.Namespace) -> None:
+    """Print a row for each package and repeat."""
+    told, here, other = path.with_name("told.json"), Path(__file__), Path(__file__).with_name("thickness_peer.py")
+    runs: list[tuple[str, list[object]]] = []
+    for memory in options.memory:
+        runs.append(("marrowmap", [sys.executable, here, "--memory", memory, "--own", path, told]))
+    # ITK knows the thickness of what is above a threshold only.
+    peers = PACKAGES[1:] if phase == "bone" else PACKAGES[1:3]
+    if options.peer:
+        runs += [(name, [options.peer, other, name, path, told]) for name in peers]
+    runs = [(name, command) for name, command in runs if name in options.packages]
+    for repeat in range(options.repeats):
+        for name, command in runs[:: -1 if repeat % 2 else 1]:
+            found = run([str(part) for part in command], told, options.threads)
+            if not found:
+                print(f"| {size} | {phase} | {name} | failed | | | | | |", flush=True)
+                continue
+            per = 1e9 * found["processor"] / size**3
+            print(
+                f"| {size} | {phase} | {name} {found['version']} | {found['mean']:.2f} | "
+                f"{found['processor']:.1f} | {per:.0f} | {found['seconds']:.1f} | {found['peak_mib']:.0f} | "
+                f"{found.get('digest', '')} |",
+                flush=True,
+            )
 
 
 def main() -> None:
@@ -88,45 +134,31 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--packages", nargs="+", choices=PACKAGES, default=PACKAGES)
     parser.add_argument("--phases", nargs="+", choices=("bone", "marrow"), default=("bone", "marrow"))
-    parser.add_argument("--memory", type=int, default=MEMORY_BYTES, help="working bytes of a slab")
+    parser.add_argument("--memory", type=int, nargs="+", default=[MEMORY_BYTES], help="working bytes of a slab")
+    parser.add_argument("--repeats", type=int, default=1, help="every second in the other order")
+    parser.add_argument("--scratch", type=Path, help="folder for the files; by default where temporary files go")
     parser.add_argument("--slabs", action="store_true", help="check that slabs of the smallest size give the whole")
     parser.add_argument("--own", type=Path, nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.own is not None:
-        own(*options.own, options.memory)
+        own(*options.own, options.memory[0])
         return
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
-    print(f"threads: {options.threads}, load before: {os.getloadavg()[0]:.1f}")
-    print("| size | phase | package | mean, voxels | processor, s | ns per voxel | wall, s | peak, MiB |")
-    print("|---|---|---|---|---|---|---|---|")
-    with tempfile.TemporaryDirectory() as folder:
+    print(f"threads: {options.threads}, niceness: {os.nice(0)}, load before: {os.getloadavg()[0]:.1f}")
+    print("| size | phase | package | mean, voxels | processor, s | ns per voxel | wall, s | peak, MiB | digest |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory(dir=options.scratch) as folder:
+        path = Path(folder) / "body.npy"
         for size in options.sizes:
-            bone = spongiosa(size)
-            for phase in options.phases:
-                body = bone if phase == "bone" else ~bone
-                path, told = Path(folder) / "body.npy", Path(folder) / "told.json"
-                np.save(path, body)
-                here, other = Path(__file__), Path(__file__).with_name("thickness_peer.py")
-                runs = {"marrowmap": [sys.executable, here, "--memory", options.memory, "--own", path, told]}
-                if options.peer:
-                    runs |= {name: [options.peer, other, name, path, told] for name in PACKAGES[1:]}
+            spongiosa(path, size)
+            for phase in ("bone", "marrow"):
                 if phase == "marrow":
-                    # It knows the thickness of what is above a threshold only.
-                    runs.pop("itk", None)
-                runs = {name: command for name, command in runs.items() if name in options.packages}
-                for name, command in runs.items():
-                    found = run([str(part) for part in command], told, options.threads)
-                    if not found:
-                        print(f"| {size} | {phase} | {name} | failed | | | | |", flush=True)
-                        continue
-                    per = 1e9 * found["processor"] / size**3
-                    print(
-                        f"| {size} | {phase} | {name} {found['version']} | {found['mean']:.2f} | "
-                        f"{found['processor']:.1f} | {per:.0f} | {found['seconds']:.1f} | {found['peak_mib']:.0f} |",
-                        flush=True,
-                    )
+                    turned_over(path)
+                if phase in options.phases:
+                    compare(path, size, phase, options)
     if options.slabs:
-        body = ~spongiosa(options.sizes[0])
+        with tempfile.TemporaryDirectory(dir=options.scratch) as folder:
+            body = ~spongiosa(Path(folder) / "body.npy", options.sizes[0])
         whole, slabs = np.zeros(body.shape, np.float32), np.zeros(body.shape, np.float32)
         paint_thickness(body, np.ones(3), whole)
         paint_thickness(body, np.ones(3), slabs, memory_bytes=1)

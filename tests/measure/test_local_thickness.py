@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numba
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -111,6 +112,20 @@ def test_slabs_give_the_whole_bit_for_bit(spacing, tmp_path):
     paint_middle(body, np.array(spacing), both[1], memory_bytes=1)
     assert both[0].any()
     assert (both[0] == both[1]).all()
+
+
+def test_two_threads_give_what_one_gives(monkeypatch):
+    body = sponge((50, 40, 44), seed=4)
+    found = []
+    for threads in (1, 2):
+        monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", threads)
+        painted, middle = np.zeros(body.shape, np.float32), np.zeros(body.shape, bool)
+        paint_thickness(body, np.ones(3), painted)
+        paint_middle(body, np.ones(3), middle)
+        found.append((painted, middle))
+    assert found[0][0].any()
+    assert (found[0][0] == found[1][0]).all()
+    assert (found[0][1] == found[1][1]).all()
 
 
 @pytest.mark.parametrize("thick", [1, 2, 3, 4, 7, 10])

@@ -21,6 +21,7 @@ from marrowmap.measure.compiled import in_parts
 from marrowmap.measure.maximal_balls import containment_table
 from marrowmap.measure.maximal_balls import label_balls
 from marrowmap.measure.maximal_balls import write_diameters
+from marrowmap.measure.mid_axis import ALMOST
 from marrowmap.measure.mid_axis import mark_middle
 from marrowmap.measure.nearest_outside import Ruler
 from marrowmap.measure.nearest_outside import ruler
@@ -102,9 +103,13 @@ def _bytes_per_voxel(by: Ruler) -> int:
 
 
 def _in_voxels(spacing_mm: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """Return spacings over the smallest one, and that one: squared distances of cubes are whole numbers, ties ties."""
+    """Return spacings over the smallest one, and that one: squared distances of cubes are whole numbers, ties ties.
+
+    Spacings that are the same but for rounding become the same.
+    """
     unit = float(np.min(spacing_mm))
-    return np.ascontiguousarray(spacing_mm, np.float64) / unit, unit
+    voxels = np.ascontiguousarray(spacing_mm, np.float64) / unit
+    return np.where(voxels < 1 + ALMOST, 1.0, voxels), unit
 
 
 def whole(phase: Mask) -> Slab:
@@ -117,6 +122,19 @@ def whole(phase: Mask) -> Slab:
     """
     spacing, _ = _in_voxels(phase.grid.spacing)
     return next(_slabs(phase.array, spacing, sys.maxsize))
+
+
+def labeled_slabs(
+    phase: NDArray[np.bool_], spacing_mm: NDArray[np.float64], memory_bytes: int
+) -> Iterator[tuple[Slab, NDArray[np.int64]]]:
+    """Yield slabs of a phase with the number of the largest ball that holds each voxel of their planes."""
+    spacing, _ = _in_voxels(spacing_mm)
+    for slab in _slabs(phase, spacing, memory_bytes):
+        table = containment_table(slab.radius, slab.by)
+        first, last = slab.low - slab.first, slab.high - slab.first
+        balls = np.empty((slab.high - slab.low, *phase.shape[1:]), np.int64)
+        in_parts(partial(label_balls, slab.ways, slab.by, table, first, balls=balls), first, last)
+        yield slab, balls
 
 
 def paint_thickness(
@@ -145,12 +163,8 @@ def paint_thickness(
     InputError
         If the phase fills the whole array.
     """
-    spacing, unit = _in_voxels(spacing_mm)
-    for slab in _slabs(phase, spacing, memory_bytes):
-        table = containment_table(slab.radius, slab.by)
-        first, last = slab.low - slab.first, slab.high - slab.first
-        balls = np.empty((slab.high - slab.low, *phase.shape[1:]), np.int64)
-        in_parts(partial(label_balls, slab.ways, slab.by, table, first, balls=balls), first, last)
+    _, unit = _in_voxels(spacing_mm)
+    for slab, balls in labeled_slabs(phase, spacing_mm, memory_bytes):
         known = np.zeros(slab.ways.shape, np.float32)
         core = np.empty(balls.shape, np.float32)
         in_parts(partial(write_diameters, slab.ways, slab.by, balls, known, painted=core), 0, len(core))
@@ -239,6 +253,23 @@ def trabecular_separation(bone: Mask, region: Mask | None = None) -> Thickness:
     return summarize_thickness(local_thickness(marrow), marrow, region)
 
 
+def mid_axis_thickness(bone: Mask, region: Mask | None = None) -> Thickness:
+    """Return the mean local thickness over the mid-axes of bone, not over all its voxels.
+
+    The smaller balls in the ends and corners of a body do not count. It is not Tb.Th, and is to be named so.
+    """
+    _array(bone, region)
+    return summarize_thickness(local_thickness(bone), _middle(bone), region)
+
+
+def _middle(bone: Mask) -> Mask:
+    middle = np.zeros(bone.array.shape, np.bool_)
+    paint_middle(bone.array, bone.grid.spacing, middle)
+    if not middle.any():
+        raise InputError("bone in this image has no middle between two walls: it is cut by the image on all sides")
+    return Mask(bone.grid, middle)
+
+
 def trabecular_number(bone: Mask, region: Mask | None = None) -> float:
     """Return Tb.N in 1/mm: one over the mean distance between the mid-axes of bone.
 
@@ -246,10 +277,6 @@ def trabecular_number(bone: Mask, region: Mask | None = None) -> float:
     mid-axes, and the thickness of those, one voxel, added; the mean is over all voxels of the region.
     """
     _array(bone, region)
-    middle = np.zeros(bone.array.shape, np.bool_)
-    paint_middle(bone.array, bone.grid.spacing, middle)
-    if not middle.any():
-        raise InputError("bone in this image has no middle between two walls: it is cut by the image on all sides")
-    between = Mask(bone.grid, ~middle)
+    between = Mask(bone.grid, ~_middle(bone).array)
     mean = summarize_thickness(local_thickness(between), between, region).mean_mm
     return float(1.0 / (mean + np.cbrt(np.prod(bone.grid.spacing))))
