@@ -13,7 +13,6 @@ from marrowmap.cli.console import answer
 from marrowmap.cli.console import expand_home
 from marrowmap.cli.console import progress_bar
 from marrowmap.cli.console import say
-from marrowmap.workflow.study_demo import run_study_demo
 
 
 def command(
@@ -25,6 +24,8 @@ def command(
     json: Json = False,
 ) -> None:
     """Run the design of Gemmel 2012 with virtual people and readers: 3 readers, 12 episodes, 3 modalities."""
+    from marrowmap.workflow.study_demo import run_study_demo
+
     with progress_bar("Study") as advance:
         report = run_study_demo(out, seed=seed, images=images, progress=advance)
     say(BANNER)

@@ -13,8 +13,6 @@ from marrowmap.cli.console import expand_home
 from marrowmap.cli.console import say
 from marrowmap.cli.study_options import Database
 from marrowmap.cli.study_options import StudyFolder
-from marrowmap.workflow.study import open_study
-from marrowmap.workflow.study_import import import_ratings
 
 
 def command(
@@ -25,6 +23,9 @@ def command(
     json: Json = False,
 ) -> None:
     """Take in answers from a table, all or none: items are MODALITY.ITEM, a sign's confidence ITEM.confidence."""
+    from marrowmap.workflow.study import open_study
+    from marrowmap.workflow.study_import import import_ratings
+
     number = import_ratings(open_study(study, database=database), ratings, edit=edit)
     say(f"{number} reads taken in from {ratings.name}")
     if json:

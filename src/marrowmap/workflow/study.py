@@ -22,8 +22,8 @@ from marrowmap.readers.protocol import read_protocol
 from marrowmap.readers.protocol_checks import require_sound
 from marrowmap.readers.storage import Store
 from marrowmap.readers.storage_create import create_study
-from marrowmap.readers.storage_engine import SQLITE_FILE
 from marrowmap.readers.storage_engine import open_engine
+from marrowmap.readers.storage_place import SQLITE_FILE
 from marrowmap.readers.storage_rows import Task
 from marrowmap.readers.study_images import read_index
 from marrowmap.readers.study_images import write_images
