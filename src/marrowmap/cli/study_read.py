@@ -98,8 +98,9 @@ def command(
 
     opened = open_study(study, database=database)
     store = opened.store
-    if reader not in {one.id for one in store.protocol.readers}:
-        raise UsageError(f"--reader {reader}: the study has {', '.join(one.id for one in store.protocol.readers)}")
+    people = [one.id for one in store.protocol.readers if one.role != "software"]
+    if reader not in people:
+        raise UsageError(f"--reader {reader}: the study has {', '.join(people)}")
     say(BANNER)
     while (turn := store.turn(reader)).task is not None:
         task = turn.task

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import tomllib
 from collections.abc import Mapping
@@ -311,6 +312,33 @@ def rating_rows(items: Sequence[Item], answers: Mapping[str, Any]) -> list[tuple
                 rows.append((f"{item.name}.outlines", str(len(value))))
             case NumberItem():
                 rows.append((item.name, f"{value:.10g}"))
+            case _:
+                rows.append((item.name, str(value)))
+    return rows
+
+
+CONFIDENCE, CELLS, OUTLINES = ".confidence", ".cells", ".outlines"
+"""What stands behind an item's name where its answer needs a line of its own."""
+
+
+def exact_rows(items: Sequence[Item], answers: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return answers as (item, value) without loss: cells and outlines as JSON, numbers with all their digits."""
+    rows = []
+    for item in items:
+        if item.name not in answers:
+            continue
+        value = answers[item.name]
+        match item:
+            case StateItem():
+                rows.append((item.name, value["state"]))
+                if value["confidence"] is not None:
+                    rows.append((item.name + CONFIDENCE, json.dumps(value["confidence"])))
+            case GridItem():
+                rows.append((item.name + CELLS, json.dumps(value)))
+            case RegionItem():
+                rows.append((item.name + OUTLINES, json.dumps(value)))
+            case NumberItem():
+                rows.append((item.name, json.dumps(value)))
             case _:
                 rows.append((item.name, str(value)))
     return rows
