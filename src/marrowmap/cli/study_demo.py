@@ -21,11 +21,9 @@ def command(
     out: Annotated[Path, typer.Option("--out", help="A new folder.", callback=expand_home)] = Path("study-demo"),
     seed: Annotated[int, typer.Option(min=0, help="Of people, order and errors.")] = 1,
     images: Annotated[
-        bool, typer.Option("--images", help="Make the images too, for people to read: a minute or more an episode.")
+        bool, typer.Option("--images", help="Make the images too, for people to read: many minutes each.")
     ] = False,
-    episodes: Annotated[
-        int, typer.Option(min=1, max=12, help="How many of the 12 episodes; with --images one takes minutes.")
-    ] = 12,
+    episodes: Annotated[int, typer.Option(min=1, max=12, help="How many of the 12 episodes.")] = 12,
     json: Json = False,
 ) -> None:
     """Run the design of Gemmel 2012 with virtual people and readers: 3 readers, 12 episodes, 3 modalities."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import tomllib
+import unicodedata
 from collections.abc import Mapping
 from collections.abc import Sequence
 from importlib import resources
@@ -178,10 +179,10 @@ def _bad(item: Item, what: str) -> InputError:
 
 
 def _number(item: Item, value: Any, low: float, high: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise _bad(item, f"needs a number, got {value!r:.40}")
-    if not low <= value <= high:
-        raise _bad(item, f"{value:g} is not within {low:g} to {high:g}")
+    if not low <= value <= high:  # not a number compares as outside; a whole number may be too large for a float
+        raise _bad(item, f"{value!r:.40} is not within {low:g} to {high:g}")
     return value
 
 
@@ -255,6 +256,8 @@ def _check(item: Item, value: Any) -> Any:  # noqa: PLR0911
         case TextItem():
             if not isinstance(value, str) or len(value) > MAX_TEXT:
                 raise _bad(item, f"needs text of at most {MAX_TEXT} characters")
+            if any(unicodedata.category(letter) in ("Cs", "Cc") and letter not in "\n\r\t" for letter in value):
+                raise _bad(item, "holds control characters, which no table can carry: remove them")
             return value
 
 
