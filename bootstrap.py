@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -72,8 +73,35 @@ def demo() -> None:
     run(str(VENV / "bin" / "marrowmap"), "demo", "--out", str(ROOT / "demo"))
 
 
+def apt_packages() -> None:
+    """Where apt-get is there for root, install what some tests run: a browser, a database server.
+
+    Never a reason to fail: without them those tests are skipped and say so. ``MARROWMAP_NO_APT=1`` leaves it out.
+    """
+    lacking = [] if shutil.which("chromium") or shutil.which("chromium-browser") else ["chromium"]
+    if not (shutil.which("initdb") or any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))):
+        lacking.append("postgresql")
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    if not lacking or not root or not shutil.which("apt-get") or os.environ.get("MARROWMAP_NO_APT"):
+        return
+    print(f"bootstrap: installing {' and '.join(lacking)} for tests", file=sys.stderr, flush=True)
+    apt = ["apt-get", "-qq", "-o", "Acquire::Retries=0", "-o", "Acquire::http::Timeout=20"]
+    env = {**environment(), "DEBIAN_FRONTEND": "noninteractive"}
+    # What is fetched first cannot leave a package half installed when time runs out.
+    steps = (["update"], ["install", "-y", "--no-install-recommends", "--download-only", *lacking])
+    try:
+        for step in steps:
+            subprocess.run([*apt, *step], env=env, check=True, capture_output=True, timeout=300)
+        subprocess.run(
+            [*apt, "install", "-y", "--no-install-recommends", *lacking], env=env, check=True, capture_output=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        print("bootstrap: apt-get could not: tests that need them are skipped", file=sys.stderr, flush=True)
+
+
 def test() -> None:
     """Style, types, the one-way rule of imports, then the tests."""
+    apt_packages()
     python = str(VENV / "bin" / "python")
     run(python, "-m", "ruff", "check", ".")
     run(python, "-m", "ruff", "format", "--check", ".")

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from marrowmap.errors import GeometryError
 from marrowmap.errors import InputError
 from marrowmap.image import Grid
 from marrowmap.image import Volume
@@ -14,6 +15,7 @@ from marrowmap.image.nifti import write_nifti
 from marrowmap.readers.blinding import pseudonym
 from marrowmap.readers.blinding import read_blind
 from marrowmap.readers.order import Read
+from marrowmap.values import Side
 from tests.readers.image_study import SECRET_WORDS
 from tests.readers.image_study import SIDECAR
 from tests.readers.image_study import make_study
@@ -49,7 +51,7 @@ def test_images_hang_as_radiologists_hang_them_however_they_are_stored(tmp_path,
         values, at = values.swapaxes(0, 1), at[:, [1, 0, 2, 3]]
     write_nifti(Volume(Grid(values.shape, at), values), tmp_path / "a.nii.gz")
     (tmp_path / "a.json").write_text(json.dumps(SIDECAR))
-    (image,) = read_blind(tmp_path, "mr", "a case")
+    (image,) = read_blind(tmp_path, "mr", Side.LEFT, "a case")
     assert image.marks == marks
     assert image.label == f"MRI fluid-sensitive fat-suppressed, {words}"
     assert image.array.shape == (6, 20, 24)
@@ -72,7 +74,7 @@ def test_gray_values_come_back(tmp_path):
     values = np.random.default_rng(1).uniform(-50, 900, (9, 8, 4))
     write_nifti(Volume(Grid(values.shape, AXIAL), values), tmp_path / "a.nii.gz")
     (tmp_path / "a.json").write_text(json.dumps(SIDECAR))
-    (image,) = read_blind(tmp_path, "mr", "a case")
+    (image,) = read_blind(tmp_path, "mr", Side.LEFT, "a case")
     back = image.low + image.array.astype(float) * (image.high - image.low) / 65535
     assert np.allclose(back, values.transpose(2, 1, 0), atol=0.02)
 
@@ -83,9 +85,22 @@ def test_a_folder_without_the_modality_is_refused(tmp_path):
     write_nifti(Volume(Grid(values.shape, AXIAL), values), tmp_path / "a.nii.gz")
     (tmp_path / "a.json").write_text(json.dumps(SIDECAR))
     with pytest.raises(InputError, match="case 'e1', dx: the files hold no image of modality dx"):
-        read_blind(tmp_path, "dx", "case 'e1', dx")
+        read_blind(tmp_path, "dx", Side.LEFT, "case 'e1', dx")
     with pytest.raises(InputError, match="is not there"):
-        read_blind(tmp_path / "none", "dx", "case 'e1', dx")
+        read_blind(tmp_path / "none", "dx", Side.LEFT, "case 'e1', dx")
+
+
+def test_images_that_all_name_the_other_side_are_refused(tmp_path):
+    for name, words in (("one", "cor STIR left hip"), ("two", "cor STIR both hips")):
+        folder = tmp_path / name
+        folder.mkdir()
+        values = np.random.default_rng(1).uniform(0, 900, (9, 8, 4))
+        write_nifti(Volume(Grid(values.shape, AXIAL), values), folder / "a.nii.gz")
+        (folder / "a.json").write_text(json.dumps(SIDECAR | {"SeriesDescription": words}))
+    assert read_blind(tmp_path / "one", "mr", Side.LEFT, "case 'e1'")
+    with pytest.raises(GeometryError, match="case 'e1': the protocol says right, but all its images are of the left"):
+        read_blind(tmp_path / "one", "mr", Side.RIGHT, "case 'e1'")
+    assert read_blind(tmp_path / "two", "mr", Side.RIGHT, "case 'e1'")  # an image of both may show either
 
 
 def test_a_name_differs_by_reader_session_case_and_what_is_shown():

@@ -8,6 +8,8 @@ from marrowmap.errors import InputError
 from marrowmap.image import Grid
 from marrowmap.image import Mask
 from marrowmap.readers.drawn_regions import dice
+from marrowmap.readers.drawn_regions import fill_outlines
+from marrowmap.readers.drawn_regions import outline_distance
 from marrowmap.readers.drawn_regions import staple
 from marrowmap.readers.drawn_regions import surface_distance
 
@@ -77,3 +79,31 @@ def test_a_consensus_needs_two_readers_and_a_region():
         staple([region, region], region)
     with pytest.raises(InputError, match="no reader drew"):
         staple([region, region], box((0, 2), (0, 2), (0, 2)))
+
+
+def square(low, high, number=1, image=0):
+    return {"image": image, "slice": number, "points": [[low, low], [high, low], [high, high], [low, high]]}
+
+
+def test_an_outline_holds_the_pixels_whose_centers_it_encloses():
+    filled, outside = fill_outlines([square(1.5, 5.5), square(2.5, 4.5, image=1), square(1, 3, number=9)], 0, (3, 9, 8))
+    assert outside == 1
+    assert filled[1].sum() == filled.sum() == 16
+    assert filled[1, 2:6, 2:6].all()
+    wide = {"image": 0, "slice": 0, "points": [[-5, 2.5], [50, 2.5], [50, 4.5], [-5, 4.5]]}
+    tall, _ = fill_outlines([wide], 0, (1, 9, 8))
+    assert tall[0, 3:5].all()  # rows are second in a point; what reaches beyond the image is cut off
+    assert tall.sum() == 16
+
+
+def test_outlines_lie_apart_within_slices_only():
+    one, other = np.zeros((3, 30, 30), bool), np.zeros((3, 30, 30), bool)
+    one[1, 5:25, 4], other[1, 5:25, 10] = True, True
+    one[2, 3, 3] = True  # a slice that only one drew on has no distance
+    apart = outline_distance(one, other, (0.5, 2.0))
+    assert apart.largest.value == apart.mean.value == pytest.approx(12.0)
+    elsewhere = np.zeros_like(one)
+    elsewhere[0] = True
+    assert "different slices" in outline_distance(one, elsewhere, (1, 1)).mean.note
+    assert "one reader" in outline_distance(one, one & False, (1, 1)).mean.note
+    assert outline_distance(one, one, (1, 1)).largest.value == 0

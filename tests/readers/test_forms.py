@@ -77,6 +77,9 @@ def test_good_answers_are_kept_in_one_plain_form():
         ("drawn", [{"image": -1, "slice": 0, "points": [[0, 0], [1, 1], [1, 0]]}]),
         ("drawn", [{"image": 0, "slice": 0, "points": [[0, 0], [1, "x"], [1, 0]]}]),
         ("note", "x" * 5000),
+        ("note", "\ud800"),  # no table could be written
+        ("note", "a\0b"),
+        ("score", 10**400),
         ("grade", None),
     ],
 )

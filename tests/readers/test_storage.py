@@ -71,6 +71,7 @@ def test_a_second_answer_is_refused_unless_it_is_an_edit_and_both_are_kept(store
     with pytest.raises(AlreadyAnsweredError, match="is answered already"):
         store.save("r1", code, example.say("absent"))
     assert store.save("r1", code, example.say("absent"), edits_version=1) == 2
+    assert store.save("r1", code, example.say("absent"), edits_version=1) == 2  # the same edit, sent again
     with pytest.raises(AlreadyAnsweredError, match=r"version 1 is not the latest \(2\)"):
         store.save("r1", code, example.say("undetermined"), edits_version=1)
     kept = [(answer.version, answer.values["edema"]["state"], answer.latest) for answer in store.answers()]

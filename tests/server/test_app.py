@@ -130,6 +130,32 @@ def test_what_does_not_fit_is_refused_and_nothing_kept(study, client, body):
     assert study.store.answers() == []
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"values": {}, "seconds": NaN}',
+        '{"values": {}, "seconds": Infinity}',
+        '{"values": {}, "seconds": -1}',
+        '{"values": {"edema": {"state": "present", "confidence": NaN}}}',
+        '{"values": {"edema": {"state": "present", "confidence": 1%s}}}' % ("0" * 400),
+        "[" * 100_000,
+    ],
+)
+def test_numbers_that_are_none_are_refused_and_break_nothing(study, client, body):
+    one = Browser(study, client, "reader_1")
+    code = one.get("/api/turn").json()["task"]["code"]
+    headers = one.headers | {"Content-Type": "application/json"}
+    assert client.post(f"/api/cases/{code}/answer", content=body, headers=headers).status_code in (400, 422)
+    assert study.store.answers() == []
+
+
+def test_headers_do_not_tell_that_two_reads_are_of_one_case(study, client):
+    one = Browser(study, client, "reader_1")
+    code = one.get("/api/turn").json()["task"]["code"]
+    headers = one.get(f"/api/cases/{code}/images/0").headers
+    assert not {"etag", "last-modified", "date", "server"} & set(headers)
+
+
 def test_an_answer_that_is_too_long_is_refused(study, client):
     one = Browser(study, client, "reader_1")
     code = one.get("/api/turn").json()["task"]["code"]

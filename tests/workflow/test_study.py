@@ -129,6 +129,7 @@ def test_tables_hold_first_and_repeated_reads_and_the_trail(study, tmp_path):
         "consensus.csv",
         "events.csv",
         "ratings.csv",
+        "reads.csv",
     ]
     ratings = rows((tmp_path / "out" / "ratings.csv").read_text())
     assert {row["session"] for row in ratings} == {"01-session_first", "02-session_again"}

@@ -7,12 +7,13 @@ from marrowmap.cli.console import answer
 from marrowmap.cli.console import say
 from marrowmap.cli.study_options import Database
 from marrowmap.cli.study_options import StudyFolder
-from marrowmap.readers.adjudication import open_adjudication
-from marrowmap.workflow.study import open_study
 
 
 def command(study: StudyFolder, database: Database = None, json: Json = False) -> None:
     """Open the reads on which readers disagree to the adjudicators, once a session is finished."""
+    from marrowmap.readers.adjudication import open_adjudication
+    from marrowmap.workflow.study import open_study
+
     number = open_adjudication(open_study(study, database=database).store)
     say(f"{number} reads in dispute are open to the adjudicators")
     if json:

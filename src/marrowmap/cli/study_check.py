@@ -15,8 +15,6 @@ from marrowmap.cli.study_options import Database
 from marrowmap.readers.order import reads_of
 from marrowmap.readers.protocol import Protocol
 from marrowmap.readers.protocol_checks import notes_on
-from marrowmap.workflow.study import check_protocol
-from marrowmap.workflow.study import open_study
 
 
 def _reads(protocol: Protocol) -> dict[str, int]:
@@ -34,6 +32,9 @@ def command(
     json: Json = False,
 ) -> None:
     """Judge a protocol before it starts; or follow a study's chain of answers and compare its protocol."""
+    from marrowmap.workflow.study import check_protocol
+    from marrowmap.workflow.study import open_study
+
     document: dict[str, object] = {"schema": "marrowmap/1"}
     if source.is_dir():
         study = open_study(source, database=database)

@@ -8,12 +8,13 @@ from marrowmap.cli.console import answer
 from marrowmap.cli.console import say
 from marrowmap.cli.study_options import Database
 from marrowmap.cli.study_options import StudyFolder
-from marrowmap.workflow.study import open_study
-from marrowmap.workflow.study_tables import write_export
 
 
 def command(study: StudyFolder, out: Out, database: Database = None, json: Json = False) -> None:
     """Write ratings and scores for statistics, all versions of all answers, the trail, and the consensus."""
+    from marrowmap.workflow.study import open_study
+    from marrowmap.workflow.study_tables import write_export
+
     opened = open_study(study, database=database)
     names = write_export(opened, out)
     if not opened.store.locked:

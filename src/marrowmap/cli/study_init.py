@@ -15,7 +15,6 @@ from marrowmap.cli.console import progress_bar
 from marrowmap.cli.console import say
 from marrowmap.cli.study_options import Database
 from marrowmap.readers.protocol_checks import notes_on
-from marrowmap.workflow.study import init_study
 
 
 def command(
@@ -25,6 +24,8 @@ def command(
     json: Json = False,
 ) -> None:
     """Copy the images without their headers, draw every reader's order, and freeze the protocol."""
+    from marrowmap.workflow.study import init_study
+
     with progress_bar("Study") as advance:
         study = init_study(protocol, out, database=database, progress=advance)
     notes = notes_on(study.protocol)

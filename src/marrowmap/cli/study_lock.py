@@ -7,11 +7,12 @@ from marrowmap.cli.console import answer
 from marrowmap.cli.console import say
 from marrowmap.cli.study_options import Database
 from marrowmap.cli.study_options import StudyFolder
-from marrowmap.workflow.study import open_study
 
 
 def command(study: StudyFolder, database: Database = None, json: Json = False) -> None:
     """Lock a study for good, before anyone looks at its answers. There is no way back."""
+    from marrowmap.workflow.study import open_study
+
     store = open_study(study, database=database).store
     number = store.require_intact()
     left = sum(not task.version for task in store.tasks())

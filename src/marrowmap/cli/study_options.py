@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from marrowmap.cli.console import expand_home
-from marrowmap.readers.storage_engine import DATABASE_VARIABLE
+from marrowmap.readers.storage_place import DATABASE_VARIABLE
 
 StudyFolder = Annotated[
     Path, typer.Argument(metavar="STUDY", help="Folder made by marrowmap study init.", callback=expand_home)

@@ -24,7 +24,6 @@ from marrowmap.readers.forms import OrdinalItem
 from marrowmap.readers.forms import RegionItem
 from marrowmap.readers.forms import StateItem
 from marrowmap.readers.forms import check_answers
-from marrowmap.workflow.study import open_study
 
 
 def _hint(item: Item) -> str:
@@ -95,10 +94,13 @@ def command(
     database: Database = None,
 ) -> None:
     """Ask item by item what comes next for a reader; each read is kept before the next one is asked."""
+    from marrowmap.workflow.study import open_study
+
     opened = open_study(study, database=database)
     store = opened.store
-    if reader not in {one.id for one in store.protocol.readers}:
-        raise UsageError(f"--reader {reader}: the study has {', '.join(one.id for one in store.protocol.readers)}")
+    people = [one.id for one in store.protocol.readers if one.role != "software"]
+    if reader not in people:
+        raise UsageError(f"--reader {reader}: the study has {', '.join(people)}")
     say(BANNER)
     while (turn := store.turn(reader)).task is not None:
         task = turn.task

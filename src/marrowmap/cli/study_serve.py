@@ -14,11 +14,6 @@ from marrowmap.cli.console import say
 from marrowmap.cli.study_options import Database
 from marrowmap.cli.study_options import StudyFolder
 from marrowmap.errors import UsageError
-from marrowmap.server.serve import bind
-from marrowmap.server.serve import is_loopback
-from marrowmap.server.serve import links
-from marrowmap.server.serve import serve
-from marrowmap.workflow.study import open_study
 
 
 def command(
@@ -35,6 +30,12 @@ def command(
     json: Json = False,
 ) -> None:
     """Serve the reading page until Ctrl-C; prints one link for each reader."""
+    from marrowmap.server.serve import bind
+    from marrowmap.server.serve import is_loopback
+    from marrowmap.server.serve import links
+    from marrowmap.server.serve import serve
+    from marrowmap.workflow.study import open_study
+
     if not is_loopback(host) and not share:
         raise UsageError(f"--host {host}: other machines could reach the page: add --share if they shall")
     opened = open_study(study, database=database)

@@ -7,11 +7,12 @@ from marrowmap.cli.console import answer
 from marrowmap.cli.console import say
 from marrowmap.cli.study_options import Database
 from marrowmap.cli.study_options import StudyFolder
-from marrowmap.workflow.study import open_study
 
 
 def command(study: StudyFolder, database: Database = None, json: Json = False) -> None:
     """Tell how many reads each reader has done, and the study's trail; never what was answered."""
+    from marrowmap.workflow.study import open_study
+
     store = open_study(study, database=database).store
     rows = []
     for reader in store.protocol.readers:

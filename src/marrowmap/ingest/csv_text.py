@@ -9,6 +9,8 @@ from pathlib import Path
 from marrowmap.errors import InputError
 
 _MAX_BYTES = 20_000_000
+# Outlines of a reader study stand in one field; the file's size is the limit.
+csv.field_size_limit(_MAX_BYTES)
 
 
 def read_csv_text(path: Path) -> tuple[str, list[str]]:

@@ -30,9 +30,10 @@ def category(item: Item, value: Any) -> str | None:
 
 
 def _latest(store: Store, session: str) -> dict[tuple[str, tuple[str, ...]], list[Answer]]:
+    """Return people's latest answers of a session by case and modalities: software has no voice in a dispute."""
     grouped: dict[tuple[str, tuple[str, ...]], list[Answer]] = {}
     for answer in store.answers():
-        if answer.latest and answer.read.session == session:
+        if answer.latest and answer.read.session == session and answer.read.reader not in store.protocol.software:
             grouped.setdefault((answer.read.case, answer.read.modalities), []).append(answer)
     return grouped
 
@@ -64,7 +65,11 @@ def open_adjudication(store: Store) -> int:
         raise InputError("the protocol has no session of kind 'adjudication': nothing can be adjudicated")
     reads: dict[Read, tuple[str, ...]] = {}
     for session in sessions:
-        open_reads = [task for task in store.tasks() if task.read.session == session.of and not task.version]
+        open_reads = [
+            task
+            for task in store.tasks()
+            if task.read.session == session.of and not task.version and task.read.reader not in store.protocol.software
+        ]
         if open_reads:
             raise InputError(
                 f"session {session.of!r} has {len(open_reads)} reads without answer, first of reader "

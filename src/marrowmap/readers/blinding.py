@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from marrowmap.errors import GeometryError
 from marrowmap.errors import InputError
 from marrowmap.errors import MarrowmapError
 from marrowmap.image import Plane
@@ -29,6 +30,7 @@ from marrowmap.ingest.scan import DynamicScan
 from marrowmap.ingest.scan import Planar
 from marrowmap.ingest.scan import Reconstruction
 from marrowmap.readers.order import Read
+from marrowmap.values import Side
 
 _TOWARD = (("L", "R"), ("P", "A"), ("H", "F"))
 """Toward rising and falling LPS x, y and z."""
@@ -192,13 +194,33 @@ def images_of(exam: Exam, modality: str) -> list[BlindImage]:
             return [_radiograph(film) for film in exam.radiographs]
 
 
-def read_blind(source: Path, modality: str, where: str) -> list[BlindImage]:
+def _require_side(exam: Exam, modality: str, side: Side, where: str) -> None:
+    """Raise where all images of a modality name the other side: one of them may well be wrong, and which is not known.
+
+    An image that names no side, or both, may show either.
+    """
+    if modality == "dx":
+        named = [(film.side, film.side_reason) for film in exam.radiographs]
+    elif modality in ("mr", "ct"):
+        named = [(one.side, one.side_reason) for one in exam.series if one.modality == modality.upper()]
+    else:
+        named = []  # scans show both sides
+    if named and all(one is side.opposite for one, _ in named):
+        raise GeometryError(
+            f"{where}: the protocol says {side.value}, but all its images are of the {side.opposite.value} side "
+            f"({named[0][1]}): correct the protocol or the images"
+        )
+
+
+def read_blind(source: Path, modality: str, side: Side, where: str) -> list[BlindImage]:
     """Read DICOM or NIfTI and keep the pixels of one modality.
 
     Parameters
     ----------
     source : Path
     modality : str
+    side : Side
+        Of the joint to be read.
     where : str
         Case, modality and time point, for errors.
 
@@ -206,6 +228,8 @@ def read_blind(source: Path, modality: str, where: str) -> list[BlindImage]:
     ------
     InputError
         If there is no such image, or text is said to be burned into the pixels: a name might be.
+    GeometryError
+        If all images name the other side.
     """
     if not source.exists():
         raise InputError(f"{where}: {source.name} is not there: correct source in the protocol")
@@ -219,4 +243,5 @@ def read_blind(source: Path, modality: str, where: str) -> list[BlindImage]:
     images = images_of(exam, modality)
     if not images:
         raise InputError(f"{where}: the files hold no image of modality {modality}: correct source in the protocol")
+    _require_side(exam, modality, side, where)
     return images

@@ -6,6 +6,7 @@ here with the mean and the 95th percentile. STAPLE: Warfield, Zou and Wells 2004
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 import SimpleITK
 from numpy.typing import NDArray
 from scipy import ndimage
+from skimage.draw import polygon
 
 from marrowmap.errors import InputError
 from marrowmap.image import Mask
@@ -25,6 +27,7 @@ Floats = NDArray[np.float64]
 
 BOTH_EMPTY = "not defined: neither reader drew anything, so both say that there is nothing"
 ONE_EMPTY = "not defined: one reader drew nothing"
+NO_SLICE = "not defined: the readers drew on different slices"
 PERCENTILE = 95
 
 
@@ -97,6 +100,68 @@ def surface_distance(first: Mask, second: Mask) -> SurfaceDistance:
 def _border(region: Bools) -> Bools:
     """Return the voxels of a region with a neighbor across a face outside of it."""
     return np.asarray(region & ~ndimage.binary_erosion(region), bool)
+
+
+def fill_outlines(outlines: Sequence[Mapping[str, Any]], image: int, shape: tuple[int, int, int]) -> tuple[Bools, int]:
+    """Fill closed outlines of one image; pixel centers are whole numbers, points are [column, row].
+
+    Parameters
+    ----------
+    outlines : sequence of mapping
+        With ``image``, ``slice``, ``points``; those of other images are passed over.
+    image : int
+    shape : tuple of int
+        Slices, rows, columns.
+
+    Returns
+    -------
+    array of bool, shape `shape`
+    int
+        Outlines on slices that the image does not have.
+    """
+    filled = np.zeros(shape, bool)
+    outside = 0
+    for outline in outlines:
+        if outline["image"] != image:
+            continue
+        if outline["slice"] >= shape[0]:
+            outside += 1
+            continue
+        columns, rows = np.asarray(outline["points"], np.float64).T
+        fill_polygon: Any = polygon  # carries no types
+        filled[(outline["slice"], *fill_polygon(rows, columns, shape[1:]))] = True
+    return filled, outside
+
+
+def outline_distance(first: Bools, second: Bools, spacing_mm: tuple[float, float]) -> SurfaceDistance:
+    """Return how far the borders of two drawn regions lie apart within slices, both directions together.
+
+    Parameters
+    ----------
+    first, second : array of bool, shape (slices, rows, columns)
+    spacing_mm : tuple of float
+        Between rows and between columns.
+
+    Returns
+    -------
+    SurfaceDistance
+        Over all slices that both drew on. A slice only one drew on has no distance; it counts in Dice.
+    """
+    found = []
+    for one, other in zip(first, second, strict=True):
+        if one.any() and other.any():
+            borders = (_border(one), _border(other))
+            for own, far in (borders, borders[::-1]):
+                found.append(ndimage.distance_transform_edt(~far, sampling=spacing_mm)[own])
+    if not found:
+        nothing = undefined(
+            NO_SLICE if first.any() and second.any() else ONE_EMPTY if first.any() or second.any() else BOTH_EMPTY
+        )
+        return SurfaceDistance(nothing, nothing, nothing)
+    both = np.concatenate(found)
+    return SurfaceDistance(
+        Estimate(float(both.mean())), Estimate(float(np.percentile(both, PERCENTILE))), Estimate(float(both.max()))
+    )
 
 
 def staple(regions: Sequence[Mask], within: Mask) -> Consensus:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import tomllib
+import unicodedata
 from collections.abc import Mapping
 from collections.abc import Sequence
 from importlib import resources
@@ -177,10 +179,10 @@ def _bad(item: Item, what: str) -> InputError:
 
 
 def _number(item: Item, value: Any, low: float, high: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise _bad(item, f"needs a number, got {value!r:.40}")
-    if not low <= value <= high:
-        raise _bad(item, f"{value:g} is not within {low:g} to {high:g}")
+    if not low <= value <= high:  # not a number compares as outside; a whole number may be too large for a float
+        raise _bad(item, f"{value!r:.40} is not within {low:g} to {high:g}")
     return value
 
 
@@ -254,6 +256,8 @@ def _check(item: Item, value: Any) -> Any:  # noqa: PLR0911
         case TextItem():
             if not isinstance(value, str) or len(value) > MAX_TEXT:
                 raise _bad(item, f"needs text of at most {MAX_TEXT} characters")
+            if any(unicodedata.category(letter) in ("Cs", "Cc") and letter not in "\n\r\t" for letter in value):
+                raise _bad(item, "holds control characters, which no table can carry: remove them")
             return value
 
 
@@ -311,6 +315,33 @@ def rating_rows(items: Sequence[Item], answers: Mapping[str, Any]) -> list[tuple
                 rows.append((f"{item.name}.outlines", str(len(value))))
             case NumberItem():
                 rows.append((item.name, f"{value:.10g}"))
+            case _:
+                rows.append((item.name, str(value)))
+    return rows
+
+
+CONFIDENCE, CELLS, OUTLINES = ".confidence", ".cells", ".outlines"
+"""What stands behind an item's name where its answer needs a line of its own."""
+
+
+def exact_rows(items: Sequence[Item], answers: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return answers as (item, value) without loss: cells and outlines as JSON, numbers with all their digits."""
+    rows = []
+    for item in items:
+        if item.name not in answers:
+            continue
+        value = answers[item.name]
+        match item:
+            case StateItem():
+                rows.append((item.name, value["state"]))
+                if value["confidence"] is not None:
+                    rows.append((item.name + CONFIDENCE, json.dumps(value["confidence"])))
+            case GridItem():
+                rows.append((item.name + CELLS, json.dumps(value)))
+            case RegionItem():
+                rows.append((item.name + OUTLINES, json.dumps(value)))
+            case NumberItem():
+                rows.append((item.name, json.dumps(value)))
             case _:
                 rows.append((item.name, str(value)))
     return rows

@@ -59,9 +59,12 @@ def reads_of(protocol: Protocol, reader: Reader, session: Session) -> tuple[Read
     """Return what a reader reads in a session, in order.
 
     Separate modalities come one after the other, as the session lists them, each in an order of its own: a case's place
-    tells nothing of it. Adjudication has no reads before readers have disagreed.
+    tells nothing of it. Adjudication has no reads before readers have disagreed. Software learns nothing from training
+    and says the same again: it has neither training nor repeats.
     """
-    if session.kind == "adjudication" or reader.role != "reader":
+    if session.kind == "adjudication" or reader.role == "adjudicator":
+        return ()
+    if reader.role == "software" and (session.kind == "training" or session.repeats):
         return ()
     shown = [session.modalities] if session.view == "combined" else [(modality,) for modality in session.modalities]
     reads = []

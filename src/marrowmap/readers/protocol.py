@@ -87,10 +87,21 @@ class Case(Frozen):
 
 
 class Reader(Frozen):
-    """A person (or program) that reads; `id` is a pseudonym, never a name."""
+    """Who reads; `id` is a pseudonym, never a name.
+
+    Parameters
+    ----------
+    id : str
+    role : str
+        ``reader`` and ``adjudicator`` are people. ``software`` is a program, whose answers are taken in from its files:
+        it has each case of each reading session once, no link to the page, and no voice in agreement, disputes and
+        consensus of people.
+    block : str
+        Of a split-plot design.
+    """
 
     id: Name
-    role: Literal["reader", "adjudicator"] = "reader"
+    role: Literal["reader", "adjudicator", "software"] = "reader"
     block: str = ""
 
 
@@ -189,14 +200,19 @@ class Protocol(Frozen):
         return tuple(case for case in suited if not session.cases or case.id in session.cases)
 
     def cases_for(self, reader: Reader, session: Session) -> tuple[Case, ...]:
-        """Return the cases a reader has in a session; the training is the same for all."""
+        """Return the cases a reader has in a session; the training is the same for all, software has every case."""
         cases = self.cases_of(session)
-        if session.kind != "reading" or self.design == "crossed":
+        if session.kind != "reading" or self.design == "crossed" or reader.role == "software":
             return cases
         if self.design == "split_plot":
             return tuple(case for case in cases if case.block == reader.block)
         own = {name for row in self.assignments if row.reader == reader.id for name in row.cases}
         return tuple(case for case in cases if case.id in own)
+
+    @property
+    def software(self) -> frozenset[str]:
+        """Identifiers of readers that are programs."""
+        return frozenset(reader.id for reader in self.readers if reader.role == "software")
 
     def digest(self, forms: dict[str, str]) -> str:
         """Return the SHA-256 of the protocol and the text of its forms: layout and comments do not count."""

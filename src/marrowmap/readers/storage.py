@@ -110,7 +110,7 @@ class Store:
         """Return whose token this is, None where nobody's."""
         found = None
         for reader in self.protocol.readers:  # all are compared, so that time tells nothing
-            if hmac.compare_digest(self.token(reader.id).encode(), token.encode()):
+            if reader.role != "software" and hmac.compare_digest(self.token(reader.id).encode(), token.encode()):
                 found = reader.id
         return found
 
@@ -199,7 +199,7 @@ class Store:
             The version this one replaces. Without it a second answer is refused, unless it is word for word the first:
             then it is the same one, sent again after its receipt was lost.
         origin : str
-            ``page``, ``terminal`` or ``csv``.
+            ``page``, ``terminal``, ``csv``, ``software`` or ``virtual``.
         in_turn : bool
             Whether only the next read may be answered; tables read elsewhere have an order of their own.
 
@@ -218,12 +218,18 @@ class Store:
         given = Given(reader, code, values, seconds, edits_version, origin, in_turn)
         return self.save_all([given])[0]
 
-    def save_all(self, given: Sequence[Given]) -> list[int]:
-        """Keep several answers at once, all or none; see `save`."""
+    def save_all(self, given: Sequence[Given], event: tuple[str, str, str] | None = None) -> list[int]:
+        """Keep several answers at once, all or none; see `save`.
+
+        `event` goes to the trail with them: what kind, who, and words.
+        """
         versions = []
         with writing(self._engine) as connection:
             for one in given:
                 versions.append(self._save(connection, one))
+            if event is not None:
+                state = connection.execute(select(tables.study)).one()
+                note(connection, max(time_text(self._clock()), state.last_at), *event)
         return versions
 
     def _save(self, connection: Connection, given: Given) -> int:
@@ -234,11 +240,17 @@ class Store:
         task = next((task for task in self._tasks(connection, reader) if task.code == code), None)
         if task is None:
             raise InputError(f"case {code!r}: is none of this reader's: use the codes of their list")
-        document = json.dumps(check_answers(self.items(task), given.values), sort_keys=True)
+        items = self.items(task)
+        if reader in self.protocol.software:  # a program answers what it looks for, and leaves the rest open
+            items = tuple(item.model_copy(update={"optional": True}) for item in items)
+        document = json.dumps(check_answers(items, given.values), sort_keys=True)
         if task.version and given.edits_version is None:
             if document == self._latest(connection, task).document:
                 return task.version
             raise AlreadyAnsweredError(f"case {code!r}: is answered already: change it by an explicit edit")
+        again = task.version > 1 and given.edits_version == task.version - 1
+        if again and document == self._latest(connection, task).document:
+            return task.version  # the same change, sent again after its receipt was lost
         self._require_edit(task, given.edits_version)
         if given.in_turn and not task.version:
             turn = self._turn(connection, reader)

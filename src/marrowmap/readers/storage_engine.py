@@ -25,11 +25,9 @@ from sqlalchemy.exc import NoSuchModuleError
 
 from marrowmap.errors import InputError
 from marrowmap.errors import UsageError
+from marrowmap.readers.storage_place import DATABASE_VARIABLE
+from marrowmap.readers.storage_place import SQLITE_FILE
 
-DATABASE_VARIABLE = "MARROWMAP_STUDY_DATABASE"
-"""Environment variable with the URL of a PostgreSQL database: a URL holds a password and is never written down."""
-
-SQLITE_FILE = "study.db"
 WAIT_S = 30
 
 

@@ -18,6 +18,9 @@ from marrowmap.readers import storage_tables as tables
 from marrowmap.readers.blinding import pseudonym
 from marrowmap.readers.order import Read
 
+ORIGINS = ("page", "terminal", "csv", "software", "virtual")
+"""Whence an answer can come."""
+
 GENESIS = "0" * 64
 """What the first answer of a chain refers to."""
 

@@ -15,10 +15,12 @@ from fastapi import Header
 from fastapi import HTTPException
 from fastapi import Request
 from fastapi import Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from pydantic import ConfigDict
+from pydantic import Field
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
@@ -53,7 +55,7 @@ class Given(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     values: dict[str, Any]
-    seconds: float = 0.0
+    seconds: float = Field(0.0, ge=0, le=1e8, allow_inf_nan=False)
     edits_version: int | None = None
 
 
@@ -128,11 +130,20 @@ async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Resp
         return JSONResponse({"detail": "the answer is too long"}, 413, headers=HEADERS)
     response = await call_next(request)
     response.headers.update(HEADERS)
+    # They are of the file, so alike for two readers and two sessions: a case would be known again by them.
+    for name in ("etag", "last-modified"):
+        if name in response.headers:
+            del response.headers[name]
     return response
 
 
 async def _refuse(_request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": str(error)}, 409 if isinstance(error, AlreadyAnsweredError) else 422)
+
+
+async def _misfit(_request: Request, _error: Exception) -> JSONResponse:
+    """Say that a request does not fit without sending it back: what is no number would not fit a reply either."""
+    return JSONResponse({"detail": "the request is not of this page's form"}, 422)
 
 
 def make_app(study: Study, hosts: tuple[str, ...] = LOOPBACK) -> FastAPI:
@@ -148,6 +159,7 @@ def make_app(study: Study, hosts: tuple[str, ...] = LOOPBACK) -> FastAPI:
     app.state.study = study
     app.include_router(router)
     app.add_exception_handler(InputError, _refuse)
+    app.add_exception_handler(RequestValidationError, _misfit)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     app.add_middleware(BaseHTTPMiddleware, dispatch=_guard)
     return app

@@ -44,7 +44,8 @@ def bind(host: str, port: int) -> socket.socket:
 
 def links(study: Study, host: str, port: int) -> dict[str, str]:
     """Return each reader's link. The token stands after #, which browsers never send: it is in no log."""
-    return {reader.id: f"http://{host}:{port}/#{study.store.token(reader.id)}" for reader in study.protocol.readers}
+    people = [reader.id for reader in study.protocol.readers if reader.role != "software"]
+    return {reader: f"http://{host}:{port}/#{study.store.token(reader)}" for reader in people}
 
 
 def serve(study: Study, listener: socket.socket, hosts: tuple[str, ...] = ()) -> None:

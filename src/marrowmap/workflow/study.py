@@ -22,11 +22,12 @@ from marrowmap.readers.protocol import read_protocol
 from marrowmap.readers.protocol_checks import require_sound
 from marrowmap.readers.storage import Store
 from marrowmap.readers.storage_create import create_study
-from marrowmap.readers.storage_engine import SQLITE_FILE
 from marrowmap.readers.storage_engine import open_engine
+from marrowmap.readers.storage_place import SQLITE_FILE
 from marrowmap.readers.storage_rows import Task
 from marrowmap.readers.study_images import read_index
 from marrowmap.readers.study_images import write_images
+from marrowmap.values import Side
 from marrowmap.workflow.steps import Progress
 from marrowmap.workflow.steps import silent
 
@@ -120,7 +121,7 @@ def _write_blind(protocol: Protocol, beside: Path, work: Path, progress: Progres
         progress(f"reading {case.id}", number / max(len(wanted), 1))
         where = f"case {case.id!r}, {image.modality} at {image.time_point!r}"
         folder = work / f"{number:05d}"
-        write_images(folder, read_blind(beside / image.source, image.modality, where))
+        write_images(folder, read_blind(beside / image.source, image.modality, Side(case.side), where))
         written[(case.id, image.modality, image.time_point)] = folder
     if protocol.blinding.show_measurements:
         for number, case in enumerate(protocol.cases):

@@ -21,7 +21,7 @@ def accuracy_rows(store: Store) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        ``item, reader, cases, people, true_positive, false_negative, false_positive, true_negative, undecided``,
+        ``item, reader, role, cases, people, true_positive, false_negative, false_positive, true_negative, undecided``,
         ``sensitivity`` and ``specificity``, each with ``_low``, ``_high`` and ``_note``.
     """
     reads: dict[tuple[str, str], list[tuple[str, bool, str]]] = {}
@@ -36,7 +36,14 @@ def accuracy_rows(store: Store) -> list[dict[str, Any]]:
     for (item_name, reader), found in sorted(reads.items()):
         states, truths, people = zip(*found, strict=True)
         table = asdict(cross_table(states, truths, people, seed=store.protocol.seed))
-        row: dict[str, Any] = {"item": item_name, "reader": reader, "cases": len(found), "people": len(set(people))}
+        role = "software" if reader in store.protocol.software else "reader"
+        row: dict[str, Any] = {
+            "item": item_name,
+            "reader": reader,
+            "role": role,
+            "cases": len(found),
+            "people": len(set(people)),
+        }
         for name, value in table.items():
             if isinstance(value, dict):
                 row[name] = value["value"]

@@ -25,6 +25,7 @@ from marrowmap.workflow.study import new_folder
 from marrowmap.workflow.study_report import write_study_report
 
 KIND = "toh"
+EPISODES = 12
 MODALITIES = {"MR": "mr", "NM": "scan", "DX": "dx"}
 READERS = {
     "r1": VirtualReader(sensitivity=0.97, specificity=0.98, undetermined=0.01, separation=2.5),
@@ -77,12 +78,13 @@ def _with_images(out: Path, episode: Episode) -> tuple[str, dict[str, str]]:
 
 
 def _protocol(seed: int, cases: Sequence[str]) -> str:
+    number = len(cases)
     readers = "\n".join(f'[[readers]]\nid = "{name}"' for name in READERS)
-    repeated = ", ".join(f'"e{n:02d}"' for n in range(1, 7))
+    repeated = ", ".join(f'"e{n:02d}"' for n in range(1, min(number, 6) + 1))
     return f"""# The design of Gemmel 2012 with virtual people and virtual readers.
 schema = "{SCHEMA}"
 name = "gemmel-virtual"
-title = "Transient osteoporosis of the hip: three virtual readers, twelve episodes, three modalities"
+title = "Transient osteoporosis of the hip: three virtual readers, {number} episodes, three modalities"
 seed = {seed}
 
 {readers}
@@ -145,6 +147,7 @@ def run_study_demo(
     *,
     seed: int = 1,
     images: bool = False,
+    episodes: int = EPISODES,
     progress: Progress = silent,
     take: TakeEpisode | None = None,
 ) -> Path:
@@ -159,6 +162,8 @@ def run_study_demo(
     images : bool
         Whether the virtual exams are made as DICOM and stand in the study for people to read (a minute or more each);
         virtual readers need none.
+    episodes : int
+        How many of the twelve, from the first one on.
     progress : callable
     take : callable, optional
         Gives source and truth of an episode; for tests.
@@ -174,14 +179,14 @@ def run_study_demo(
         If `out` holds something already.
     """
     with new_folder(out) as folder:
-        _run(folder, seed, take or (_with_images if images else _without_images), progress)
+        drawn = draw_episodes(seed)[:episodes]
+        _run(folder, drawn, seed, take or (_with_images if images else _without_images), progress)
     progress("done", 1.0)
     return out / "report" / "report.html"
 
 
-def _run(out: Path, seed: int, take: TakeEpisode, progress: Progress) -> None:
+def _run(out: Path, episodes: Sequence[Episode], seed: int, take: TakeEpisode, progress: Progress) -> None:
     cases = []
-    episodes = draw_episodes(seed)
     for number, episode in enumerate(episodes):
         progress(f"episode {number + 1} of {len(episodes)}", 0.85 * number / len(episodes))
         source, truth = take(out, episode)
@@ -202,7 +207,7 @@ def _run(out: Path, seed: int, take: TakeEpisode, progress: Progress) -> None:
         "The readers are virtual: they know the truth of virtual people and err at stated rates. The figures test the "
         "study's machinery and say nothing of radiologists.",
         f"Stated rates: {rates}.",
-        "All twelve episodes are transient osteoporosis, as in Gemmel 2012: its specificity cannot be estimated.",
+        "All episodes are transient osteoporosis, as in Gemmel 2012: its specificity cannot be estimated.",
     )
     write_study_report(study, out / "report", notes=notes)
     study.store.close()

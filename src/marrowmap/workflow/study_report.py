@@ -26,13 +26,18 @@ from marrowmap.report.html import data_uri
 from marrowmap.workflow.study import Study
 from marrowmap.workflow.study import new_folder
 from marrowmap.workflow.study_accuracy import accuracy_rows
+from marrowmap.workflow.study_beside import beside_rows
 from marrowmap.workflow.study_checklists import fill_checklists
 from marrowmap.workflow.study_figures import draw_agreement
 from marrowmap.workflow.study_figures import draw_times
+from marrowmap.workflow.study_regions import REGION_COLUMNS
+from marrowmap.workflow.study_regions import region_rows
+from marrowmap.workflow.study_regions import summarize_regions
 from marrowmap.workflow.study_statistics import study_agreement
 from marrowmap.workflow.study_statistics import study_mrmc
 from marrowmap.workflow.study_tables import export_tables
 from marrowmap.workflow.study_tables import rating_table
+from marrowmap.workflow.study_tables import software_table
 from marrowmap.workflow.study_tables import to_csv
 
 AGREEMENT = (
@@ -81,8 +86,11 @@ def summarize_study(study: Study) -> dict[str, Any]:
     ratings = [row for row in rating_table(store) if not row["item"].endswith(_CONFIDENCE)]
     if not ratings:
         raise InputError("the study has no answer of a reading session yet: read first, then report")
-    readers = [reader.id for reader in study.protocol.readers]
+    readers = [reader.id for reader in study.protocol.readers if reader.role != "software"]
     notes = list(notes_on(study.protocol))
+    if store.protocol.software:
+        names = ", ".join(sorted(store.protocol.software))
+        notes.append(f"{names}: software, not a person; left out of agreement between readers and of the consensus")
     virtual = sum(answer.origin == "virtual" for answer in store.answers())
     if virtual:
         notes.insert(0, f"{virtual} answers are of virtual readers, who err at set rates: they say nothing of people")
@@ -100,6 +108,7 @@ def summarize_study(study: Study) -> dict[str, Any]:
                 mrmc = study_mrmc(path, readers=readers, seed=store.protocol.seed + 1)
             except InputError as error:
                 notes.append(f"no comparison of modalities by ROC curves: {error}")
+    regions = region_rows(study)
     results: dict[str, Any] = {
         "schema": SCHEMA,
         "study": study.protocol.name,
@@ -108,6 +117,9 @@ def summarize_study(study: Study) -> dict[str, Any]:
         "locked": store.locked,
         "answers": store.require_intact(),
         "agreement": agreement,
+        "software": beside_rows(store, _scales(store, {row["item"] for row in software_table(store)})),
+        "regions": summarize_regions(regions),
+        "region_pairs": regions,
         "accuracy": accuracy_rows(store),
         "mrmc": mrmc,
         "consensus": _count(consensus(store)),
@@ -142,6 +154,7 @@ def _page(results: Mapping[str, Any], pictures: Sequence[Any], notes: Sequence[s
     )
     environment.filters["data_uri"] = data_uri
     environment.globals["interval"] = interval
+    environment.globals["number"] = _number
     text = resources.files("marrowmap.report").joinpath("templates", "study.html.jinja").read_text(encoding="utf-8")
     return environment.from_string(text).render(
         results=results,
@@ -188,6 +201,10 @@ def write_study_report(study: Study, out: Path, *, notes: Sequence[str] = ()) ->
     if results["accuracy"]:
         columns = list(results["accuracy"][0])
         files["accuracy.csv"] = to_csv(columns, results["accuracy"])
+    if results["software"]:
+        files["software_agreement.csv"] = to_csv(list(results["software"][0]), results["software"])
+    if results["region_pairs"]:
+        files["regions.csv"] = to_csv(REGION_COLUMNS, results["region_pairs"])
     with new_folder(out) as folder:
         folder.chmod(0o755)  # unlike a study, tables hold no secret
         for name, text in files.items():

@@ -17,6 +17,7 @@ from marrowmap.readers.adjudication import consensus
 from marrowmap.readers.forms import Item
 from marrowmap.readers.forms import NumberItem
 from marrowmap.readers.forms import TextItem
+from marrowmap.readers.forms import exact_rows
 from marrowmap.readers.forms import rating_rows
 from marrowmap.readers.order import Read
 from marrowmap.readers.protocol import Session
@@ -72,7 +73,7 @@ def _of_readers(store: Store) -> Iterable[Answer]:
 
 
 def first_answers(store: Store) -> list[Answer]:
-    """Return each reader's first read of each case in each set of modalities: repeats are left out."""
+    """Return each reader's, and each program's, first read of each case in each set of modalities: no repeats."""
     order = {session.id: number for number, session in enumerate(store.protocol.sessions)}
     found: dict[tuple[str, str, tuple[str, ...]], Answer] = {}
     for answer in sorted(_of_readers(store), key=lambda a: order[a.read.session]):
@@ -80,10 +81,24 @@ def first_answers(store: Store) -> list[Answer]:
     return list(found.values())
 
 
+def people_answers(store: Store) -> list[Answer]:
+    """Return the latest answers of people in reading sessions."""
+    return [a for a in _of_readers(store) if a.read.reader not in store.protocol.software]
+
+
 def rating_table(store: Store) -> list[dict[str, str]]:
-    """Return one row for each answer to each item, as ``marrowmap study agreement`` reads them; no words."""
+    """Return one row for each answer of a person, as ``marrowmap study agreement`` reads them; no words."""
+    return _ratings(store, people_answers(store))
+
+
+def software_table(store: Store) -> list[dict[str, str]]:
+    """Return the same of programs, apart: they are not one of the people whose agreement is asked for."""
+    return _ratings(store, [a for a in _of_readers(store) if a.read.reader in store.protocol.software])
+
+
+def _ratings(store: Store, answers: Iterable[Answer]) -> list[dict[str, str]]:
     rows = []
-    for answer in _of_readers(store):
+    for answer in answers:
         items = [item for item in asked_in(store, answer) if not isinstance(item, TextItem)]
         for name, value in rating_rows(items, answer.values):
             rows.append(
@@ -99,6 +114,22 @@ def rating_table(store: Store) -> list[dict[str, str]]:
     return sorted(rows, key=lambda row: [row[name] for name in ("item", "session", "case", "reader")])
 
 
+def read_table(store: Store) -> list[dict[str, str]]:
+    """Return everything that was answered in reading sessions, as ``marrowmap study import`` takes it without loss."""
+    return [
+        {
+            "case": answer.read.case,
+            "person": store.protocol.case(answer.read.case).person,
+            "reader": answer.read.reader,
+            "session": session_label(store, answer.read.session),
+            "item": item_label(answer.read.modalities, name),
+            "value": value,
+        }
+        for answer in _of_readers(store)
+        for name, value in exact_rows(asked_in(store, answer), answer.values)
+    ]
+
+
 def score_table(store: Store) -> list[dict[str, str]]:
     """Return numbers against the truth, as ``marrowmap study mrmc`` reads them, from first reads.
 
@@ -106,6 +137,8 @@ def score_table(store: Store) -> list[dict[str, str]]:
     """
     rows = []
     for answer in first_answers(store):
+        if answer.read.reader in store.protocol.software:
+            continue
         case = store.protocol.case(answer.read.case)
         for item in asked_in(store, answer):
             truth = truth_of(case, answer.read.modalities, item.name)
@@ -190,10 +223,14 @@ def export_tables(study: Study) -> dict[str, str]:
     store = study.store
     tables = {
         "ratings.csv": to_csv(RATING_COLUMNS, rating_table(store)),
+        "reads.csv": to_csv(RATING_COLUMNS, read_table(store)),
         "answers.csv": to_csv(ANSWER_COLUMNS, answer_table(store)),
         "answers.json": json.dumps(answers_document(store), indent=1) + "\n",
         "events.csv": to_csv(EVENT_COLUMNS, store.events()),
     }
+    software = software_table(store)
+    if software:
+        tables["software.csv"] = to_csv(RATING_COLUMNS, software)
     scores = score_table(store)
     if scores:
         tables["scores.csv"] = to_csv(SCORE_COLUMNS, scores)
