@@ -153,7 +153,8 @@ def differential(
     prior = prior or choose_prior(form)
     subject = subject or Subject()
     clear = [one for one in map(observation_of, findings) if one is not None]
-    every = merge([*clear, *clinical_observations(form, subject), *course_observations(course)])
+    present = {one.item for one in clear if one.is_present}
+    every = merge([*clear, *clinical_observations(form, subject), *course_observations(course, present)])
     weighed_items = {item for node in nodes for item in node.items}
     seen = tuple(one for one in every if one.item in weighed_items)
     answer = literature.model["answer"]
@@ -165,7 +166,8 @@ def differential(
         date=next((finding.date for finding in findings if finding.date), ""),
         joint=joint,
         side=side,
-        flags=red_flags(every, measurements, joint, side, age),
+        # A sign that is called present is flagged however unsure it is, though it may be too unsure to weigh.
+        flags=red_flags([*clear, *every], measurements, joint, side, age),
         weighed=result,
         abstains=reason,
         enough=enough(literature, nodes, prior, seen, joint) if reason else (),
