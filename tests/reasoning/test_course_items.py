@@ -55,9 +55,9 @@ def test_a_time_before_the_beginning_is_refused():
 
 
 def test_what_the_band_says_is_not_said_again():
-    seen = CourseSeen(6.0, True, lasting=("subchondral_band",))
-    assert course_observations(seen, {"subchondral_band", "diffuse_edema"}) == ()
-    (told,) = course_observations(seen, {"diffuse_edema"})
+    lasting = ("subchondral_band",)
+    assert course_observations(CourseSeen(6.0, True, lasting=lasting, is_lasting_weighed=True)) == ()
+    (told,) = course_observations(CourseSeen(6.0, True, lasting=lasting))
     assert not told.is_present
 
 

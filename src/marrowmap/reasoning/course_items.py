@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
@@ -44,6 +43,9 @@ class CourseSeen:
         Whether an earlier episode of another joint went away; None where none is known, or what became of it is not.
     active_months : float or None
         To the last exam that shows it active. Between that and `months` it ended; None where only the end is known.
+    is_lasting_weighed : bool
+        Whether `lasting` is the same reading that is weighed as a finding: then it must not speak twice. A later exam
+        that shows the sign again is a second reading, and does.
 
     Raises
     ------
@@ -58,6 +60,7 @@ class CourseSeen:
     is_revised: bool = False
     resolved_elsewhere: bool | None = None
     active_months: float | None = None
+    is_lasting_weighed: bool = False
 
     def __post_init__(self) -> None:
         # Written so that not a number is refused, too.
@@ -67,20 +70,12 @@ class CourseSeen:
             raise ValueError(f"an episode of {self.months:g} months cannot be active at {self.active_months:g}")
 
 
-def course_observations(seen: CourseSeen | None, weighed: Collection[str] = ()) -> tuple[Observation, ...]:
-    """Return what a course says: nothing while there is still time to resolve.
-
-    Parameters
-    ----------
-    seen : CourseSeen or None
-    weighed : collection of str
-        Signs that are weighed as present on their own. That it left one of them is then already told, and no
-        resolution is told a second time by the same lesion.
-    """
+def course_observations(seen: CourseSeen | None) -> tuple[Observation, ...]:
+    """Return what a course says: nothing while there is still time to resolve."""
     if seen is None:
         return ()
     found = []
-    resolved = _is_resolved(seen, weighed)
+    resolved = _is_resolved(seen)
     if resolved is not None:
         found.append(Observation("complete_resolution", resolved, CERTAINTY[seen.onset_known], "course"))
     if seen.resolved_elsewhere is not None:
@@ -88,14 +83,14 @@ def course_observations(seen: CourseSeen | None, weighed: Collection[str] = ()) 
     return tuple(found)
 
 
-def _is_resolved(seen: CourseSeen, weighed: Collection[str]) -> bool | None:
+def _is_resolved(seen: CourseSeen) -> bool | None:
     """Return whether it resolved in time and left nothing; None where that is open, or told by a lasting sign."""
     if seen.is_revised:
         return False
     if not seen.is_over:
         return False if seen.months > EXPECTED_MONTHS else None
     if seen.lasting:
-        return None if set(seen.lasting) & set(weighed) else False
+        return None if seen.is_lasting_weighed else False
     if seen.months <= EXPECTED_MONTHS:
         return True
     # It ended between the last active exam and the first quiet one: a late exam is no late end.

@@ -153,8 +153,7 @@ def differential(
     prior = prior or choose_prior(form)
     subject = subject or Subject()
     clear = [one for one in map(observation_of, findings) if one is not None]
-    present = {one.item for one in clear if one.is_present}
-    every = merge([*clear, *clinical_observations(form, subject), *course_observations(course, present)])
+    every = merge([*clear, *clinical_observations(form, subject), *course_observations(course)])
     weighed_items = {item for node in nodes for item in node.items}
     seen = tuple(one for one in every if one.item in weighed_items)
     answer = literature.model["answer"]

@@ -69,7 +69,9 @@ def _weigh(course: Course, place: Place, episode: Episode | None, signs: Sequenc
     day = max(sign.day for sign in signs)
     seen = None
     if episode is not None and episode.active:
-        seen = course_seen(course, episode, lasting_signs(course, place, episode.start))
+        # The lasting signs are weighed as findings, by the same readings.
+        lasting = lasting_signs(course, place, episode.start)
+        seen = replace(course_seen(course, episode, lasting), is_lasting_weighed=True)
     days = {sign.day for sign in signs}
     rows = [row for exam in course.exams for row in exam.rows if row.place == place and row.day in days]
     return differential(
