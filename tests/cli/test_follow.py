@@ -40,6 +40,7 @@ def test_a_course_leaves_report_rows_and_manifest(course, tmp_path):
         "measurements.json",
         "measurements.csv",
         "findings.json",
+        "differential.json",
         "manifest.json",
     }
     document = json.loads((out / "course.json").read_text())
@@ -209,3 +210,68 @@ def test_a_series_whose_counts_are_no_tables_is_unreadable(tmp_path):
     path = tmp_path / "series.toml"
     path.write_text("people = 1\nepisodes = 1\ncount = 3\n")
     assert marrowmap_here("cohort", path).code == 3
+
+
+def hip_exam(folder, day, volume, **states):
+    """Write one left hip: edema and signs as given."""
+    rows, findings = made.edema(day, "left", volume)
+    findings += [made.finding(day, "left", sign, state) for sign, state in states.items()]
+    return made.write_folder(folder, rows, findings)
+
+
+def followed(tmp_path, *exams):
+    out = tmp_path / "followed"
+    run = marrowmap_here("follow", *exams, "--out", out)
+    assert run.code == 0, run.stderr
+    document = json.loads((out / "differential.json").read_text())
+    shares = {row["entity"]: row["probability"] for row in document["rows"] if row["side"] == "left"}
+    (joint,) = (joint for joint in document["joints"] if joint["side"] == "left")
+    return shares, {seen["sign"]: seen["state"] for seen in joint["evidence"]}, run, out
+
+
+def test_a_course_that_resolves_counts_once(tmp_path):
+    signs = {"subchondral_band": "absent", "intertrochanteric_demarcation": "present"}
+    first = hip_exam(tmp_path / "first", "2020-01-10", 60, **signs)
+    later = hip_exam(tmp_path / "later", "2020-06-10", 0, subchondral_band="absent")
+    alone, evidence, _, _ = followed(tmp_path, first)
+    assert "complete_resolution" not in evidence
+    both, evidence, run, out = followed(tmp_path, first, later)
+    # That edema has gone is the resolution: the absent sign of the last exam must not be weighed beside it.
+    assert evidence["diffuse_edema"] == "present"
+    assert evidence["complete_resolution"] == "present"
+    assert both["transient_osteoporosis"] > alone["transient_osteoporosis"]
+    assert "Left hip: " in run.stderr
+    page = (out / "report.html").read_text()
+    assert "What the findings support" in page
+    assert "counts once, as resolution" in page
+    assert "Literature" in page
+
+
+def test_a_band_that_stays_is_weighed_once_and_no_resolution(tmp_path):
+    first = hip_exam(tmp_path / "first", "2020-01-10", 60, subchondral_band="absent")
+    later = hip_exam(tmp_path / "later", "2020-06-10", 0, subchondral_band="present")
+    alone, _, _, _ = followed(tmp_path, first)
+    both, evidence, _, _ = followed(tmp_path, first, later)
+    assert evidence["subchondral_band"] == "present"
+    assert "complete_resolution" not in evidence
+    assert both["osteonecrosis"] > alone["osteonecrosis"]
+
+
+def test_exams_that_contradict_each_other_on_one_day_are_told_not_weighed(tmp_path):
+    one = hip_exam(tmp_path / "one", "2020-01-10", 60, effusion="present")
+    other = made.write_folder(
+        tmp_path / "other",
+        made.bmd("2020-01-10", "left", 1.0),
+        [made.finding("2020-01-10", "left", "effusion", "absent")],
+    )
+    _, evidence, run, _ = followed(tmp_path, one, other)
+    assert "effusion" not in evidence
+    assert "effusion is present in one exam and absent in another" in run.stderr
+
+
+def test_a_joint_that_was_never_active_is_weighed_by_its_last_exam(tmp_path):
+    first = hip_exam(tmp_path / "first", "2020-01-10", 0, effusion="present")
+    later = hip_exam(tmp_path / "later", "2020-06-10", 0, effusion="absent")
+    _, evidence, _, _ = followed(tmp_path, first, later)
+    assert (evidence["diffuse_edema"], evidence["effusion"]) == ("absent", "absent")
+    assert "complete_resolution" not in evidence

@@ -268,3 +268,9 @@ def test_every_setting_knows_every_entity():
     for setting in ("marrow_edema_clinic", "scintigraphy_clinic", "even"):
         assert set(prior_of(setting).weights) == set(ENTITIES)
         assert min(prior_of(setting).weights.values()) > 0
+
+
+def test_a_sign_called_present_is_flagged_however_unsure():
+    one = weighed(*TYPICAL, finding("cold_area", certainty=0.4))
+    assert "cold_area" in [flag.id for flag in one.flags]
+    assert "cold_area" not in [seen.item for seen in one.observations]

@@ -18,6 +18,8 @@ from marrowmap.report.course_document import bounded_text
 from marrowmap.report.course_document import onset_text
 from marrowmap.report.course_rows import course_json
 from marrowmap.report.course_write import write_course
+from marrowmap.report.differential_section import flag_lines
+from marrowmap.report.differential_section import verdict_lines
 from marrowmap.report.folder import require_apart
 from marrowmap.report.folder import require_writable
 from marrowmap.workflow.follow import follow
@@ -45,7 +47,14 @@ def command(
     with progress_bar("Following") as advance:
         followed = follow(folders, events=events, progress=advance)
         advance("writing report", 0.7)
-        folder = write_course(followed.review, out, events=events, masks=followed.masks, seconds=followed.seconds)
+        folder = write_course(
+            followed.review,
+            out,
+            differentials=followed.differentials,
+            events=events,
+            masks=followed.masks,
+            seconds=followed.seconds,
+        )
     review = followed.review
     for warning in (*review.course.warnings, *review.notes):
         say(f"note: {warning}")
@@ -55,6 +64,8 @@ def command(
         say(f"episode {episode.number}: {episode.place}, onset {onset_text(episode)}, {episode.outcome.value}{time}")
     for flag in review.flags:
         say(f"reconsider: {flag.text}")
+    for line in (*flag_lines(followed.differentials), *verdict_lines(followed.differentials)):
+        say(line)
     say(f"report: {folder / 'report.html'}")
     if json:
         answer({**json_text.loads(course_json(review)), "report": str(folder / "report.html")})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from marrowmap.reasoning.observations import Observation
 from marrowmap.values import Subject
 from marrowmap.values.clinical import ANSWERS
@@ -27,7 +29,7 @@ def clinical_observations(form: ClinicalForm | None, subject: Subject) -> tuple[
     )
     if sex in ("M", "F"):
         found.append(Observation("male", sex == "M", origin=sex_origin))
-    if age is not None:
+    if age is not None and math.isfinite(age):
         found.append(Observation("age_60_or_more", age >= OLD_YEARS, origin=age_origin))
     if form is None:
         return tuple(found)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from datetime import date
 
 from marrowmap.reasoning.observations import Observation
+from marrowmap.values import State
+from marrowmap.values.analyzed import Place
 from marrowmap.values.course import Course
 from marrowmap.values.course import Episode
 from marrowmap.values.course import Outcome
@@ -36,12 +40,17 @@ class CourseSeen:
     is_revised : bool
         Whether what was first thought of it was taken back.
     resolved_elsewhere : bool or None
-        Whether an earlier episode of another joint went away; None where no exams before are known.
+        Whether an earlier episode of another joint went away; None where none is known, or what became of it is not.
+    active_months : float or None
+        To the last exam that shows it active. Between that and `months` it ended; None where only the end is known.
+    is_lasting_weighed : bool
+        Whether `lasting` is the same reading that is weighed as a finding: then it must not speak twice. A later exam
+        that shows the sign again is a second reading, and does.
 
     Raises
     ------
     ValueError
-        If months are negative.
+        If months are negative, or it was active after it had ended.
     """
 
     months: float
@@ -50,10 +59,15 @@ class CourseSeen:
     lasting: tuple[str, ...] = ()
     is_revised: bool = False
     resolved_elsewhere: bool | None = None
+    active_months: float | None = None
+    is_lasting_weighed: bool = False
 
     def __post_init__(self) -> None:
-        if self.months < 0:
+        # Written so that not a number is refused, too.
+        if not 0 <= self.months < math.inf:
             raise ValueError(f"an episode cannot last {self.months:g} months")
+        if self.active_months is not None and not 0 <= self.active_months <= self.months:
+            raise ValueError(f"an episode of {self.months:g} months cannot be active at {self.active_months:g}")
 
 
 def course_observations(seen: CourseSeen | None) -> tuple[Observation, ...]:
@@ -61,16 +75,49 @@ def course_observations(seen: CourseSeen | None) -> tuple[Observation, ...]:
     if seen is None:
         return ()
     found = []
-    certainty = CERTAINTY[seen.onset_known]
-    if seen.is_revised or seen.lasting:
-        found.append(Observation("complete_resolution", False, certainty, "course"))
-    elif seen.is_over:
-        found.append(Observation("complete_resolution", seen.months <= EXPECTED_MONTHS, certainty, "course"))
-    elif seen.months > EXPECTED_MONTHS:
-        found.append(Observation("complete_resolution", False, certainty, "course"))
+    resolved = _is_resolved(seen)
+    if resolved is not None:
+        found.append(Observation("complete_resolution", resolved, CERTAINTY[seen.onset_known], "course"))
     if seen.resolved_elsewhere is not None:
         found.append(Observation("resolved_episode_elsewhere", seen.resolved_elsewhere, 1.0, "course"))
     return tuple(found)
+
+
+def _is_resolved(seen: CourseSeen) -> bool | None:
+    """Return whether it resolved in time and left nothing; None where that is open, or told by a lasting sign."""
+    if seen.is_revised:
+        return False
+    if not seen.is_over:
+        return False if seen.months > EXPECTED_MONTHS else None
+    if seen.lasting:
+        return None if seen.is_lasting_weighed else False
+    if seen.months <= EXPECTED_MONTHS:
+        return True
+    # It ended between the last active exam and the first quiet one: a late exam is no late end.
+    is_late = seen.active_months is None or seen.active_months > EXPECTED_MONTHS
+    return False if is_late else None
+
+
+def lasting_signs(course: Course, place: Place, since: date, until: date | None = None) -> tuple[str, ...]:
+    """Return the signs of :data:`LASTING_SIGNS` that are present where the exams last showed them clearly.
+
+    Parameters
+    ----------
+    course : Course
+    place : Place
+    since, until : date
+        Exams from one to before the other count.
+    """
+    latest: dict[str, tuple[date, set[State]]] = {}
+    for exam in course.exams:
+        for sign in exam.signs:
+            mine = sign.place == place and sign.day >= since and (until is None or sign.day < until)
+            if not mine or sign.sign not in LASTING_SIGNS or sign.state not in (State.PRESENT, State.ABSENT):
+                continue
+            day, states = latest.get(sign.sign, (sign.day, set()))
+            if sign.day >= day:
+                latest[sign.sign] = sign.day, {sign.state} if sign.day > day else states | {sign.state}
+    return tuple(name for name in LASTING_SIGNS if name in latest and latest[name][1] == {State.PRESENT})
 
 
 def course_seen(course: Course, episode: Episode, lasting: tuple[str, ...] = ()) -> CourseSeen:
@@ -84,14 +131,37 @@ def course_seen(course: Course, episode: Episode, lasting: tuple[str, ...] = ())
     lasting : tuple of str
         Signs of :data:`LASTING_SIGNS` present at the last exam.
     """
-    end = episode.end or max(episode.active, default=episode.start)
-    earlier = [one for one in course.episodes if one.place != episode.place and one.start < episode.start]
-    over = [one for one in earlier if one.outcome is Outcome.RECOVERED]
+    active = max(episode.active, default=None)
+    end = episode.end or active or episode.start
+    months = max(months_between(episode.start, end), 0.0)
     return CourseSeen(
-        max(months_between(episode.start, end), 0.0),
+        months,
         episode.end is not None,
         episode.onset.day is not None,
         lasting,
         episode.outcome is Outcome.REVISED,
-        bool(over) if earlier else None,
+        _resolved_elsewhere(course, episode),
+        None if active is None else min(max(months_between(episode.start, active), 0.0), months),
     )
+
+
+def _resolved_elsewhere(course: Course, episode: Episode) -> bool | None:
+    """Return whether an earlier episode of another joint went away and left nothing.
+
+    It is denied only of what was seen to stay or turned out to be something else: an episode nobody followed to its
+    end denies nothing.
+    """
+    earlier = [one for one in course.episodes if one.place != episode.place and one.start < episode.start]
+    went = [_went_away(course, one) for one in earlier]
+    if True in went:
+        return True
+    return None if not went or None in went else False
+
+
+def _went_away(course: Course, episode: Episode) -> bool | None:
+    if episode.outcome is Outcome.REVISED:
+        return False
+    if episode.outcome is not Outcome.RECOVERED:
+        return None
+    later = [one.start for one in course.episodes if one.place == episode.place and one.start > episode.start]
+    return not lasting_signs(course, episode.place, episode.start, min(later, default=None))

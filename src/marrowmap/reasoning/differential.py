@@ -165,7 +165,8 @@ def differential(
         date=next((finding.date for finding in findings if finding.date), ""),
         joint=joint,
         side=side,
-        flags=red_flags(every, measurements, joint, side, age),
+        # A sign that is called present is flagged however unsure it is, though it may be too unsure to weigh.
+        flags=red_flags([*clear, *every], measurements, joint, side, age),
         weighed=result,
         abstains=reason,
         enough=enough(literature, nodes, prior, seen, joint) if reason else (),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -158,9 +159,10 @@ def why_abstain(result: Weighed, answer: Mapping[str, Any]) -> str:
     if first.probability < answer["least_probability"]:
         return f"nothing reaches {100 * answer['least_probability']:.0f} %"
     if result.lead < answer["least_lead"]:
+        others = math.ceil(100 * (1 - result.lead) - 1e-9)
         return (
             "within what the studies leave open something else would lead in "
-            f"{100 * (1 - result.lead):.0f} of 100 draws ({100 * (1 - answer['least_lead']):.0f} are allowed)"
+            f"{others} of 100 draws ({100 * (1 - answer['least_lead']):.0f} are allowed)"
         )
     return ""
 

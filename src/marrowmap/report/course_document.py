@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from importlib import metadata
 
 from marrowmap.course.activity import NORMAL_ML
@@ -15,7 +17,11 @@ from marrowmap.course.review import EpisodeRecovery
 from marrowmap.course.review import over_between
 from marrowmap.course.review import published_times
 from marrowmap.course.within_bone import Move
+from marrowmap.reasoning.differential import JointDifferential
 from marrowmap.report.canvas import Picture
+from marrowmap.report.differential_section import cited_sources
+from marrowmap.report.differential_section import differential_sections
+from marrowmap.report.differential_section import flag_lines
 from marrowmap.report.document import load_reportlets
 from marrowmap.report.document import number_text
 from marrowmap.report.page import Document
@@ -257,7 +263,27 @@ def _exams(review: CourseReview) -> Section:
     return Section("exams", "Examinations", tables=(Table("Examinations", ("Date", "Folder", "Joints"), rows),))
 
 
-def build_course_document(review: CourseReview, pictures: tuple[Picture, ...]) -> Document:
+WEIGHED = (
+    "Here a joint's last episode is weighed: each sign as it was last clearly seen while the joint was active, and "
+    "what became of it as the course. That edema has gone counts once, as resolution. A joint that no exam showed "
+    "active is weighed by its last exam."
+)
+
+
+def _differential(differentials: Sequence[JointDifferential]) -> list[Section]:
+    """Lay out what each joint supports; pictures are in the exams' own reports."""
+    sections = differential_sections(differentials, {})
+    if not sections:
+        return []
+    first, *rest = sections
+    cited = cited_sources(differentials)
+    literature = [Section("literature", "Literature", items=tuple(cited), level=3)] if cited else []
+    return [replace(first, paragraphs=(*first.paragraphs, WEIGHED)), *rest, *literature]
+
+
+def build_course_document(
+    review: CourseReview, pictures: tuple[Picture, ...], differentials: Sequence[JointDifferential] = ()
+) -> Document:
     """Put the report of a course together."""
     fixed = load_reportlets()
     texts = fixed["pictures"]
@@ -284,6 +310,7 @@ def build_course_document(review: CourseReview, pictures: tuple[Picture, ...]) -
     sections = (
         _episodes(review),
         _reconsider(review),
+        *_differential(differentials),
         Section("timeline", "Over time", plates=plates[:1]),
         _recovery(review),
         _migration(review),
@@ -297,7 +324,7 @@ def build_course_document(review: CourseReview, pictures: tuple[Picture, ...]) -
         "Course of marrow edema and bone",
         fixed["notice"],
         facts,
-        course.warnings,
+        (*flag_lines(differentials), *course.warnings),
         tuple(section for section in sections if section is not None),
         metadata.version("marrowmap"),
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from marrowmap.course.findings import bone_change_rows
 from marrowmap.course.review import CourseReview
+from marrowmap.reasoning.differential import JointDifferential
 from marrowmap.report.course_document import build_course_document
 from marrowmap.report.course_figures import draw_timeline
 from marrowmap.report.course_figures import draw_trajectories
@@ -15,6 +16,8 @@ from marrowmap.report.course_figures import places_of
 from marrowmap.report.course_rows import course_json
 from marrowmap.report.course_rows import rows_csv
 from marrowmap.report.course_rows import rows_json
+from marrowmap.report.course_rows import subject_row
+from marrowmap.report.differential_rows import differential_document
 from marrowmap.report.folder import SCHEMA
 from marrowmap.report.folder import replacing_folder
 from marrowmap.report.html import render_html
@@ -42,17 +45,20 @@ def write_course(
     review: CourseReview,
     out: Path,
     *,
+    differentials: Sequence[JointDifferential] = (),
     events: Path | None = None,
     masks: Sequence[Path] = (),
     seconds: Mapping[str, float] | None = None,
 ) -> Path:
-    """Write report, rows, ``course.json`` and manifest of a course.
+    """Write report, rows, ``course.json``, ``differential.json`` and manifest of a course.
 
     Parameters
     ----------
     review : CourseReview
     out : Path
         A new or empty folder, or one with an earlier marrowmap result, which is replaced.
+    differentials : sequence of JointDifferential, optional
+        What each joint's exams and course support.
     events : Path, optional
         The events file, for the manifest.
     masks : sequence of Path, optional
@@ -68,17 +74,19 @@ def write_course(
     exams = review.course.exams
     rows = [dict(row.document) for exam in exams for row in exam.rows]
     findings = [dict(sign.document) for exam in exams for sign in exam.signs] + bone_change_rows(review)
+    weighed = {"schema": SCHEMA, "subject": subject_row(review), **differential_document(tuple(differentials))}
     with replacing_folder(out) as folder:
         for name, text in (
             ("course.json", course_json(review)),
             ("measurements.json", rows_json(review, rows)),
             ("measurements.csv", rows_csv(rows)),
             ("findings.json", rows_json(review, findings)),
+            ("differential.json", dump_json(weighed)),
         ):
             (folder / name).write_text(text, encoding="utf-8")
         trajectories = (draw_trajectories(review, place) for place in places_of(review.course))
         pictures = (draw_timeline(review), *(picture for picture in trajectories if picture is not None))
-        document = build_course_document(review, pictures)
+        document = build_course_document(review, pictures, differentials)
         (folder / "report.html").write_text(render_html(document), encoding="utf-8")
         (folder / "report.pdf").write_bytes(render_pdf(document))
         outputs = sorted(path for path in folder.rglob("*") if path.is_file())

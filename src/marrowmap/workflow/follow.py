@@ -17,10 +17,12 @@ from marrowmap.errors import UsageError
 from marrowmap.ingest.analyzed import read_analyzed
 from marrowmap.ingest.edema_map import read_edema_map
 from marrowmap.ingest.events import read_events
+from marrowmap.reasoning.differential import JointDifferential
 from marrowmap.values.analyzed import AnalyzedExam
 from marrowmap.values.analyzed import Place
 from marrowmap.values.course import Course
 from marrowmap.values.course import Statements
+from marrowmap.workflow.course_differential import weigh_course
 from marrowmap.workflow.steps import Progress
 from marrowmap.workflow.steps import Steps
 from marrowmap.workflow.steps import silent
@@ -31,9 +33,10 @@ SHIFT_REGIONS = {"hip": ("femoral_head", None), "knee": ("medial_condyle", "late
 
 @dataclass(frozen=True)
 class Followed:
-    """A course's review, the masks that were read for it, and the time each step took."""
+    """A course's review, what each joint supports, the masks that were read, and the time each step took."""
 
     review: CourseReview
+    differentials: tuple[JointDifferential, ...]
     masks: tuple[Path, ...]
     seconds: dict[str, float]
 
@@ -120,6 +123,7 @@ def follow(folders: Sequence[Path], *, events: Path | None = None, progress: Pro
             for place, exam, edema in found
             if edema.why_not
         ]
-        review = review_course(course, centers, notes)
+        weighed = weigh_course(course)
+        review = review_course(course, centers, (*notes, *weighed.notes))
     masks = dict.fromkeys(file for _, _, edema in found for file in edema.files)
-    return Followed(review, tuple(masks), steps.seconds)
+    return Followed(review, weighed.joints, tuple(masks), steps.seconds)
