@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -41,11 +42,12 @@ def command(
     opened = open_study(study, database=database)
     listener = bind(host, port)
     found = links(opened, host, listener.getsockname()[1])
-    say(BANNER)
-    for reader, link in found.items():
-        say(f"{reader}: {link}")
-    if json:
-        answer({"schema": "marrowmap/1", "links": found})
-        sys.stdout.flush()  # whoever waits for the links must get them now
-    say("every link is its reader's alone; Ctrl-C stops, no answer is lost")
-    serve(opened, listener, tuple(name or ()))
+    with suppress(KeyboardInterrupt):  # the usual end, from the first link on
+        say(BANNER)
+        for reader, link in found.items():
+            say(f"{reader}: {link}")
+        if json:
+            answer({"schema": "marrowmap/1", "links": found})
+            sys.stdout.flush()  # whoever waits for the links must get them now
+        say("every link is its reader's alone; Ctrl-C stops, no answer is lost")
+        serve(opened, listener, tuple(name or ()))

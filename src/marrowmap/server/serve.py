@@ -49,9 +49,8 @@ def links(study: Study, host: str, port: int) -> dict[str, str]:
 
 
 def serve(study: Study, listener: socket.socket, hosts: tuple[str, ...] = ()) -> None:
-    """Serve until interrupted."""
+    """Serve until interrupted; a stop by hand raises KeyboardInterrupt once every open request has its answer."""
     host = str(listener.getsockname()[0])
     app = make_app(study, (*LOOPBACK, host, *hosts))
     config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, date_header=False)
-    with suppress(KeyboardInterrupt):  # the usual end
-        uvicorn.Server(config).run(sockets=[listener])
+    uvicorn.Server(config).run(sockets=[listener])
