@@ -18,13 +18,14 @@ from marrowmap.errors import UsageError
 from marrowmap.phantom import KINDS
 from marrowmap.phantom import MODALITIES
 from marrowmap.phantom import write_virtual_exam
+from marrowmap.phantom.hr_exam import HR_KINDS
 from marrowmap.report.folder import require_writable
 
 
 def command(
     kind: Annotated[str | None, typer.Argument(help="What the virtual person has; see --list.")] = None,
-    modalities: Annotated[str, typer.Option(help="Comma-separated: mr, ct, scan, spect, dx, dxa.")] = "mr",
-    joint: Annotated[str, typer.Option(help="hip; the knee comes later.")] = "hip",
+    modalities: Annotated[str, typer.Option(help="Comma-separated: mr, ct, scan, spect, dx, dxa, hr.")] = "mr",
+    joint: Annotated[str, typer.Option(help="hip, or knee for --modalities hr.")] = "hip",
     side: Annotated[
         str | None, typer.Option(help="left or right: the affected side; else drawn from the seed.")
     ] = None,
@@ -42,8 +43,11 @@ def command(
     if list_kinds:
         for name, meaning in KINDS.items():
             say(f"{name:20s} {meaning}")
+        say(f"--modalities: {', '.join(MODALITIES)}; hr (trabecular bone at 7 T and HR-pQCT): {', '.join(HR_KINDS)}")
         if json:
-            answer({"schema": "marrowmap/1", "kinds": KINDS, "modalities": list(MODALITIES)})
+            answer(
+                {"schema": "marrowmap/1", "kinds": KINDS, "modalities": list(MODALITIES), "hr_kinds": list(HR_KINDS)}
+            )
         else:
             typer.echo("\n".join(KINDS))
         return
@@ -55,8 +59,8 @@ def command(
     unknown = [name for name in wanted if name not in MODALITIES]
     if unknown or not wanted:
         raise UsageError(f"--modalities {modalities}: this version makes {', '.join(MODALITIES)}")
-    if joint != "hip":
-        raise UsageError(f"--joint {joint}: this version makes virtual hips only")
+    if joint not in ("hip", "knee") or (joint == "knee" and set(wanted) != {"hr"}):
+        raise UsageError(f"--joint {joint}: this version makes hips, and knees with --modalities hr alone")
     if weeks is not None and not (math.isfinite(weeks) and weeks >= 0):
         raise UsageError(f"--weeks {weeks:g}: give the weeks since onset, 0 or more")
     affected = read_side(side)
@@ -71,6 +75,7 @@ def command(
             modalities=wanted,
             side=affected,
             weeks=weeks,
+            joint=joint,
             progress=advance,
         )
     say(f"wrote {folder}")

@@ -20,6 +20,7 @@ from marrowmap.errors import UsageError
 from marrowmap.image import Grid
 from marrowmap.image import Volume
 from marrowmap.image.nifti import write_nifti
+from marrowmap.phantom.ct import CtScan
 from marrowmap.phantom.ct import sample_ct
 from marrowmap.phantom.ct import write_ct
 from marrowmap.phantom.dicom import StudyTags
@@ -27,6 +28,8 @@ from marrowmap.phantom.dicom import make_uid
 from marrowmap.phantom.dicom import write_series
 from marrowmap.phantom.dx_exam import write_drawn_radiograph
 from marrowmap.phantom.dxa_exam import write_dxa
+from marrowmap.phantom.hr_exam import require_hr_kind
+from marrowmap.phantom.hr_exam import write_hr
 from marrowmap.phantom.kinds import draw_exam
 from marrowmap.phantom.layers import Array
 from marrowmap.phantom.lesion import WELL
@@ -47,8 +50,8 @@ from marrowmap.phantom.truth import measurement_rows
 from marrowmap.phantom.truth import sum_hip
 from marrowmap.values import Side
 
-MODALITIES = ("mr", "ct", "scan", "spect", "dx", "dxa")
-"""What a virtual exam can be made of."""
+MODALITIES = ("mr", "ct", "scan", "spect", "dx", "dxa", "hr")
+"""What a virtual exam can be made of; ``hr`` is trabecular bone at high resolution, the only one of knees."""
 
 Progress = Callable[[str, float], None]
 
@@ -159,6 +162,13 @@ def _write_projections(
     return settings, measurements, findings
 
 
+def _write_ct(folder: Path, scene: Scene, study: StudyTags, seed: int) -> tuple[CtScan, str]:
+    """Write a CT as a study of its own; returns how it was scanned and its series' UID."""
+    ct = sample_ct(np.random.default_rng([seed, 300]))
+    ct_study = replace(study, study_uid=make_uid(study.study_uid, "ct"))
+    return ct, write_ct(folder, scene, ct, ct_study, 1, np.random.default_rng([seed, 301]))[0]
+
+
 def _write(
     folder: Path,
     kind: str,
@@ -167,10 +177,20 @@ def _write(
     lesions: dict[Side, Lesion],
     acquisition: Acquisition,
     modalities: Sequence[str],
+    joint: str,
     progress: Progress,
 ) -> None:
     study = _study(kind, seed, person, acquisition)
     date = "2026-01-05"
+    subject = {"person_id": study.person_id, "sex": person.sex, "age_years": person.age_years}
+    all_lesions = {side.value: asdict(lesion) for side, lesion in lesions.items()}
+    head = {"schema": "marrowmap/1", "subject": subject, "kind": kind, "seed": seed}
+    if set(modalities) == {"hr"}:
+        (folder / "truth").mkdir()
+        high, rows, signs = write_hr(folder, joint, person, lesions, study, seed, date, progress=progress)
+        alone = {"lesions": all_lesions, "hr": high, "measurements": rows, "findings": signs, "frames": []}
+        _write_truth(folder, head | alone, progress)
+        return
     progress("laying out the body", 0.0)
     scene = build_scene(person, lesions, acquisition, seed)
     grid = slice_grid(acquisition, person)
@@ -186,17 +206,13 @@ def _write(
         )
     if "ct" in modalities:
         progress("scanning CT", 0.7)
-        ct = sample_ct(np.random.default_rng([seed, 300]))
-        ct_study = replace(study, study_uid=make_uid(study.study_uid, "ct"))
-        noise = np.random.default_rng([seed, 301])
-        ct_uid, _ = write_ct(folder / "dicom" / "CT", scene, ct, ct_study, 1, noise)
+        ct, ct_uid = _write_ct(folder / "dicom" / "CT", scene, study, seed)
         fluid_uid = fluid_uid or ct_uid
-    spect_settings: dict[str, Any] = {}
-    spect_measurements: list[dict[str, Any]] = []
-    spect_findings: list[dict[str, Any]] = []
+    spect: tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]] = ({}, [], [])
     if "spect" in modalities:
         progress("scanning SPECT/CT", 0.75)
-        spect_settings, spect_measurements, spect_findings = write_spect(folder / "dicom", scene, study, seed, date)
+        spect = write_spect(folder / "dicom", scene, study, seed, date)
+    spect_settings, spect_measurements, spect_findings = spect
     frame_uid = study.frame_of_reference_uid
     if spect_settings and not {"mr", "ct"} & set(modalities):
         frame_uid = spect_settings["frame_of_reference_uid"]
@@ -222,13 +238,13 @@ def _write(
     )
     measurements += rows + spect_measurements
     findings += signs + spect_findings
+    if "hr" in modalities:
+        settings["hr"], rows, signs = write_hr(folder, joint, person, lesions, study, seed, date, progress=progress)
+        measurements, findings = measurements + rows, findings + signs
     truth = {
-        "schema": "marrowmap/1",
-        "subject": {"person_id": study.person_id, "sex": person.sex, "age_years": person.age_years},
-        "kind": kind,
-        "seed": seed,
+        **head,
         "note": "Volumes are of the part of the bone inside the slices' box, gaps between slices included.",
-        "lesions": {side.value: asdict(lesion) for side, lesion in lesions.items()},
+        "lesions": all_lesions,
         "acquisition": _plain(asdict(acquisition)),
         **({"ct": asdict(ct)} if ct is not None else {}),
         **({"spect": spect_settings} if spect_settings else {}),
@@ -237,6 +253,10 @@ def _write(
         "findings": findings,
         "frames": frames,
     }
+    _write_truth(folder, truth, progress)
+
+
+def _write_truth(folder: Path, truth: Mapping[str, Any], progress: Progress) -> None:
     (folder / "truth.json").write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
     progress("done", 1.0)
 
@@ -260,6 +280,7 @@ def write_virtual_exam(
     modalities: Sequence[str] = ("mr",),
     side: Side | None = None,
     weeks: float | None = None,
+    joint: str = "hip",
     acquisition: Acquisition | None = None,
     progress: Progress | None = None,
 ) -> Path:
@@ -281,6 +302,8 @@ def write_virtual_exam(
         The affected side, and the one that a small field of view shows; drawn if not given.
     weeks : float, optional
         Since onset; only transient osteoporosis changes with it: its edema, and the bone it loses.
+    joint : str
+        ``hip``, or ``knee`` for ``hr`` alone.
     acquisition : Acquisition, optional
         Fixes how it is scanned; drawn from the seed if not given.
     progress : callable, optional
@@ -294,7 +317,7 @@ def write_virtual_exam(
     Raises
     ------
     UsageError
-        If kind, modality or seed are unknown or impossible.
+        If kind, modality, joint or seed are unknown or impossible.
     InputError
         If `out` holds something already or cannot be written.
     """
@@ -303,6 +326,10 @@ def write_virtual_exam(
         raise UsageError(f"no virtual exam in {', '.join(unknown) or 'no modality'}: use {', '.join(MODALITIES)}")
     if seed < 0:
         raise UsageError(f"the seed must be 0 or more, got {seed}")
+    if joint not in ("hip", "knee") or (joint == "knee" and set(modalities) != {"hr"}):
+        raise UsageError(f"no virtual {joint} in {', '.join(modalities)}: hips are made in all, knees in hr alone")
+    if "hr" in modalities:
+        require_hr_kind(kind)
     person, lesions, drawn = draw_exam(kind, seed, side, weeks)
     if acquisition is None:
         acquisition = drawn
@@ -316,7 +343,8 @@ def write_virtual_exam(
     except OSError as error:
         raise InputError(f"cannot write to {out.parent}: {error.strerror}; choose another folder") from error
     try:
-        _write(work, kind, seed, person, lesions, acquisition, modalities, progress or (lambda phrase, share: None))
+        shown = progress or (lambda phrase, share: None)
+        _write(work, kind, seed, person, lesions, acquisition, modalities, joint, shown)
         if out.exists():
             out.rmdir()
         work.chmod(0o755)

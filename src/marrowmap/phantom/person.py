@@ -36,6 +36,8 @@ class Hip:
         See :func:`marrowmap.anatomy.shape_model.landmarks`.
     axes : array, shape (3, 3)
         Columns neck, superior, anterior.
+    weights : array, shape (26,)
+        Of the shape model: the same give the leg's other bones.
     """
 
     side: Side
@@ -47,6 +49,7 @@ class Hip:
     radius: float
     landmarks: dict[str, NDArray[np.float64]]
     axes: NDArray[np.float64]
+    weights: NDArray[np.float64]
 
     @property
     def plane_normal(self) -> NDArray[np.float64]:
@@ -140,7 +143,8 @@ def pose_hip(weights: NDArray[np.float64], side: Side, pelvis: Rotation, femur: 
     femur_shape, hip_shape = pelvis.apply(femur_shape), pelvis.apply(hip_shape)
     center, radius = head_sphere(femur_shape)
     found = landmarks(femur_shape)
-    return Hip(side, femur_shape, femur_faces, hip_shape, hip_faces, center, radius, found, axes(femur_shape))
+    surfaces = femur_shape, femur_faces, hip_shape, hip_faces
+    return Hip(side, *surfaces, center, radius, found, axes(femur_shape), np.asarray(weights, np.float64))
 
 
 def sample_person(
