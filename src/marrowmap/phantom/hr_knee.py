@@ -11,7 +11,7 @@ from marrowmap.anatomy.knee_landmarks import knee_axes
 from marrowmap.anatomy.knee_landmarks import knee_sphere
 from marrowmap.anatomy.shape_model import load_knee_model
 from marrowmap.anatomy.shape_model import mirror_vertices
-from marrowmap.phantom.bone_loss import WIDTH_PER_SD
+from marrowmap.phantom.focus import WIDTH_PER_SD
 from marrowmap.phantom.hr_site import Site
 from marrowmap.phantom.hr_site import distance_field
 from marrowmap.phantom.hr_site import field_grid
