@@ -43,7 +43,7 @@ def test_number_follows_the_spacing_and_not_the_noise(noise):
     # Half the variance runs along each axis and the other half stands still there.
     expected = np.arccos((1 + np.cos(2 * np.pi * 0.2 / period)) / 2) / (2 * np.pi * 0.2)
     assert answer.number.value == pytest.approx(expected, rel=0.03)
-    assert answer.number.unit == "/mm"
+    assert answer.number.unit == "1/mm"
     assert answer.separation.value == pytest.approx(0.7 / answer.number.value, rel=0.02)
 
 

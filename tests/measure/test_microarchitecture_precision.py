@@ -16,8 +16,8 @@ SHIPPED = resources.files("marrowmap.measure").joinpath("data", DATA).read_text(
 def test_every_number_has_its_source_and_confidence(kind):
     precision = load_precision(kind)
     assert set(precision.cv_percent) <= set(QUANTITIES)
-    assert len(precision.sources) == 3
-    assert all(text.endswith(("(A)", "(M)")) for text in precision.sources)
+    assert len(precision.sources) == (4 if kind == "MR" else 3)
+    assert all(text.endswith(("(A)", "(M)", "(virtual)")) for text in precision.sources)
 
 
 def test_the_limit_of_two_measurements():

@@ -7,7 +7,7 @@ import pytest
 
 from marrowmap.measure.microarchitecture_precision import Precision
 from marrowmap.measure.microarchitecture_sides import WHOLE
-from marrowmap.measure.microarchitecture_sides import PairedDifference
+from marrowmap.measure.paired_difference import PairedDifference
 from marrowmap.signs import microarchitecture_deterioration
 from marrowmap.values import Evidence
 from marrowmap.values import Finding

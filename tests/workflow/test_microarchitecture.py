@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from marrowmap.errors import GeometryError
+from marrowmap.errors import UsageError
 from marrowmap.image import Mask
 from marrowmap.image import Volume
 from marrowmap.measure.microarchitecture import Microarchitecture
@@ -105,3 +108,32 @@ def test_without_side_or_joint_no_sign_is_judged(request_of_two, tmp_path):
     assert any("give --joint and --side" in note for note in document["notes"])
     assert {row["side"] for row in document["rows"]} == {None}
     assert any("left" in row["part"] for row in document["differences"])
+
+
+def test_a_second_scan_that_repeats_badly_makes_the_sign_less_sure(request_of_two, paths, tmp_path):
+    share = np.random.default_rng(1).uniform(0.2, 0.4, SHAPE) * 0.7
+    again = write_image(tmp_path / "again.nii.gz", share * 1.3, 0.0607, {"Modality": "CT"})
+    graded = replace(request_of_two, motion_score=1)
+    repeated = replace(graded, repeat=(again, paths["hr", "left", "roi"]))
+    limits = [
+        measure_microarchitecture(one, tmp_path / "a")["differences"][0]["error_percent"] for one in (graded, repeated)
+    ]
+    assert limits[1] == pytest.approx(1.96 * 100 * 0.3 / 1.15, rel=1e-3)
+    assert limits[0] < 10
+    sources = json.loads((tmp_path / "a" / "differences.json").read_text())["precision"]
+    assert any(text.startswith("scanned again") for text in sources)
+    manifest = json.loads((tmp_path / "a" / "manifest.json").read_text())
+    assert "again.nii.gz" in {row["path"] for row in manifest["inputs"]}
+
+
+def test_a_second_scan_must_be_another_scan_of_the_same_bone(request_of_two, paths, tmp_path):
+    mask = paths["hr", "left", "roi"]
+    with pytest.raises(GeometryError, match="--repeat is the very image"):
+        measure_microarchitecture(replace(request_of_two, repeat=(request_of_two.image, mask)), tmp_path / "a")
+    said = {"Modality": "CT", "Laterality": "R"}
+    other = write_image(tmp_path / "r.nii.gz", np.random.default_rng(2).uniform(0.2, 0.4, SHAPE), 0.0607, said)
+    with pytest.raises(GeometryError, match="its header says right, not left"):
+        measure_microarchitecture(replace(request_of_two, repeat=(other, mask)), tmp_path / "a")
+    with pytest.raises(UsageError, match="--repeat is for two sides"):
+        measure_microarchitecture(replace(request_of_two, contralateral=None, repeat=(other, mask)), tmp_path / "a")
+    assert not (tmp_path / "a").exists()

@@ -76,6 +76,10 @@ def command(
     region: Annotated[
         str, typer.Option("--region", help="Name of the region in the rows, such as distal_femur.")
     ] = "given_region",
+    repeat: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option("--repeat", help="IMAGE MASK of a second scan of the same bone, for its repeatability."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Measure trabecular structure: thickness, spacing, connectivity and more, as far as the voxels allow."""
@@ -97,8 +101,9 @@ def command(
         precision,
         other_spared,
         region,
+        repeat,
     )
-    require_apart(out, [path for path in (image, *(contralateral or ())) if path.is_dir()])
+    require_apart(out, [path for path in (image, *(contralateral or ()), *(repeat or ())) if path.is_dir()])
     require_writable(out)
     with progress_bar("Microarchitecture") as advance:
         document = measure_microarchitecture(request, out, advance)

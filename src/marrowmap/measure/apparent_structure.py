@@ -58,6 +58,8 @@ class ApparentStructure:
         mm, by the plate model; None where the voxels forbid it.
     thickness_refused : str
         Why; empty where it is given.
+    topology_refused : str
+        Why neither ratio nor index is given; empty where they are, or only one has nothing to be divided by.
     """
 
     separation: Quantity
@@ -66,6 +68,7 @@ class ApparentStructure:
     erosion_index: Quantity | None
     thickness: Quantity | None
     thickness_refused: str
+    topology_refused: str = ""
 
 
 def apparent_structure(fraction: ApparentFraction, region: Mask) -> ApparentStructure:
@@ -80,8 +83,7 @@ def apparent_structure(fraction: ApparentFraction, region: Mask) -> ApparentStru
     Raises
     ------
     InputError
-        If the region is empty, reaches beyond the map, is too thin to hold neighbors, shows nothing but noise, or
-        would need too many subvoxels.
+        If the region is empty, reaches beyond the map, is too thin to hold neighbors, or shows nothing but noise.
     GeometryError
         If it lies on another grid.
     """
@@ -96,18 +98,16 @@ def apparent_structure(fraction: ApparentFraction, region: Mask) -> ApparentStru
     if not 0 < mean < 1:
         raise InputError(f"the mean fraction in the region is {mean:.3f}: there is no structure of bone and marrow")
     parts = _parts(inside)
-    number = _with_spread(lambda keep: _number(fraction, inside & keep), parts, "/mm")
+    number = _with_spread(lambda keep: _number(fraction, inside & keep), parts, "1/mm")
     separation = _with_spread(
         lambda keep: (1 - float(fraction.map[inside & keep].mean())) / _number(fraction, inside & keep), parts, "mm"
     )
-    kinds, part_of = _topology(fraction, inside, mean, parts)
-    without = [np.arange(len(parts)) != part for part in range(len(parts))]
-    counts = _counted(kinds, part_of, np.ones(len(parts), bool))
     ratio = index = None
-    if np.isfinite(counts.plate_rod_ratio):
-        ratio = _with_spread(lambda keep: _counted(kinds, part_of, keep).plate_rod_ratio, without, "1")
-    if np.isfinite(counts.erosion_index):
-        index = _with_spread(lambda keep: _counted(kinds, part_of, keep).erosion_index, without, "1")
+    topology_refused = ""
+    try:
+        ratio, index = _plates_and_rods(fraction, inside, mean, parts)
+    except InputError as error:
+        topology_refused = str(error)
     thickness = mean / number.value
     largest = float(grid.spacing.max())
     refused = ""
@@ -116,7 +116,8 @@ def apparent_structure(fraction: ApparentFraction, region: Mask) -> ApparentStru
             f"no trabecular thickness: voxels of {largest:.3g} mm are larger than half of what it would be "
             f"({thickness:.2g} mm); it would show the voxel, not the bone"
         )
-    return ApparentStructure(separation, number, ratio, index, None if refused else Quantity(thickness, "mm"), refused)
+    shown = None if refused else Quantity(thickness, "mm")
+    return ApparentStructure(separation, number, ratio, index, shown, refused, topology_refused)
 
 
 def _parts(inside: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
@@ -170,6 +171,21 @@ def _number(fraction: ApparentFraction, inside: NDArray[np.bool_]) -> float:
     return float(np.mean(rates))
 
 
+def _plates_and_rods(
+    fraction: ApparentFraction, inside: NDArray[np.bool_], mean: float, parts: list[NDArray[np.bool_]]
+) -> tuple[Quantity | None, Quantity | None]:
+    """Return plate-to-rod ratio and erosion index, each None where it has nothing to be divided by."""
+    kinds, part_of = _topology(fraction, inside, mean, parts)
+    without = [np.arange(len(parts)) != part for part in range(len(parts))]
+    counts = _counted(kinds, part_of, np.ones(len(parts), bool))
+    ratio = index = None
+    if np.isfinite(counts.plate_rod_ratio):
+        ratio = _with_spread(lambda keep: _counted(kinds, part_of, keep).plate_rod_ratio, without, "1")
+    if np.isfinite(counts.erosion_index):
+        index = _with_spread(lambda keep: _counted(kinds, part_of, keep).erosion_index, without, "1")
+    return ratio, index
+
+
 def _topology(
     fraction: ApparentFraction, inside: NDArray[np.bool_], mean: float, parts: list[NDArray[np.bool_]]
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -180,7 +196,8 @@ def _topology(
     side = float(grid.spacing.min()) / SUBVOXELS
     shape = [max(1, round((s.stop - s.start) * step / side)) for s, step in zip(box, grid.spacing, strict=True)]
     if np.prod(shape, dtype=float) > LARGEST_SUBVOXELS:
-        raise InputError(f"the region gives {np.prod(shape, dtype=float):.2g} subvoxels: measure it in smaller pieces")
+        count = np.prod(shape, dtype=float)
+        raise InputError(f"the region gives {count:.2g} subvoxels, too many for plates and rods: give a smaller one")
     # Beyond the region there is nothing known; its mean makes no bone and no hole.
     held = np.where(inside, fraction.map, np.float32(mean))[box]
     fine = _subvoxels(held, shape, order=3)

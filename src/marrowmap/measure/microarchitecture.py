@@ -58,6 +58,9 @@ class Microarchitecture:
         Share of bone by voxel, 0 to 1; NaN outside the region in the apparent regime.
     maps : mapping of str to array of float32
         Local thickness and separation in mm (0 outside their phase), by quantity; empty in the apparent regime.
+    texture : Quantity or None
+        MR: mean share of bone as texture alone tells it, unit ``1``, by which sides are compared
+        (:mod:`marrowmap.measure.apparent_sides`).
     """
 
     regime: Regime
@@ -70,6 +73,7 @@ class Microarchitecture:
     region: Mask
     fraction: NDArray[np.float32]
     maps: Mapping[str, NDArray[np.float32]]
+    texture: Quantity | None = None
 
 
 def choose_regime(image: MicroImage, region: Mask) -> tuple[Regime, str]:

@@ -60,14 +60,14 @@ def measure_apparent(
     else:
         values |= {
             "trabecular_separation": structure.separation,
-            "trabecular_number": _per_mm(structure.number),
+            "trabecular_number": structure.number,
         }
         for name, found, lacking in (
             ("plate_rod_ratio", structure.plate_rod_ratio, "rods"),
             ("erosion_index", structure.erosion_index, "plates"),
         ):
             if found is None:
-                refused[name] = f"the skeleton has no {lacking} to divide by"
+                refused[name] = structure.topology_refused or f"the skeleton has no {lacking} to divide by"
             else:
                 values[name] = found
         if structure.thickness is not None:
@@ -96,11 +96,8 @@ def measure_apparent(
         inside,
         cropped,
         {},
+        fraction.from_texture,
     )
-
-
-def _per_mm(number: Quantity) -> Quantity:
-    return Quantity(number.value, "1/mm", number.low, number.high)
 
 
 def _thickness_reason(whole: Volume) -> str:

@@ -3,16 +3,44 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import astuple
 from dataclasses import dataclass
-from dataclasses import replace
+from dataclasses import fields
 from importlib import resources
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from marrowmap.errors import InputError
 from marrowmap.image.nifti import file_label
 
 DATA = "microarchitecture_precision.toml"
+
+
+@dataclass(frozen=True)
+class TexturePrecision:
+    """What is known of comparing the sides' bone by its texture in MR (:mod:`marrowmap.measure.apparent_sides`).
+
+    Parameters
+    ----------
+    gain, gain_sd : float
+        Logarithm of the ratio of bone over that of texture, and how much it differs between people and kinds of loss.
+    cv_percent : float
+        Repeatability of bone by texture, from the same bone scanned twice.
+    layout_percent : float
+        Standard deviation of what texture says wrongly of two bones laid out each in its own way.
+    """
+
+    gain: float
+    gain_sd: float
+    cv_percent: float
+    layout_percent: float
+
+    @property
+    def pair_percent(self) -> float:
+        """Standard deviation of the difference of two sides from what it is in truth, in blocks as large as tried."""
+        return float(np.hypot(2**0.5 * self.cv_percent, self.layout_percent))
 
 
 @dataclass(frozen=True)
@@ -29,6 +57,8 @@ class Precision:
         The loss that absence must exclude.
     sources : tuple of str
         Where each comes from, with its confidence.
+    texture : TexturePrecision or None
+        MR only.
     """
 
     cv_percent: dict[str, float]
@@ -36,15 +66,12 @@ class Precision:
     side_sd_percent: float
     relevant_percent: float
     sources: tuple[str, ...]
+    texture: TexturePrecision | None = None
 
     def repeat_limit(self, quantity: str) -> float | None:
         """Return the least difference of two measurements that error does not explain (95 %), None if unknown."""
         cv = self.cv_percent.get(quantity)
         return None if cv is None else 1.96 * 2**0.5 * cv
-
-    def with_repeat(self, quantity: str, cv_percent: float, source: str) -> Precision:
-        """Return the same with a repeatability of one's own."""
-        return replace(self, cv_percent={**self.cv_percent, quantity: cv_percent}, sources=(*self.sources, source))
 
 
 def load_precision(kind: str, own: Path | None = None) -> Precision:
@@ -83,22 +110,35 @@ def _precision(data: dict[str, Any], kind: str) -> Precision:
     repeats = [entry for entry in data["repeat"] if entry["kind"] == kind]
     side, relevant = data["side"][0], data["relevant"]
     numbers = [float(entry["cv_percent"]) for entry in repeats] + [float(side["sd_percent"])]
+    textures = [entry for entry in data.get("texture", []) if entry["kind"] == kind]
+    texture = TexturePrecision(*(float(textures[0][f.name]) for f in fields(TexturePrecision))) if textures else None
+    numbers += list(astuple(texture)) if texture else []
     if min(numbers) <= 0 or float(relevant["loss_percent"]) <= 0:
         raise ValueError("percentages must be above 0")
-    entries = [("repeatability", entry) for entry in repeats] + [
-        ("sides of well people", side),
-        ("relevant loss", relevant),
-    ]
+    entries = (
+        [("repeatability", entry) for entry in repeats]
+        + [("texture", entry) for entry in textures[:1]]
+        + [
+            ("sides of well people", side),
+            ("relevant loss", relevant),
+        ]
+    )
     return Precision(
         {name: float(entry["cv_percent"]) for entry in repeats for name in entry["quantities"]},
         float(side["mean_percent"]),
         float(side["sd_percent"]),
         float(relevant["loss_percent"]),
         tuple(f"{what}: {_numbers(entry)}, {entry['source']} ({entry['confidence']})" for what, entry in entries),
+        texture,
     )
 
 
 def _numbers(entry: dict[str, Any]) -> str:
+    if "layout_percent" in entry:
+        return (
+            f"coefficient of variation {entry['cv_percent']:g} %, two layouts {entry['layout_percent']:g} %, gain "
+            f"{entry['gain']:g} (SD {entry['gain_sd']:g})"
+        )
     if "cv_percent" in entry:
         return f"coefficient of variation {entry['cv_percent']:g} %"
     if "sd_percent" in entry:

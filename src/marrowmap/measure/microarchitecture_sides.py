@@ -12,9 +12,14 @@ from scipy import ndimage
 from marrowmap.image import Grid
 from marrowmap.image import Mask
 from marrowmap.image import Volume
+from marrowmap.measure.apparent_sides import difference_by_texture
 from marrowmap.measure.microarchitecture import Microarchitecture
 from marrowmap.measure.microarchitecture_match import SideMatch
 from marrowmap.measure.microarchitecture_precision import Precision
+from marrowmap.measure.paired_difference import LIMIT
+from marrowmap.measure.paired_difference import PairedDifference
+from marrowmap.measure.paired_difference import side_limit
+from marrowmap.measure.paired_difference import spread_percent
 
 WHOLE = "whole region"
 NO_RATIO = ("structure_model_index",)
@@ -28,36 +33,6 @@ MAP_CELLS = 40
 """Cells of the difference map along the region's longest extent."""
 SMOOTHING_SHARE = 1 / 8
 """Width of the box over which bone is averaged for the map, as a share of the region's cube-root volume (choice)."""
-
-
-@dataclass(frozen=True)
-class PairedDifference:
-    """One measure of one part on both sides.
-
-    Parameters
-    ----------
-    quantity : str
-    part : str
-        ``whole region`` or a part of it in bone coordinates.
-    this, other : float
-        In the quantity's unit.
-    repeat_limit : float or None
-        Percent: beyond it error does not explain the difference (95 %). None where nothing is published, as for parts.
-    side_limit : float or None
-        Percent: 95 % of well people's sides differ by less, error included.
-    """
-
-    quantity: str
-    part: str
-    this: float
-    other: float
-    repeat_limit: float | None
-    side_limit: float | None
-
-    @property
-    def percent(self) -> float:
-        """Difference of this side from the other, over the other."""
-        return 100.0 * (self.this / self.other - 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,9 +82,10 @@ def compare_sides(
     lateral : str
         What the first bone axis points to, for the parts' names: ``lateral``, or ``left`` where the side is unknown.
     """
+    by_texture = difference_by_texture(this, other, precision, WHOLE)
     differences = [
-        _difference(name, WHOLE, value.value, other.values[name].value, precision, _interval_cv(this, other, name))
-        for name, value in this.values.items()
+        by_texture if by_texture and name == by_texture.quantity else _difference(name, this, other, precision)
+        for name in this.values
         if name in other.values and other.values[name].value != 0 and name not in NO_RATIO
     ]
     left_out = [f"{name.replace('_', ' ')}: {reason}" for name, reason in {**other.refused, **this.refused}.items()]
@@ -127,7 +103,9 @@ def compare_sides(
             continue
         mine, theirs = _part_values(this, in_here), _part_values(other, in_there)
         differences += [
-            PairedDifference(name, part, value, theirs[name], None, None)
+            PairedDifference(
+                name, part, value, theirs[name], None, None, f"mean of its map: {this.methods.get(name, '')}"
+            )
             for name, value in mine.items()
             if theirs.get(name, 0.0) > 0
         ]
@@ -135,26 +113,15 @@ def compare_sides(
     return SideComparison(match, other, tuple(differences), precision, tuple(left_out), volume, region, smoothing)
 
 
-def _interval_cv(this: Microarchitecture, other: Microarchitecture, name: str) -> float:
-    """Return the larger standard deviation that the measures' own intervals give, percent of the value."""
-    found = [0.0]
-    for side in (this, other):
-        quantity = side.values[name]
-        if quantity.low is not None and quantity.high is not None and quantity.value:
-            found.append(100 * (quantity.high - quantity.low) / 3.92 / abs(quantity.value))
-    return max(found)
-
-
-def _difference(
-    name: str, part: str, this: float, other: float, precision: Precision, own_cv: float
-) -> PairedDifference:
-    """Hold a difference against what repeats, and against what well sides differ in."""
-    published = precision.cv_percent.get(name)
+def _difference(name: str, this: Microarchitecture, other: Microarchitecture, precision: Precision) -> PairedDifference:
+    """Hold a difference of the whole region against what repeats, and against what well sides differ in."""
+    here, there = this.values[name].value, other.values[name].value
+    published, own_cv = precision.cv_percent.get(name), max(spread_percent(one.values[name]) for one in (this, other))
     if published is None and own_cv == 0:
-        return PairedDifference(name, part, this, other, None, None)
+        return PairedDifference(name, WHOLE, here, there, None, None, this.methods.get(name, ""))
     error = 2**0.5 * max(published or 0.0, own_cv)
     return PairedDifference(
-        name, part, this, other, 1.96 * error, 1.96 * float(np.hypot(error, precision.side_sd_percent))
+        name, WHOLE, here, there, LIMIT * error, side_limit(error, precision), this.methods.get(name, "")
     )
 
 

@@ -47,8 +47,9 @@ def finest_noise(image: Volume, inside: NDArray[np.bool_]) -> float:
     """Return the standard deviation of noise from the highest frequencies along all three axes at once.
 
     Trabeculae fill an image with texture of their own, and differences along one axis would see it; second differences
-    along each axis in turn keep only the corners of k-space, where texture is least. They still see some of it, so
-    that the answer is at most some percent too large; where the scanner filled the corners with zeros it is too small.
+    along each axis in turn keep only the corners of k-space, where texture is least. They still see some of it: on
+    dense virtual trabecular bone the answer is 5 to 23 % too large, on cells that are not stretched up to 50 %. Where
+    the scanner filled the corners with zeros it is too small.
 
     Parameters
     ----------

@@ -6,6 +6,7 @@ from importlib import metadata
 
 from marrowmap.measure.microarchitecture import Regime
 from marrowmap.measure.microarchitecture_sides import SideComparison
+from marrowmap.measure.paired_difference import PairedDifference
 from marrowmap.report.document import STATE_WORDS
 from marrowmap.report.document import load_reportlets
 from marrowmap.report.document import number_text
@@ -164,6 +165,7 @@ def _sides(result: MicroResult, plates: tuple[Plate, ...]) -> list[Section]:
             number_text(one.this),
             number_text(one.other),
             f"{one.percent + 0.0:+.1f}".replace("-", "−"),
+            _interval_text(one),
             "" if one.repeat_limit is None else f"±{one.repeat_limit:.1f}",
             "" if one.side_limit is None else f"±{one.side_limit:.1f}",
         )
@@ -171,9 +173,9 @@ def _sides(result: MicroResult, plates: tuple[Plate, ...]) -> list[Section]:
     )
     table = Table(
         "This side against the other, in mirrored bone coordinates",
-        ("Measure", "Part", "This side", "Other side", "Difference, %", "Error, %", "Well sides, %"),
+        ("Measure", "Part", "This side", "Other side", "Difference, %", "95 % interval", "Error, %", "Well sides, %"),
         rows,
-        numeric=(2, 3, 4, 5, 6),
+        numeric=(2, 3, 4, 5, 6, 7),
     )
     paragraphs = (
         "Parts are thirds along the bone and quadrants across it, set on this side and carried to the other. No "
@@ -182,9 +184,17 @@ def _sides(result: MicroResult, plates: tuple[Plate, ...]) -> list[Section]:
     return [Section("sides", "Against the other side", paragraphs, _side_notes(comparison), (table,), plates)]
 
 
+def _interval_text(one: PairedDifference) -> str:
+    if one.interval is None:
+        return ""
+    low, high = one.interval
+    return f"{low:+.1f} to {high:+.1f}".replace("-", "−")
+
+
 def _side_notes(comparison: SideComparison) -> tuple[str, ...]:
     return (
         f"Sides matched by {comparison.match.how}.",
+        *(f"Bone volume of the whole region: {one.method}." for one in comparison.differences if one.gain != 1),
         *(f"{text}." for text in comparison.precision.sources),
         *(f"Not compared: {text}." for text in comparison.left_out),
         f"The map averages bone over boxes of {comparison.smoothing_mm:.2g} mm, thrice.",

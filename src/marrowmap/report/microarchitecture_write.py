@@ -12,7 +12,7 @@ import numpy as np
 
 from marrowmap.image import Volume
 from marrowmap.image.nifti import write_nifti
-from marrowmap.measure.microarchitecture_sides import PairedDifference
+from marrowmap.measure.paired_difference import PairedDifference
 from marrowmap.report.folder import SCHEMA
 from marrowmap.report.folder import replacing_folder
 from marrowmap.report.html import render_html
@@ -55,8 +55,11 @@ def _difference_row(one: PairedDifference) -> Row:
         "this": _rounded(one.this),
         "other": _rounded(one.other),
         "percent": _rounded(one.percent),
+        "low": _rounded(one.interval[0]) if one.interval else None,
+        "high": _rounded(one.interval[1]) if one.interval else None,
         "error_percent": _rounded(one.repeat_limit),
         "well_sides_percent": _rounded(one.side_limit),
+        "method": one.method,
     }
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from scipy.special import ndtr
 
-from marrowmap.measure.microarchitecture_sides import PairedDifference
 from marrowmap.measure.microarchitecture_sides import SideComparison
+from marrowmap.measure.paired_difference import PairedDifference
 from marrowmap.values import Evidence
 from marrowmap.values import Finding
 from marrowmap.values import Joint

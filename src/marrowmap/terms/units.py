@@ -6,7 +6,6 @@ UNITS: dict[str, str] = {
     "1": "no units",
     "%": "percent",
     "mm": "millimeter",
-    "/mm": "per millimeter",
     "mm2": "square millimeter",
     "mm3": "cubic millimeter",
     "mL": "milliliter",

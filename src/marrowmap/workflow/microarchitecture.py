@@ -41,6 +41,7 @@ from marrowmap.workflow.microarchitecture_sides import ReadSide
 from marrowmap.workflow.microarchitecture_sides import compare
 from marrowmap.workflow.microarchitecture_sides import find_place
 from marrowmap.workflow.microarchitecture_sides import require_alike
+from marrowmap.workflow.microarchitecture_sides import require_same_bone
 from marrowmap.workflow.microarchitecture_sides import warn_of_less_there
 from marrowmap.workflow.steps import Progress
 from marrowmap.workflow.steps import Steps
@@ -69,6 +70,7 @@ def measure_microarchitecture(request: Request, out: Path, progress: Progress = 
     with steps.step("reading", 0.0, 0.1):
         this = _read(request.image, request.within, request)
         other = _read(*request.contralateral, request) if request.contralateral else None
+        repeat = _read(*request.repeat, request) if request.repeat else None
         side, joint = find_place(request, this.image, other.image if other else None)
         edema = _mask(request.edema, this.image, request) if request.edema not in (None, NO_EDEMA) else None
         spared = _mask(request.spared, this.image, request)
@@ -82,9 +84,20 @@ def measure_microarchitecture(request: Request, out: Path, progress: Progress = 
         if other_regime is not regime:
             raise InputError(f"{other.image.name}: can be measured as {other_regime.value} only, the other side as "
                              f"{regime.value}: pass two images of one protocol")  # fmt: skip
-    with steps.step("measuring", 0.1, 0.5):
+    if repeat is not None:
+        warnings += require_same_bone(this.image, repeat.image, side, joint)
+    with steps.step("measuring", 0.1, 0.4):
         measured = _measure(this, other, request, regime, reason, edema, spared)
     notes = _notes(request, this.image, measured)
+    again: Microarchitecture | None = None
+    if repeat is not None:
+        with steps.step("measuring the second scan", 0.4, 0.5):
+            again = _measure(repeat, other, request, regime, reason, None, None)
+        if edema is not None or spared is not None:
+            notes.append(
+                "the second scan was measured without the masks of edema and spared marrow, which lie on the first: "
+                "bone volume by texture needs neither, other measures may seem to repeat worse than they do"
+            )
     comparison: SideComparison | None = None
     other_side: MicroSide | None = None
     if other is not None and request.contralateral is not None:
@@ -94,7 +107,7 @@ def measure_microarchitecture(request: Request, out: Path, progress: Progress = 
             other.image, other.region, theirs, side.opposite if side else None, request.contralateral[1]
         )
         with steps.step("comparing sides", 0.8, 0.9):
-            comparison = compare(request, this, other, measured, theirs, side, joint)
+            comparison = compare(request, this, other, measured, theirs, side, joint, again)
         notes.append(f"sides matched by {comparison.match.how}")
         warnings += warn_of_less_there(comparison, other_side)
         if not (this.image.oriented and other.image.oriented):
@@ -113,7 +126,15 @@ def measure_microarchitecture(request: Request, out: Path, progress: Progress = 
         options=describe_options(request),
         more_files=tuple(
             path
-            for path in (request.edema, request.spared, request.other_spared, request.frames, request.precision)
+            for path in (
+                request.edema,
+                request.spared,
+                request.other_spared,
+                request.frames,
+                request.precision,
+                *(repeat.image.files if repeat else ()),
+                request.repeat[1] if request.repeat else None,
+            )
             if path not in (None, NO_EDEMA)
         ),
         seconds=steps.seconds,

@@ -46,6 +46,8 @@ class Request:
         ``frames.json`` of ``marrowmap segment``; precision of one's own.
     region : str
         Name of the region in the rows.
+    repeat : (Path, Path) or None
+        Image and region of a second scan of the same bone, for its repeatability.
     """
 
     image: Path
@@ -63,6 +65,7 @@ class Request:
     precision: Path | None = None
     other_spared: Path | None = None
     region: str = "given_region"
+    repeat: tuple[Path, Path] | None = None
 
 
 def require_sense(request: Request) -> None:
@@ -85,7 +88,11 @@ def require_sense(request: Request) -> None:
             )
     if request.threshold is not None and not np.isfinite(request.threshold):
         raise UsageError(f"--threshold {request.threshold}: give a number in the image's unit")
-    for option, given in (("--frames", request.frames), ("--other-spared", request.other_spared)):
+    for option, given in (
+        ("--frames", request.frames),
+        ("--other-spared", request.other_spared),
+        ("--repeat", request.repeat),
+    ):
         if given is not None and request.contralateral is None:
             raise UsageError(f"{option} is for two sides: give --contralateral, too, or leave it out")
 
@@ -124,4 +131,5 @@ def describe_options(request: Request) -> dict[str, object]:
         "frames": request.frames.name if request.frames else None,
         "precision": request.precision.name if request.precision else None,
         "region": request.region,
+        "repeat": [path.name for path in request.repeat] if request.repeat else None,
     }

@@ -21,6 +21,7 @@ from marrowmap.measure.microarchitecture_match import SideMatch
 from marrowmap.measure.microarchitecture_match import match_by_frames
 from marrowmap.measure.microarchitecture_match import match_by_masks
 from marrowmap.measure.microarchitecture_precision import load_precision
+from marrowmap.measure.microarchitecture_repeat import with_repeats
 from marrowmap.measure.microarchitecture_sides import SideComparison
 from marrowmap.measure.microarchitecture_sides import compare_sides
 from marrowmap.report.microarchitecture_result import MicroSide
@@ -68,8 +69,16 @@ def find_place(request: Request, this: MicroImage, other: MicroImage | None) -> 
     return side, joint
 
 
-def require_alike(this: MicroImage, other: MicroImage) -> list[str]:
-    """Refuse two sides that were not imaged alike; return what is unlike but may stand.
+def require_alike(
+    this: MicroImage, other: MicroImage, if_one: str = "the two sides are one image: pass the other side's"
+) -> list[str]:
+    """Refuse two images that were not made alike; return what is unlike but may stand.
+
+    Parameters
+    ----------
+    this, other : MicroImage
+    if_one : str
+        What to say where both are the same image.
 
     Raises
     ------
@@ -80,15 +89,15 @@ def require_alike(this: MicroImage, other: MicroImage) -> list[str]:
     """
     names = f"{this.name} and {other.name}"
     if this.volume.array.shape == other.volume.array.shape and np.array_equal(this.volume.array, other.volume.array):
-        raise GeometryError(f"{names}: the two sides are one image: pass the other side's")
+        raise GeometryError(f"{names}: {if_one}")
     people = {image.subject.person_id for image in (this, other)} - {""}
     if len(people) > 1:
-        raise GeometryError(f"{names}: two persons by (0010,0020) Patient ID: pass one person's sides")
+        raise GeometryError(f"{names}: two persons by (0010,0020) Patient ID: pass one person's images")
     sizes = [np.sort(image.volume.grid.spacing) for image in (this, other)]
     if not np.allclose(sizes[0], sizes[1], rtol=0.01):
         texts = [" x ".join(f"{x:.4g}" for x in image.volume.grid.spacing) for image in (this, other)]
         raise GeometryError(
-            f"{names}: voxels of {texts[0]} and {texts[1]} mm: every measure here depends on the voxel, so the sides "
+            f"{names}: voxels of {texts[0]} and {texts[1]} mm: every measure here depends on the voxel, so they "
             "cannot be compared; pass images of one protocol"
         )
     if this.modality != other.modality or this.volume.unit != other.volume.unit:
@@ -104,8 +113,27 @@ def require_alike(this: MicroImage, other: MicroImage) -> list[str]:
         if not (np.isclose(value, theirs, rtol=PROTOCOL_TOLERANCE) if numbers else value == theirs):
             raise InputError(f"{names}: {field} {value} against {theirs}: pass images of one protocol and field")
     if this.date and other.date and this.date != other.date:
-        return [f"the sides were imaged on different days, {this.date} and {other.date}: bone may have changed between"]
+        return [f"{names}: imaged on different days, {this.date} and {other.date}: bone may have changed between"]
     return []
+
+
+def require_same_bone(this: MicroImage, again: MicroImage, side: Side | None, joint: Joint | None) -> list[str]:
+    """Refuse a second scan that is not of the same bone by the same protocol; return what may stand.
+
+    Raises
+    ------
+    GeometryError
+        If it names another side or joint, is the very image, another person's, or has other voxels.
+    InputError
+        If modality, calibration or protocol differ.
+    """
+    for found, wanted in ((again.side, side), (again.joint, joint)):
+        if found is not None and wanted is not None and found is not wanted:
+            raise GeometryError(
+                f"{again.name}: its header says {found.value}, not {wanted.value}: --repeat wants a second scan of the "
+                f"bone in {this.name}"
+            )
+    return require_alike(this, again, "--repeat is the very image: pass a second scan of the bone")
 
 
 def compare(
@@ -116,8 +144,9 @@ def compare(
     theirs: Microarchitecture,
     side: Side | None,
     joint: Joint | None,
+    again: Microarchitecture | None = None,
 ) -> SideComparison:
-    """Match two sides, by bone frames where they are given, and compare them.
+    """Match two sides, by bone frames where they are given, and compare them; `again` is this side's second scan.
 
     Raises
     ------
@@ -135,6 +164,8 @@ def compare(
     else:
         match = match_by_masks(measured.region, theirs.region, side.sign if side else 1)
     precision = load_precision(kind_of(this.image, measured), request.precision)
+    if again is not None:
+        precision = with_repeats(precision, (measured, again))
     return compare_sides(measured, theirs, match, precision, "lateral" if side else "left")
 
 
