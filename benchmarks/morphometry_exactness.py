@@ -13,12 +13,14 @@ from __future__ import annotations
 import argparse
 import csv
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from marrowmap.errors import InputError
 from marrowmap.image import Grid
 from marrowmap.image import Mask
 from marrowmap.measure.anisotropy import gradient_fabric
@@ -159,16 +161,20 @@ def against_tables(folder: Path, every: int) -> None:
             assert body is not None
             bone = mask(body)
             found = trabecular_thickness(bone)
-            middle[name] = mid_axis_thickness(bone).mean_mm
+            # A plate as wide as it is thick may have no two walls that face each other closest.
+            with suppress(InputError):
+                middle[name] = mid_axis_thickness(bone).mean_mm
             ours[0][name], ours[1][name] = found.mean_mm, found.largest_mm
         known = {n: truth for n in names if (truth := true_width(n)) is not None}
         for kind, ipl, mine, other in zip(("mean", "greatest"), (mean, greatest), ours, python, strict=True):
             cells = [f"{len(names)}"]
             for column in (mine, middle, other):
-                apart = [np.mean([abs(column[n] - version[n]) for n in names]) for version in ipl]
-                cells.append(" / ".join(f"{value:.2f}" for value in apart))
+                there = [n for n in names if n in column]
+                apart = [np.mean([abs(column[n] - version[n]) for n in there]) for version in ipl]
+                fewer = f" (n {len(there)})" if len(there) < len(names) else ""
+                cells.append(" / ".join(f"{value:.2f}" for value in apart) + fewer)
             for column in (mine, middle, other, ipl[1]):
-                cells.append(f"{np.mean([abs(column[n] - truth) for n, truth in known.items()]):.2f}")
+                cells.append(f"{np.mean([abs(column[n] - truth) for n, truth in known.items() if n in column]):.2f}")
             print(f"| {shape}, {kind} | " + " | ".join(cells) + " |", flush=True)
     print()
 
