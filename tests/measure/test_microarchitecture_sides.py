@@ -61,13 +61,11 @@ def test_error_and_well_sides_widen_the_limits():
     this, other = side(even, False), side(even * 1.1, True)
     match = match_by_masks(this.region, other.region, 1)
     whole = compare_sides(this, other, match, load_precision("MR"), "lateral").of("bone_volume_fraction")
-    assert whole is not None
     assert whole.percent == pytest.approx(100 * (1 / 1.1 - 1))
     assert whole.repeat_limit == pytest.approx(1.96 * 2**0.5 * 3.6)
     assert whole.side_limit == pytest.approx(1.96 * (2 * 3.6**2 + 25) ** 0.5)
     doubtful = side(even, False, interval=0.1)
     whole = compare_sides(doubtful, other, match, load_precision("MR"), "lateral").of("bone_volume_fraction")
-    assert whole is not None
     assert whole.repeat_limit == pytest.approx(2**0.5 * 100 * 0.1 / 0.3)
 
 

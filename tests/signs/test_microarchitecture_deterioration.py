@@ -52,7 +52,6 @@ def test_states_by_the_loss_of_bone(percent, state):
 
 def test_absence_says_what_would_have_been_seen():
     finding = judge(0.0)
-    assert finding.smallest_detectable is not None
     assert finding.smallest_detectable.value == 10.2
     assert finding.smallest_detectable.unit == "%"
 
