@@ -249,7 +249,6 @@ def test_a_result_is_not_written_over_other_things(files, tmp_path):
 
 
 def test_scancos_object_gives_one_answer_in_several_formats(shared_data, tmp_path):
-    pytest.importorskip("py_aimio")
     folder = shared_data / "morphometry-ipl-reference" / "tests" / "data"
     answers = []
     for name in ("test_aim.AIM", "test_nrrd.nrrd", "test_dicom"):

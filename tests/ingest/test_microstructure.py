@@ -118,7 +118,6 @@ def test_masks_that_do_not_belong_to_the_image(tmp_path):
 
 def test_one_object_in_six_formats_is_one_object(shared_data):
     """Scanco's object as AIM, ISQ, MHA, NIfTI, NRRD and DICOM: the same voxels of the same size."""
-    pytest.importorskip("py_aimio")
     folder = shared_data / "morphometry-ipl-reference" / "tests" / "data"
     names = ("test_aim.AIM", "test_isq.ISQ", "test_mha.mha", "test_nii.nii", "test_nrrd.nrrd", "test_dicom")
     images = [read_microstructure(folder / name) for name in names]

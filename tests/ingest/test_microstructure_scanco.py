@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-import importlib.util
 import sys
 
 import numpy as np
+import py_aimio
 import pytest
 
 from marrowmap.errors import InputError
@@ -11,9 +11,6 @@ from marrowmap.errors import ModelError
 from marrowmap.ingest import microstructure_scanco
 from tests.ingest.micro_files import lattice
 
-needs_package = pytest.mark.skipif(
-    importlib.util.find_spec("py_aimio") is None, reason="aimio-py (extra scanco) is not installed"
-)
 LOG = """Mu_Scaling                     8192
 HU: mu water                   0.24090
 Density: unit                  [mg HA/ccm]
@@ -37,10 +34,7 @@ def test_without_the_package_one_clear_line_and_exit_code_5(tmp_path, monkeypatc
     assert found.value.exit_code == 5
 
 
-@needs_package
 def test_calibration_comes_from_the_header(tmp_path):
-    import py_aimio  # noqa: PLC0415
-
     values = (lattice((10, 12, 14)) * 5000).astype(np.int16)
     path = tmp_path / "made.AIM"
     meta = {"element_size": (0.0607,) * 3, "processing_log": LOG, "position": (0, 0, 0)}
@@ -54,7 +48,6 @@ def test_calibration_comes_from_the_header(tmp_path):
     assert any("density = " in text for text in image.said)
 
 
-@needs_package
 @pytest.mark.parametrize("name", ["a.aim", "a.isq"])
 def test_broken_files(tmp_path, name):
     path = tmp_path / name
@@ -63,7 +56,6 @@ def test_broken_files(tmp_path, name):
         microstructure_scanco.read(path)
 
 
-@needs_package
 def test_an_isq_cut_short(tmp_path, shared_data):
     whole = (shared_data / "morphometry-ipl-reference/tests/data/test_isq.ISQ").read_bytes()
     path = tmp_path / "cut.isq"

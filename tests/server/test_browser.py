@@ -17,18 +17,19 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from playwright import sync_api as playwright
 
 from marrowmap.readers.storage import Store
 from marrowmap.readers.storage_engine import open_engine
 from tests.readers.image_study import SECRET_WORDS
 from tests.readers.image_study import make_study
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
 CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium"),
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="chromium is no Python package; bootstrap.py test installs it as root on Debian"
+    ),
 ]
 ARGUMENTS = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 PATIENCE_MS = 60_000
