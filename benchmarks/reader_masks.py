@@ -9,10 +9,8 @@ looked at on these people (docs/benchmarks/real_mri_edema.md).
 
 from __future__ import annotations
 
-import argparse
 import math
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 
@@ -27,6 +25,7 @@ from marrowmap.readers.estimate import Estimate
 from marrowmap.readers.icc import icc_a1
 from real_mri_edema import READERS
 from real_mri_edema import Case
+from real_mri_edema import asked_cases
 
 OURS = "marrowmap"
 WITHIN = (("R11", "R12"), ("R21", "R22"))
@@ -119,14 +118,7 @@ def left_out(masks: dict[str, dict[str, Mask]]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    default = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "bme-sij-mri"
-    parser.add_argument("data", type=Path, nargs="?", default=default)
-    data = parser.parse_args().data
-    subjects = sorted(p.name.split("_")[0] for p in (data / "STIR").rglob("*_STIR.nii.gz"))
-    if not subjects:
-        raise SystemExit(f"no STIR images under {data}: give the folder of bme-sij-mri")
-    cases = {subject: Case(data, subject) for subject in subjects}
+    cases = asked_cases(__doc__)
     masks = {
         subject: {
             **case.readers,

@@ -80,21 +80,26 @@ def row(label: str, values: list[float]) -> str:
     return f"{label:<22}" + "".join(f"{v:7.3f}" for v in values)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def asked_cases(description: str | None) -> dict[str, Case]:
+    """Read the command line and return every subject's case."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     default = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "bme-sij-mri"
     parser.add_argument("data", type=Path, nargs="?", default=default)
     data = parser.parse_args().data
     subjects = sorted(p.name.split("_")[0] for p in (data / "STIR").rglob("*_STIR.nii.gz"))
     if not subjects:
         raise SystemExit(f"no STIR images under {data}: give the folder of bme-sij-mri")
+    return {subject: Case(data, subject) for subject in subjects}
+
+
+def main() -> None:
+    cases = asked_cases(__doc__)
 
     ours, between, spans, by_k, open_by_k = [], [], [], [], []
     print(
         f"{'subject':<22}" + "".join(f"{r:>7}" for r in READERS) + "   Dice of the closed region with each reader mask"
     )
-    for subject in subjects:
-        case = Case(data, subject)
+    for subject, case in cases.items():
         result = measure_edema(case.fluid, case.within, case.reference, case.t1)
         scores = case.against(result.closed.array)
         volumes = [case.readers[r].volume_ml for r in READERS]
@@ -117,8 +122,8 @@ def main() -> None:
     best = int(np.argmax(open_per_k.mean(axis=0)))
     print(f"\nnearest open rule, best k={OPEN_RULE_KS[best]:g} on these: mean Dice {open_per_k[:, best].mean():.3f}")
     left_out = [
-        per_k[i, int(np.argmax(np.delete(per_k, i, axis=0).mean(axis=0)))] for i in range(len(subjects))
-    ] if len(subjects) > 1 else []  # fmt: skip
+        per_k[i, int(np.argmax(np.delete(per_k, i, axis=0).mean(axis=0)))] for i in range(len(cases))
+    ] if len(cases) > 1 else []  # fmt: skip
     if left_out:
         print(f"k chosen on the other subjects (leave one out): mean Dice {np.mean(left_out):.3f}")
     for k, value in zip(OWN_KS, per_k.mean(axis=0), strict=True):

@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 from marrowmap.errors import InputError
 from marrowmap.image import Grid
 from marrowmap.image import Mask
-from marrowmap.measure.compiled import compiled
+from marrowmap.image.compiled import compiled
 from marrowmap.measure.local_thickness import local_thickness
 from marrowmap.measure.local_thickness import paint_middle
 from marrowmap.measure.local_thickness import paint_thickness

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from marrowmap.errors import GeometryError
+from marrowmap.image import Grid
 from marrowmap.image import Volume
+from marrowmap.image.nifti import file_label
+from marrowmap.ingest.microstructure_spacing import Spacing
+from marrowmap.ingest.microstructure_spacing import require_plausible
 from marrowmap.values import Joint
 from marrowmap.values import Side
 from marrowmap.values import Subject
@@ -60,3 +68,51 @@ class MicroImage:
     joint: Joint | None = None
     subject: Subject = field(default_factory=Subject)
     oriented: bool = True
+
+
+def plain_image(
+    path: Path,
+    files: tuple[Path, ...],
+    affine: NDArray[np.float64],
+    values: NDArray[np.float32],
+    spacing: Spacing,
+    *,
+    oriented: bool,
+) -> MicroImage:
+    """Return an image of a format that names neither modality nor person.
+
+    Parameters
+    ----------
+    path : Path
+        File or folder as given.
+    files : tuple of Path
+    affine : (4, 4) array
+        From indices i, j, k to mm.
+    values : (i, j, k) array
+    spacing : Spacing
+        What the voxel size was read from.
+    oriented : bool
+
+    Raises
+    ------
+    GeometryError
+        If axes are sheared.
+    InputError
+        If a voxel size cannot be one of trabecular bone.
+    """
+    name = file_label(path)
+    i, j, k = values.shape
+    try:
+        grid = Grid((i, j, k), affine)
+    except GeometryError as error:
+        raise GeometryError(f"{name}: {error}") from error
+    require_plausible(name, grid.spacing)
+    return MicroImage(
+        name=name,
+        volume=Volume(grid, values, "native"),
+        modality="OT",
+        uid=name,
+        files=files,
+        said=(f"voxel size from {spacing.source}",),
+        oriented=oriented,
+    )

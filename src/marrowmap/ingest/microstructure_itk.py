@@ -9,14 +9,11 @@ from typing import Any
 import numpy as np
 import SimpleITK
 
-from marrowmap.errors import GeometryError
 from marrowmap.errors import InputError
-from marrowmap.image import Grid
-from marrowmap.image import Volume
 from marrowmap.image.nifti import file_label
 from marrowmap.ingest.microstructure_image import MicroImage
+from marrowmap.ingest.microstructure_image import plain_image
 from marrowmap.ingest.microstructure_spacing import Spacing
-from marrowmap.ingest.microstructure_spacing import require_plausible
 from marrowmap.ingest.microstructure_spacing import spacing_in
 
 _ITK: Any = SimpleITK  # carries no types
@@ -68,21 +65,7 @@ def read(path: Path, spacing: Spacing | None) -> MicroImage:
     affine = np.eye(4)
     affine[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * np.array(used.mm)
     affine[:3, 3] = np.array(image.GetOrigin()) * scale
-    i, j, k = values.shape
-    try:
-        grid = Grid((i, j, k), affine)
-    except GeometryError as error:
-        raise GeometryError(f"{name}: {error}") from error
-    require_plausible(name, grid.spacing)
-    return MicroImage(
-        name=name,
-        volume=Volume(grid, values, "native"),
-        modality="OT",
-        uid=name,
-        files=(path,),
-        said=(f"voxel size from {used.source}",),
-        oriented=oriented,
-    )
+    return plain_image(path, (path,), affine, values, used, oriented=oriented)
 
 
 def _units(path: Path) -> tuple[str, str, bool]:

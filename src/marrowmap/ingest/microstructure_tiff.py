@@ -15,14 +15,12 @@ import tifffile
 from numpy.typing import NDArray
 
 from marrowmap.errors import InputError
-from marrowmap.image import Grid
-from marrowmap.image import Volume
 from marrowmap.image.nifti import file_label
 from marrowmap.ingest.microstructure_image import MicroImage
+from marrowmap.ingest.microstructure_image import plain_image
 from marrowmap.ingest.microstructure_itk import choose_spacing
 from marrowmap.ingest.microstructure_itk import finite_values
 from marrowmap.ingest.microstructure_spacing import Spacing
-from marrowmap.ingest.microstructure_spacing import require_plausible
 
 ENDINGS = (".tif", ".tiff")
 MIN_PAGES = 3
@@ -73,18 +71,7 @@ def read(path: Path, spacing: Spacing | None) -> MicroImage:
         raise InputError(f"{name}: shape {array.shape}, a volume of gray values needs {MIN_PAGES} pages: pass a stack")
     used = _spacing(name, stated, spacing)
     values = finite_values(name, array.transpose(2, 1, 0))
-    i, j, k = values.shape
-    grid = Grid((i, j, k), np.diag([*used.mm, 1.0]))
-    require_plausible(name, grid.spacing)
-    return MicroImage(
-        name=name,
-        volume=Volume(grid, values, "native"),
-        modality="OT",
-        uid=name,
-        files=files,
-        said=(f"voxel size from {used.source}",),
-        oriented=False,
-    )
+    return plain_image(path, files, np.diag([*used.mm, 1.0]), values, used, oriented=False)
 
 
 def _spacing(name: str, stated: tuple[tuple[float, float, float], str, str] | None, given: Spacing | None) -> Spacing:

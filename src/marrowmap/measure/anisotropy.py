@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from marrowmap.errors import InputError
 from marrowmap.image import Mask
-from marrowmap.measure.compiled import compiled
+from marrowmap.image.compiled import compiled
 
 DIRECTIONS = 400
 LINES = 600

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from marrowmap.errors import InputError
 from marrowmap.image import Mask
-from marrowmap.measure.compiled import in_parts
+from marrowmap.image.compiled import in_parts
 from marrowmap.measure.maximal_balls import containment_table
 from marrowmap.measure.maximal_balls import label_balls
 from marrowmap.measure.maximal_balls import write_diameters

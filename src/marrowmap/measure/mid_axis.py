@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from marrowmap.measure.compiled import compiled
+from marrowmap.image.compiled import compiled
 from marrowmap.measure.nearest_outside import Ruler
 from marrowmap.measure.nearest_outside import steps_of
 from marrowmap.measure.wall_distance import PLACES

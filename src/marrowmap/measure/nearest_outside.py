@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marrowmap.errors import InputError
-from marrowmap.measure.compiled import compiled
-from marrowmap.measure.compiled import in_parts
+from marrowmap.image.compiled import compiled
+from marrowmap.image.compiled import in_parts
 
 AT_ONCE = 128
 """Voxels of the last axis worked on together: they stay in the fastest memory, and end together."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from marrowmap.errors import InputError
 from marrowmap.image import Mask
-from marrowmap.measure.compiled import compiled
+from marrowmap.image.compiled import compiled
 from marrowmap.measure.local_thickness import local_thickness
 from marrowmap.measure.local_thickness import whole
 from marrowmap.measure.mid_axis import mark_middle

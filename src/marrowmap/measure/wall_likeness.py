@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from marrowmap.errors import InputError
 from marrowmap.image import Mask
-from marrowmap.measure.compiled import compiled
-from marrowmap.measure.compiled import in_parts
+from marrowmap.image.compiled import compiled
+from marrowmap.image.compiled import in_parts
 from marrowmap.measure.local_thickness import MEMORY_BYTES
 from marrowmap.measure.local_thickness import labeled_slabs
 from marrowmap.measure.maximal_balls import center_of

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import euler_number
 
-from marrowmap.phantom.compiled import compiled
+from marrowmap.image.compiled import compiled
 from marrowmap.phantom.hr_site import Site
 from marrowmap.phantom.trabecular_cells import Network
 from marrowmap.phantom.trabecular_raster import Elements

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marrowmap.errors import InputError
-from marrowmap.phantom.compiled import compiled
+from marrowmap.image.compiled import compiled
 
 if TYPE_CHECKING:
     from marrowmap.phantom.trabecular import TrabecularBlock

@@ -293,39 +293,25 @@ def check_answers(items: Sequence[Item], answers: Any) -> dict[str, Any]:
     return checked
 
 
+CONFIDENCE, CELLS, OUTLINES = ".confidence", ".cells", ".outlines"
+"""What stands behind an item's name where its answer needs a line of its own."""
+
+
 def rating_rows(items: Sequence[Item], answers: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return answers as (item, value) for a table of ratings: one number or category each.
 
     A state gives its confidence as ``NAME.confidence``; a grid its sum; a region its number of outlines, as its pixels
     need the image's shape.
     """
-    rows = []
-    for item in items:
-        if item.name not in answers:
-            continue
-        value = answers[item.name]
-        match item:
-            case StateItem():
-                rows.append((item.name, value["state"]))
-                if value["confidence"] is not None:
-                    rows.append((f"{item.name}.confidence", f"{value['confidence']:g}"))
-            case GridItem():
-                rows.append((item.name, str(len(value))))
-            case RegionItem():
-                rows.append((f"{item.name}.outlines", str(len(value))))
-            case NumberItem():
-                rows.append((item.name, f"{value:.10g}"))
-            case _:
-                rows.append((item.name, str(value)))
-    return rows
-
-
-CONFIDENCE, CELLS, OUTLINES = ".confidence", ".cells", ".outlines"
-"""What stands behind an item's name where its answer needs a line of its own."""
+    return _rows(items, answers, exact=False)
 
 
 def exact_rows(items: Sequence[Item], answers: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return answers as (item, value) without loss: cells and outlines as JSON, numbers with all their digits."""
+    return _rows(items, answers, exact=True)
+
+
+def _rows(items: Sequence[Item], answers: Mapping[str, Any], *, exact: bool) -> list[tuple[str, str]]:
     rows = []
     for item in items:
         if item.name not in answers:
@@ -334,14 +320,16 @@ def exact_rows(items: Sequence[Item], answers: Mapping[str, Any]) -> list[tuple[
         match item:
             case StateItem():
                 rows.append((item.name, value["state"]))
-                if value["confidence"] is not None:
-                    rows.append((item.name + CONFIDENCE, json.dumps(value["confidence"])))
-            case GridItem():
+                if (sure := value["confidence"]) is not None:
+                    rows.append((item.name + CONFIDENCE, json.dumps(sure) if exact else f"{sure:g}"))
+            case GridItem() if exact:
                 rows.append((item.name + CELLS, json.dumps(value)))
+            case GridItem():
+                rows.append((item.name, str(len(value))))
             case RegionItem():
-                rows.append((item.name + OUTLINES, json.dumps(value)))
+                rows.append((item.name + OUTLINES, json.dumps(value) if exact else str(len(value))))
             case NumberItem():
-                rows.append((item.name, json.dumps(value)))
+                rows.append((item.name, json.dumps(value) if exact else f"{value:.10g}"))
             case _:
                 rows.append((item.name, str(value)))
     return rows

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import datetime
 import uuid
+import warnings
+from collections.abc import Iterator
 from collections.abc import Sequence
+from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import highdicom
+import numpy as np
 import pydicom
 from highdicom.sr import CodedConcept
 from pydicom.dataset import Dataset
@@ -15,6 +21,8 @@ from pydicom.sequence import Sequence as DicomSequence
 from pydicom.valuerep import DA
 from pydicom.valuerep import TM
 
+from marrowmap.errors import ConformanceError
+from marrowmap.image import Grid
 from marrowmap.ingest.exam import Series
 from marrowmap.terms import coding
 from marrowmap.terms.codes import PRIVATE_SCHEME
@@ -73,6 +81,36 @@ def frame_planes(series: Series, source: Dataset) -> list[highdicom.PlanePositio
     return planes
 
 
+def own_attributes(series: Series, sources: Sequence[Dataset], series_uid: str) -> dict[str, Any]:
+    """Return what highdicom is told of every multi-frame object of ours: its origin, its UIDs, where its frames lie."""
+    enhanced = "PerFrameFunctionalGroupsSequence" in sources[0]
+    return {
+        "source_images": sources,
+        "series_instance_uid": series_uid,
+        "sop_instance_uid": name_based_uid("instance", series_uid),
+        "instance_number": 1,
+        "manufacturer": MANUFACTURER,
+        "manufacturer_model_name": "marrowmap",
+        "software_versions": metadata.version("marrowmap"),
+        "device_serial_number": "none",
+        "plane_positions": frame_planes(series, sources[0]) if enhanced else None,
+    }
+
+
+@contextmanager
+def one_clear_line(what: str, series: Series) -> Iterator[None]:
+    """Make what highdicom says of headers it cannot use a ConformanceError of one line."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # values of the source that do not meet the standard are not ours
+            yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ConformanceError(
+            f"cannot write a DICOM {what} for series {series.uid}: {' '.join(str(error).split())} "
+            "(the source headers do not allow it)"
+        ) from error
+
+
 def _content_time(sources: Sequence[Dataset]) -> tuple[DA, TM]:
     """Return date and time of the source images, so that the same images give the same object."""
     for stem in ("Content", "Acquisition", "Series", "Study"):
@@ -122,3 +160,20 @@ def frame_group(made: Dataset, frame: int, keyword: str) -> Dataset:
     own = made.PerFrameFunctionalGroupsSequence[frame]
     group: Dataset = (own if keyword in own else made.SharedFunctionalGroupsSequence[0])[keyword][0]
     return group
+
+
+def slice_of_frame(path: Path, made: Dataset, frame: int, grid: Grid) -> int:
+    """Return the grid's slice that a frame lies on, by its position in the patient, never by its order.
+
+    Raises
+    ------
+    ConformanceError
+        If it does not lie on a slice of the grid.
+    """
+    position = np.asarray(frame_group(made, frame, "PlanePositionSequence").ImagePositionPatient, float)
+    nearest = np.rint(grid.to_index(position)).astype(int)
+    off = float(np.linalg.norm(grid.to_world(nearest) - position))
+    # Slices may be spaced a little unevenly, so the place along the normal only has to be the nearest.
+    if nearest[0] != 0 or nearest[1] != 0 or not 0 <= nearest[2] < grid.shape[2] or off > grid.spacing[2] / 4:
+        raise ConformanceError(f"{path.name}: frame {frame + 1} lies {off:.2f} mm off its source slice")
+    return int(nearest[2])

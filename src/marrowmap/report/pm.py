@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -20,14 +19,15 @@ from marrowmap.errors import ConformanceError
 from marrowmap.image import Grid
 from marrowmap.ingest.exam import Exam
 from marrowmap.ingest.exam import Series
-from marrowmap.report.dicom_object import MANUFACTURER
 from marrowmap.report.dicom_object import coded
 from marrowmap.report.dicom_object import fix_identity
 from marrowmap.report.dicom_object import frame_group
-from marrowmap.report.dicom_object import frame_planes
 from marrowmap.report.dicom_object import keep_own_frames
 from marrowmap.report.dicom_object import name_based_uid
+from marrowmap.report.dicom_object import one_clear_line
+from marrowmap.report.dicom_object import own_attributes
 from marrowmap.report.dicom_object import read_sources
+from marrowmap.report.dicom_object import slice_of_frame
 from marrowmap.report.masks import series_place
 from marrowmap.report.masks import series_stem
 from marrowmap.report.result import AnalysisResult
@@ -90,35 +90,20 @@ def build_pm(exam: Exam, series: Series, membership: NDArray[np.float32], sides:
         intercept=0.0,
         quantity_definition=coded(coding.FIELDS["membership"]),
     )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # values of the source that do not meet the standard are not ours
-            made = ParametricMap(
-                source_images=sources,
-                pixel_array=np.ascontiguousarray(membership.transpose(2, 1, 0)),
-                series_instance_uid=series_uid,
-                series_number=1100 + series_place(exam, series),
-                sop_instance_uid=name_based_uid("instance", series_uid),
-                instance_number=1,
-                manufacturer=MANUFACTURER,
-                manufacturer_model_name="marrowmap",
-                software_versions=version,
-                device_serial_number="none",
-                contains_recognizable_visual_features=False,
-                real_world_value_mappings=[mapping],
-                window_center=0.5,
-                window_width=1.0,
-                content_creator_name="marrowmap",
-                content_label="EDEMA",
-                content_description="Edema membership of marrow. Research use only",
-                series_description="marrowmap edema membership (research use only)",
-                plane_positions=frame_planes(series, sources[0]) if enhanced else None,
-            )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ConformanceError(
-            f"cannot write a DICOM parametric map for series {series.uid}: {' '.join(str(error).split())} "
-            "(the source headers do not allow it)"
-        ) from error
+    with one_clear_line("parametric map", series):
+        made = ParametricMap(
+            pixel_array=np.ascontiguousarray(membership.transpose(2, 1, 0)),
+            series_number=1100 + series_place(exam, series),
+            contains_recognizable_visual_features=False,
+            real_world_value_mappings=[mapping],
+            window_center=0.5,
+            window_width=1.0,
+            content_creator_name="marrowmap",
+            content_label="EDEMA",
+            content_description="Edema membership of marrow. Research use only",
+            series_description="marrowmap edema membership (research use only)",
+            **own_attributes(series, sources, series_uid),
+        )
     fix_identity(made, sources, series_uid)
     if enhanced:
         keep_own_frames(made, series.frame_numbers)
@@ -163,15 +148,10 @@ def read_pm(path: Path, grid: Grid) -> NDArray[np.float32]:
     frames = np.frombuffer(data.FloatPixelData, "<f4").reshape(shape)
     back = np.full(grid.shape, np.nan, np.float32)
     for number, frame in enumerate(frames):
-        position = np.asarray(frame_group(data, number, "PlanePositionSequence").ImagePositionPatient, float)
-        nearest = np.rint(grid.to_index(position)).astype(int)
-        off = float(np.linalg.norm(grid.to_world(nearest) - position))
-        # Slices may be spaced a little unevenly, so the place along the normal only has to be the nearest.
-        if nearest[0] != 0 or nearest[1] != 0 or not 0 <= nearest[2] < grid.shape[2] or off > grid.spacing[2] / 4:
-            raise ConformanceError(f"{path.name}: frame {number + 1} lies {off:.2f} mm off its source slice")
+        place = slice_of_frame(path, data, number, grid)
         mapping = frame_group(data, number, "RealWorldValueMappingSequence")
         scale = np.float32(mapping.RealWorldValueSlope), np.float32(mapping.RealWorldValueIntercept)
-        back[:, :, nearest[2]] = frame.T * scale[0] + scale[1]
+        back[:, :, place] = frame.T * scale[0] + scale[1]
     return back
 
 

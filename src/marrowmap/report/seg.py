@@ -7,7 +7,6 @@ compared voxel by voxel before it counts as written: a mask shown one slice off,
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,14 +26,15 @@ from marrowmap.errors import ConformanceError
 from marrowmap.image import Mask
 from marrowmap.ingest.exam import Exam
 from marrowmap.ingest.exam import Series
-from marrowmap.report.dicom_object import MANUFACTURER
 from marrowmap.report.dicom_object import coded
 from marrowmap.report.dicom_object import fix_identity
 from marrowmap.report.dicom_object import frame_group
-from marrowmap.report.dicom_object import frame_planes
 from marrowmap.report.dicom_object import keep_own_frames
 from marrowmap.report.dicom_object import name_based_uid
+from marrowmap.report.dicom_object import one_clear_line
+from marrowmap.report.dicom_object import own_attributes
 from marrowmap.report.dicom_object import read_sources
+from marrowmap.report.dicom_object import slice_of_frame
 from marrowmap.report.masks import join_regions
 from marrowmap.report.masks import segment_mask
 from marrowmap.report.masks import series_place
@@ -209,34 +209,19 @@ def build_seg(exam: Exam, series: Series, segments: Sequence[Segment]) -> Segmen
     # (slice, row, column, segment): the grid's axes are column, row, slice. Each plane is contiguous in memory.
     planes = np.stack([segment.mask.array.transpose(2, 1, 0) for segment in segments]).astype(np.uint8, order="C")
     pixels = np.moveaxis(planes, 0, -1)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # values of the source that do not meet the standard are not ours
-            seg = Segmentation(
-                source_images=sources,
-                pixel_array=pixels,
-                segmentation_type="BINARY",
-                segment_descriptions=[
-                    _describe(number, segment, series.uid, version) for number, segment in enumerate(segments, start=1)
-                ],
-                series_instance_uid=series_uid,
-                series_number=1000 + series_place(exam, series),
-                sop_instance_uid=name_based_uid("instance", series_uid),
-                instance_number=1,
-                manufacturer=MANUFACTURER,
-                manufacturer_model_name="marrowmap",
-                software_versions=version,
-                device_serial_number="none",
-                content_label="MARROWMAP",
-                content_description="Bone regions, edema, necrosis. Research use only",
-                series_description="marrowmap segmentation (research use only)",
-                plane_positions=frame_planes(series, sources[0]) if enhanced else None,
-            )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ConformanceError(
-            f"cannot write a DICOM segmentation for series {series.uid}: {' '.join(str(error).split())} "
-            "(the source headers do not allow it)"
-        ) from error
+    with one_clear_line("segmentation", series):
+        seg = Segmentation(
+            pixel_array=pixels,
+            segmentation_type="BINARY",
+            segment_descriptions=[
+                _describe(number, segment, series.uid, version) for number, segment in enumerate(segments, start=1)
+            ],
+            series_number=1000 + series_place(exam, series),
+            content_label="MARROWMAP",
+            content_description="Bone regions, edema, necrosis. Research use only",
+            series_description="marrowmap segmentation (research use only)",
+            **own_attributes(series, sources, series_uid),
+        )
     fix_identity(seg, sources, series_uid)
     if enhanced:
         keep_own_frames(seg, series.frame_numbers)
@@ -263,15 +248,9 @@ def verify_seg(path: Path, segments: Sequence[Segment]) -> None:
     if not np.allclose(np.asarray(orientation, float).reshape(2, 3), grid.axes[:, :2].T, atol=1e-3):
         raise ConformanceError(f"{path.name}: ImageOrientationPatient is not that of the source")
     for number, frame in enumerate(frames):
-        position = frame_group(seg, number, "PlanePositionSequence").ImagePositionPatient
-        index = grid.to_index(np.asarray(position, float))
-        nearest = np.rint(index).astype(int)
-        off = float(np.linalg.norm(grid.to_world(nearest) - np.asarray(position, float)))
-        # Slices may be spaced a little unevenly, so the place along the normal only has to be the nearest.
-        if nearest[0] != 0 or nearest[1] != 0 or not 0 <= nearest[2] < grid.shape[2] or off > grid.spacing[2] / 4:
-            raise ConformanceError(f"{path.name}: frame {number + 1} lies {off:.2f} mm off its source slice")
+        place = slice_of_frame(path, seg, number, grid)
         segment = frame_group(seg, number, "SegmentIdentificationSequence").ReferencedSegmentNumber
-        back[segment - 1, :, :, nearest[2]] |= frame.T
+        back[segment - 1, :, :, place] |= frame.T
     for number, segment in enumerate(segments):
         if not np.array_equal(back[number], segment.mask.array):
             raise ConformanceError(f"{path.name}: segment {segment.label!r} read back differs from its mask")

@@ -1,4 +1,4 @@
-"""Loops over voxels as machine code: one place where numba is named, with types kept for the checker."""
+"""Loops over voxels and elements as machine code: numba is named here alone, with types kept for the checker."""
 
 from __future__ import annotations
 
