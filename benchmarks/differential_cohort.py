@@ -1,6 +1,7 @@
 """What the differential says of virtual people: area under the curve, calibration, abstention, confusion table.
 
     .venv/bin/python benchmarks/differential_cohort.py --scratch build/cohort --until 07:52
+    .venv/bin/python benchmarks/differential_cohort.py --scratch build/cohort --modalities mr,scan,dx --worse mr
     .venv/bin/python benchmarks/differential_cohort.py --scratch build/cohort --signs model --exams 40
 
 Virtual patients only. `--signs images` (usual) takes each through the whole chain: phantom, DICOM, analyze,
@@ -13,6 +14,9 @@ goes on; `--until` or `--exams` says where it stops.
 Transient osteoporosis and osteonecrosis come first, by turns, then the other kinds. Kinds are equally many: how often
 each is met enters as a weight, once by the series that is also the engine's prior (optimistic: they share a source) and
 once by another.
+
+`--worse` scans the same people again, one modality of theirs worse (worse_images.py), and prints beside each other what
+the two exams of a person gave: the better ones must be in the scratch folder.
 """
 
 from __future__ import annotations
@@ -50,6 +54,9 @@ from marrowmap.values import Side
 from marrowmap.values import State
 from marrowmap.values import Subject
 from marrowmap.workflow.analyze import analyze
+from worse_images import WORSE
+from worse_images import worse_acquisition
+from worse_images import worsen_files
 
 FIRST_SEED = 101
 DUEL = ("toh", "onfh")
@@ -146,11 +153,14 @@ def _kept(one: Finding) -> dict[str, Any]:
     }
 
 
-def _through_images(kind: str, seed: int, modalities: Sequence[str], folder: Path) -> dict[str, Any]:
+def _through_images(kind: str, seed: int, modalities: Sequence[str], worse: str, folder: Path) -> dict[str, Any]:
     """Make, scan and analyze a virtual person; return subject and findings."""
     shutil.rmtree(folder, ignore_errors=True)
+    acquisition = worse_acquisition(draw_exam(kind, seed)[2]) if worse == "mr" else None
     try:
-        write_virtual_exam(kind, folder, seed=seed, modalities=modalities)
+        write_virtual_exam(kind, folder, seed=seed, modalities=modalities, acquisition=acquisition)
+        if worse in ("scan", "dx"):
+            worsen_files(folder / "dicom", worse, seed)
         began = time.process_time()
         result = analyze([folder / "dicom"])
     finally:
@@ -184,15 +194,23 @@ def _from_model(kind: str, seed: int) -> dict[str, Any]:
     return {"sex": person.sex, "age": person.age_years, "findings": kept}
 
 
-def run(kind: str, seed: int, signs: str, modalities: Sequence[str], scratch: Path) -> dict[str, Any]:
+def kept_file(kind: str, seed: int, signs: str, modalities: Sequence[str], worse: str, scratch: Path) -> Path:
+    """Return where what an exam gave is kept."""
+    how = f"images-{'+'.join(modalities)}{f'-worse_{worse}' if worse else ''}" if signs == "images" else signs
+    return scratch / f"{how}-{kind}-{seed}.json"
+
+
+def run(kind: str, seed: int, signs: str, modalities: Sequence[str], worse: str, scratch: Path) -> dict[str, Any]:
     """Return what an exam gave, from the scratch folder if it is there."""
-    name = f"{signs}-{'+'.join(modalities)}-{kind}-{seed}" if signs == "images" else f"{signs}-{kind}-{seed}"
-    file = scratch / f"{name}.json"
+    file = kept_file(kind, seed, signs, modalities, worse, scratch)
     if file.exists():
         return dict(json.loads(file.read_text()))
     head: dict[str, Any] = {"kind": kind, "seed": seed}
     try:
-        found = _from_model(kind, seed) if signs == "model" else _through_images(kind, seed, modalities, scratch / name)
+        if signs == "model":
+            found = _from_model(kind, seed)
+        else:
+            found = _through_images(kind, seed, modalities, worse, scratch / file.stem)
     except MarrowmapError as error:
         found = {"error": str(error), "findings": []}
     part = file.with_suffix(".part")
@@ -361,6 +379,29 @@ def degraded(hips: Sequence[Hip], weighed: Sequence[JointDifferential]) -> Itera
     yield ""
 
 
+def beside(exams: Sequence[Mapping[str, Any]], better: Sequence[Mapping[str, Any]], worse: str) -> Iterator[str]:
+    """Yield what a worse scan of the same people does to their affected hips; only those with both exams count."""
+    first = {(hip.kind, hip.seed): hip for exam in better for hip in hips_of(exam) if hip.is_affected}
+    again = {(hip.kind, hip.seed): hip for exam in exams for hip in hips_of(exam) if hip.is_affected}
+    both = [key for key in again if key in first and key[0] in DUEL]
+    lost = sum("error" in exam for exam in exams)
+    yield f"{len(both)} people of the two kinds scanned twice; worse {WORSE[worse]}; {lost} of these exams not read"
+    yield ""
+    yield "| exam | area under the curve | interval, mean width | wider | not assessable signs, mean | no answer |"
+    yield "|---|---|---|---|---|---|"
+    full: list[float] = []
+    for name, by_key in (("as usual", first), ("worse", again)):
+        hips = [by_key[key] for key in both]
+        weighed = [weigh_hip(hip) for hip in hips]
+        widths = [width(one) for one in weighed]
+        full = full or widths
+        wider = sum(now > before for now, before in zip(widths, full, strict=True))
+        silent = float(np.mean([sum(one.state is State.NOT_ASSESSABLE for one in hip.findings) for hip in hips]))
+        none = sum(bool(one.abstains) for one in weighed)
+        area = area_row(hips, weighed)
+        yield f"| {name} | {area} | {np.mean(widths):.2f} | {wider} of {len(hips)} | {silent:.1f} | {none} |"
+
+
 def wrong(hips: Iterable[Hip], weighed: Iterable[JointDifferential]) -> Iterator[str]:
     """Yield the affected hips where something else than the truth leads."""
     for hip, one in zip(hips, weighed, strict=True):
@@ -377,6 +418,7 @@ def main() -> None:
     parser.add_argument("--scratch", type=Path, default=Path("build/differential_cohort"))
     parser.add_argument("--signs", choices=("images", "model"), default="images")
     parser.add_argument("--modalities", default="mr", help="of the images, some of mr,ct,scan,spect,dx,dxa")
+    parser.add_argument("--worse", choices=sorted(WORSE), default="", help="scan this modality of theirs worse")
     parser.add_argument("--first-seed", type=int, default=FIRST_SEED)
     parser.add_argument("--exams", type=int, default=1000, help="at most, kept ones included")
     parser.add_argument("--until", default="", help="HH:MM today: no exam is begun after it")
@@ -384,12 +426,20 @@ def main() -> None:
     options.scratch.mkdir(parents=True, exist_ok=True)
     today = datetime.datetime.now()
     end = datetime.datetime.combine(today, datetime.time.fromisoformat(options.until)) if options.until else None
-    exams = []
+    modalities = options.modalities.split(",")
+    if options.worse and (options.signs != "images" or options.worse not in modalities):
+        parser.error(f"--worse {options.worse} needs images of it among --modalities")
+    exams, better = [], []
     for number, (kind, seed) in enumerate(schedule(options.first_seed)):
         if number >= options.exams or (end is not None and datetime.datetime.now() >= end):
             break
-        exams.append(run(kind, seed, options.signs, options.modalities.split(","), options.scratch))
-    print("\n".join(report(exams)))
+        if options.worse:
+            usual = kept_file(kind, seed, options.signs, modalities, "", options.scratch)
+            if kind not in DUEL or not usual.exists():
+                continue
+            better.append(json.loads(usual.read_text()))
+        exams.append(run(kind, seed, options.signs, modalities, options.worse, options.scratch))
+    print("\n".join(beside(exams, better, options.worse) if options.worse else report(exams)))
 
 
 if __name__ == "__main__":

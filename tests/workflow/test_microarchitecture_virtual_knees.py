@@ -11,7 +11,8 @@ import pytest
 
 from tests.cli.command_line import marrowmap_here
 
-pytestmark = pytest.mark.slow
+# Both knees are grown and scanned at 0.08 mm: minutes on a busy machine.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 @pytest.fixture(scope="module")

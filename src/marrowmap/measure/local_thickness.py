@@ -28,7 +28,7 @@ from marrowmap.measure.nearest_outside import ruler
 from marrowmap.measure.nearest_outside import unknown
 from marrowmap.measure.nearest_outside import ways_out
 
-MEMORY_BYTES = 1_200_000_000
+MEMORY_BYTES = 1_000_000_000
 """Working memory of a slab, beside the arrays that go in and come out."""
 FIRST_RADIUS = 12
 """Greatest radius tried first, in voxels; doubled where a ball proves larger."""
