@@ -30,11 +30,11 @@ from marrowmap.workflow.study_beside import beside_rows
 from marrowmap.workflow.study_checklists import fill_checklists
 from marrowmap.workflow.study_figures import draw_agreement
 from marrowmap.workflow.study_figures import draw_times
+from marrowmap.workflow.study_mrmc import study_mrmc
 from marrowmap.workflow.study_regions import REGION_COLUMNS
 from marrowmap.workflow.study_regions import region_rows
 from marrowmap.workflow.study_regions import summarize_regions
 from marrowmap.workflow.study_statistics import study_agreement
-from marrowmap.workflow.study_statistics import study_mrmc
 from marrowmap.workflow.study_tables import export_tables
 from marrowmap.workflow.study_tables import rating_table
 from marrowmap.workflow.study_tables import software_table

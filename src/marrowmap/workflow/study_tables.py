@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from marrowmap.ingest.reads_csv import BLOCK_COLUMN
 from marrowmap.ingest.reads_csv import RATING_COLUMNS
-from marrowmap.ingest.reads_csv import SCORE_COLUMNS
 from marrowmap.readers.adjudication import consensus
 from marrowmap.readers.forms import Item
 from marrowmap.readers.forms import NumberItem
@@ -135,6 +135,7 @@ def score_table(store: Store) -> list[dict[str, str]]:
 
     A number item counts where ``cases.truth`` has a value for it: `is_positive` says which cases are positive.
     """
+    split = store.protocol.design == "split_plot"
     rows = []
     for answer in first_answers(store):
         if answer.read.reader in store.protocol.software:
@@ -152,6 +153,7 @@ def score_table(store: Store) -> list[dict[str, str]]:
                         "modality": "+".join(answer.read.modalities),
                         "score": f"{answer.values[item.name]:.10g}",
                     }
+                    | ({BLOCK_COLUMN: case.block} if split else {})
                 )
     return sorted(rows, key=lambda row: [row[name] for name in ("modality", "reader", "case")])
 
@@ -233,7 +235,7 @@ def export_tables(study: Study) -> dict[str, str]:
         tables["software.csv"] = to_csv(RATING_COLUMNS, software)
     scores = score_table(store)
     if scores:
-        tables["scores.csv"] = to_csv(SCORE_COLUMNS, scores)
+        tables["scores.csv"] = to_csv(tuple(scores[0]), scores)
     if any(session.kind == "adjudication" for session in store.protocol.sessions):
         tables["consensus.csv"] = to_csv(CONSENSUS_COLUMNS, consensus(store))
     return tables
