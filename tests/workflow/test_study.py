@@ -156,6 +156,16 @@ def test_the_report_tells_agreement_accuracy_and_what_it_cannot_fill(study, tmp_
     grras = results["checklists"][0]["rows"]
     assert [row["number"] for row in grras] == [str(n) for n in range(1, 16)]
     assert [row["number"] for row in grras if row["filled"]] == ["2", "6", "8", "9", "10", "11", "13", "15"]
+    stard = results["checklists"][1]["rows"]
+    assert len({row["number"].rstrip("ab") for row in stard}) == 30
+    # Registration and funding no study knows by itself.
+    assert {row["number"]: row["filled"] for row in stard if row["number"] in ("23", "24", "28", "29", "30")} == {
+        "23": True,
+        "24": True,
+        "28": False,
+        "29": True,
+        "30": False,
+    }
     text = page.read_text()
     assert "Research use only" in text
     assert "http" not in text.replace('http-equiv="', "").replace("http://www.w3.org", "")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from marrowmap.errors import InputError
+from marrowmap.ingest.csv_text import bare_cell
 from marrowmap.ingest.csv_text import read_csv_rows
 from marrowmap.ingest.csv_text import read_csv_text
 
@@ -176,7 +177,7 @@ def _rows(
                     f"{path.name}, line {line}: {len(row)} fields under {len(header)} columns: fill it up or remove it"
                 )
             read = dict(zip(header, row, strict=False))
-            yield line, {column: read.get(column, "").strip() for column in wanted}
+            yield line, {column: bare_cell(read.get(column, "").strip()) for column in wanted}
 
     return cells(), [f"{path.name}: {note}" for note in notes]
 

@@ -98,7 +98,7 @@ class RegionItem(_Item):
 
 
 class TextItem(_Item):
-    """A remark in the reader's words."""
+    """A remark in the reader's words, kept without blanks around it."""
 
     kind: Literal["text"]
 
@@ -285,11 +285,14 @@ def check_answers(items: Sequence[Item], answers: Any) -> dict[str, Any]:
         raise InputError(f"item {unknown[0]!r}: was not asked here: use {', '.join(sorted(names))}")
     checked = {}
     for item in items:
-        if answers.get(item.name) is None:
+        value = answers.get(item.name)
+        if isinstance(item, TextItem) and isinstance(value, str):
+            value = value.strip() or None
+        if value is None:
             if not item.optional:
                 raise _bad(item, "has no answer: fill it in")
             continue
-        checked[item.name] = _check(item, answers[item.name])
+        checked[item.name] = _check(item, value)
     return checked
 
 

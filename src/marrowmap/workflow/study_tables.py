@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from marrowmap.ingest.csv_text import guard_cell
 from marrowmap.ingest.reads_csv import BLOCK_COLUMN
 from marrowmap.ingest.reads_csv import RATING_COLUMNS
 from marrowmap.readers.adjudication import consensus
@@ -211,12 +212,14 @@ def answers_document(store: Store) -> dict[str, Any]:
     }
 
 
-def to_csv(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> str:
-    """Return rows as CSV."""
+def to_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows as CSV; words that a spreadsheet would run get an apostrophe, which our import takes away."""
     out = io.StringIO()
     writer = csv.DictWriter(out, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(
+        {name: guard_cell(cell) if isinstance(cell, str) else cell for name, cell in row.items()} for row in rows
+    )
     return out.getvalue()
 
 
