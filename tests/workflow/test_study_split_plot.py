@@ -13,6 +13,7 @@ from marrowmap.workflow.study import init_study
 from marrowmap.workflow.study_import import import_ratings
 from marrowmap.workflow.study_mrmc import study_mrmc
 from marrowmap.workflow.study_report import write_study_report
+from marrowmap.workflow.study_tables import export_tables
 from marrowmap.workflow.study_tables import write_export
 
 FORM = """
@@ -78,7 +79,22 @@ def test_blocks_reach_the_scores_and_the_report(study, tmp_path):
     page = write_study_report(study, tmp_path / "report")
     report = json.loads((page.parent / "report.json").read_text())
     assert report["mrmc"]["f"] == document["f"]
-    assert f"{document['f']:.2f}" in page.read_text()
+    text = page.read_text()
+    assert "Mean over 4 readers in 2 blocks, 24 cases of 24 people" in text
+    assert f"{abs(document['difference']):.2f}" in text
+    assert f"<td>{document['p']:.4f}</td>" in text
+
+
+def test_a_study_of_one_modality_has_areas_and_no_test(study, tmp_path):
+    path = write_protocol(tmp_path / "one")
+    path.write_text(path.read_text().replace('modalities = ["mr", "dx"]', 'modalities = ["mr"]'))
+    alone = init_study(path, tmp_path / "alone")
+    reads = [line for line in export_tables(study)["reads.csv"].splitlines() if ",dx." not in line]
+    (tmp_path / "mr.csv").write_text("\n".join(reads) + "\n")
+    import_ratings(alone, tmp_path / "mr.csv")
+    text = write_study_report(alone, tmp_path / "report").read_text()
+    assert "No test: one modality only." in text
+    alone.store.close()
 
 
 def test_what_a_protocol_in_blocks_cannot_tell(tmp_path, study):
