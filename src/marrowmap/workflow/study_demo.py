@@ -80,12 +80,13 @@ def _with_images(out: Path, episode: Episode, progress: Progress) -> tuple[str, 
 
 def _protocol(seed: int, cases: Sequence[str]) -> str:
     number = len(cases)
+    episodes = "episode" if number == 1 else "episodes"
     readers = "\n".join(f'[[readers]]\nid = "{name}"' for name in READERS)
     repeated = ", ".join(f'"e{n:02d}"' for n in range(1, min(number, 6) + 1))
     return f"""# The design of Gemmel 2012 with virtual people and virtual readers.
 schema = "{SCHEMA}"
 name = "gemmel-virtual"
-title = "Transient osteoporosis of the hip: three virtual readers, {number} episodes, three modalities"
+title = "Transient osteoporosis of the hip: three virtual readers, {number} {episodes}, three modalities"
 seed = {seed}
 
 {readers}

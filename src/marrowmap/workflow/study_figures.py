@@ -24,7 +24,7 @@ def draw_agreement(items: Mapping[str, Mapping[str, Any]]) -> Picture | None:
     if not shown:
         return None
     with plain_style():
-        figure = Figure(figsize=(7.2, 0.34 * len(shown) + 1.1), layout="constrained")
+        figure = Figure(figsize=(9.5, 0.34 * len(shown) + 1.1), layout="constrained")
         ax = figure.subplots()
         for name, words, marker, color, shift in _SERIES:
             label: str | None = words
@@ -54,7 +54,7 @@ def draw_times(reads: Sequence[tuple[str, int]]) -> Picture | None:
     if not timed:
         return None
     with plain_style():
-        figure = Figure(figsize=(7.2, 2.4), layout="constrained")
+        figure = Figure(figsize=(9.5, 2.4), layout="constrained")
         ax = figure.subplots()
         for number, reader in enumerate(dict.fromkeys(reader for reader, _ in timed)):
             seconds = [s for name, s in timed if name == reader]
