@@ -12,7 +12,7 @@ import argparse
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,107 +35,16 @@ from marrowmap.readers.estimate import Estimate
 from marrowmap.readers.icc import icc_1
 from marrowmap.readers.icc import icc_a1
 from marrowmap.readers.icc import icc_c1
+from marrowmap.readers.mrmc import Components
 from marrowmap.readers.mrmc import find_components
 from marrowmap.readers.mrmc import fixed_readers_random_cases
 from marrowmap.readers.mrmc import random_readers_random_cases
+from marrowmap.readers.mrmc import random_readers_random_cases_of_blocks
 from marrowmap.readers.sample_size import Pilot
 from marrowmap.readers.sample_size import mrmc_power
+from roe_metz import RoeMetz
 
 Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.intp]
-
-CASE_VARIANCE = {"H": (0.3, 0.3, 0.2, 0.2), "L": (0.1, 0.1, 0.2, 0.6)}
-"""Variances of case, modality by case, reader by case and error: high and low correlation of the data."""
-READER_VARIANCE = {"L": {0.75: 0.0055, 1.5: 0.0055, 2.5: 0.0055}, "H": {0.75: 0.011, 1.5: 0.03, 2.5: 0.056}}
-"""Variance of readers, and of modality by reader, by the separation of the means."""
-
-
-@dataclass(frozen=True)
-class RoeMetz:
-    """A setting: correlation of the data and variance of readers (H, L), separation, size, hips of a person, scale.
-
-    `alike` is the share of case variance that two hips of a person have in common; `categories` of 0 keeps scores
-    continuous.
-    """
-
-    structure: str
-    separation: float
-    readers: int
-    positive: int
-    negative: int
-    alike: float = 0.0
-    categories: int = 0
-    gain: float = 0.0
-
-    @property
-    def truth(self) -> Bools:
-        """Which cases are positive."""
-        return np.arange(self.positive + self.negative) < self.positive
-
-    @property
-    def people(self) -> Ints:
-        """Two hips a person where they are alike; a third of the positive hips have a negative one beside them."""
-        if not self.alike:
-            return np.arange(self.positive + self.negative)
-        mixed = self.positive // 3 // 2 * 2
-        return np.concatenate(
-            [
-                np.arange(mixed),
-                mixed + np.arange(self.positive - mixed) // 2,
-                np.arange(mixed),
-                self.positive + np.arange(self.negative - mixed) // 2,
-            ]
-        )
-
-    @property
-    def area(self) -> float:
-        """Expected area of the first modality."""
-        return float(stats.norm.cdf(self.separation / math.sqrt(2 * (1 + 2 * self.reader_variance))))
-
-    @property
-    def reader_variance(self) -> float:
-        """Variance of readers, and of modality by reader."""
-        return READER_VARIANCE[self.structure[1]][self.separation]
-
-    def draw(self, rng: np.random.Generator) -> Floats:
-        """Draw scores, (2, readers, cases)."""
-        case, by_modality, by_reader, error = CASE_VARIANCE[self.structure[0]]
-        n, r = self.positive + self.negative, self.readers
-        truth, people = self.truth, self.people
-
-        def effect(variance: float, *shape: int) -> Floats:
-            return rng.normal(scale=math.sqrt(variance), size=shape)
-
-        def of_readers(*shape: int) -> Floats:
-            """Draw effects of readers, other ones for positive and negative cases."""
-            both = effect(self.reader_variance, 2, *shape)
-            return np.where(truth, both[0], both[1])
-
-        def of_cases(variance: float, *shape: int) -> Floats:
-            own, shared = effect(variance, *shape, n), effect(variance, *shape, int(people.max()) + 1)[..., people]
-            return math.sqrt(1 - self.alike) * own + math.sqrt(self.alike) * shared
-
-        mean = np.where(truth, 1.0, 0.0) * np.array([self.separation, self.separation + self.gain])[:, None, None]
-        scores = (
-            mean
-            + of_readers(1, r, 1)
-            + of_readers(2, r, 1)
-            + of_cases(case, 1, 1)
-            + of_cases(by_modality, 2, 1)
-            + effect(by_reader, 1, r, n)
-            + effect(error, 2, r, n)
-        )
-        if not self.categories:
-            return scores
-        cuts = np.linspace(-0.5, self.separation + 0.5, self.categories - 1)
-        return np.digitize(scores, cuts).astype(float)
-
-    def __str__(self) -> str:
-        words = f"{self.structure} {self.area:.3f} {self.readers:3d} {self.positive:4d}+{self.negative:<4d}"
-        words += f" {self.categories} categories" if self.categories else ""
-        return words + (" two hips a person" if self.alike else "")
-
 
 SETTINGS = (
     *(RoeMetz(s, m, 5, 50, 50) for m in (0.75, 1.5, 2.5) for s in ("HL", "LL", "HH", "LH")),
@@ -180,6 +89,55 @@ def type_one_error(studies: int, seed: int) -> None:
             f"{setting!s:46s} {jack_rate:5.1f} % {mark(4 <= jack_rate <= 6)} {delong_rate:5.1f} %;  "
             f"{fixed_rate:5.1f} %;  {coverage}"
         )
+
+
+IN_BLOCKS = (
+    *((RoeMetz(s, 1.5, 3, 25, 25),) * 2 for s in ("HL", "LL", "HH", "LH")),
+    (RoeMetz("LL", 1.5, 2, 15, 15),) * 4,
+    (RoeMetz("LH", 1.5, 2, 25, 25),) * 2,
+    (RoeMetz("LL", 1.5, 1, 25, 25),) * 6,
+    (RoeMetz("LL", 1.5, 4, 40, 40), RoeMetz("LL", 1.5, 2, 15, 15)),
+    (RoeMetz("LH", 1.5, 4, 40, 40), RoeMetz("LH", 1.5, 2, 15, 15)),
+    (RoeMetz("HL", 1.5, 3, 12, 12),) * 2,
+)
+"""Settings of split-plot studies: readers and cases of each block."""
+
+
+def split_plot_error(studies: int, seed: int) -> None:
+    print(f"\n## Split-plot studies without a difference: share of {studies} studies with p < 0.05\n")
+    print("structure, area, readers, positive+negative of each block   random readers and cases; marginal-mean;")
+    print("    fixed readers;  coverage of the area of one modality (random readers and cases)")
+    for number, blocks in enumerate(IN_BLOCKS):
+        rng = np.random.default_rng([seed, 8, number])
+        rejected = np.zeros(3)
+        held = 0
+        for _ in range(studies):
+            c = components_in_blocks([setting.draw(rng) for setting in blocks], blocks)
+            both = random_readers_random_cases(c)
+            marginal = random_readers_random_cases_of_blocks(c).p if c.df_within else math.nan
+            rejected += [both.p < 0.05, marginal < 0.05, fixed_readers_random_cases(c).p < 0.05]
+            one = both.modality_areas[0]
+            held += one.low <= blocks[0].area <= one.high
+        rate, marginal_rate, fixed_rate = 100 * rejected / studies
+        title = " | ".join(str(setting) for setting in blocks[:1] if len(set(blocks)) == 1)
+        title = f"{len(blocks)} x {title}" if title else " | ".join(str(setting) for setting in blocks)
+        told = f"{marginal_rate:5.1f} %" if c.df_within else "    -  "
+        print(
+            f"{title:56s} {rate:5.1f} % {mark(4 <= rate <= 6)} {told};  {fixed_rate:5.1f} %;  "
+            f"{100 * held / studies:5.1f} %"
+        )
+
+
+def components_in_blocks(scores: Sequence[Floats], blocks: Sequence[RoeMetz]) -> Components:
+    """Return what a study says whose blocks share nobody, by leaving out people."""
+    readers = [setting.readers for setting in blocks]
+    joined = np.zeros((2, sum(readers), 2, sum(readers)))
+    for one, setting, end in zip(scores, blocks, np.cumsum(readers), strict=True):
+        own = slice(end - setting.readers, end)
+        shape = (2, setting.readers, 2, setting.readers)
+        joined[:, own, :, own] = jackknife_covariance(one, setting.truth, setting.people).reshape(shape)
+    found = np.concatenate([areas(one, setting.truth) for one, setting in zip(scores, blocks, strict=True)], axis=1)
+    return find_components(found, joined.reshape(found.size, found.size), np.repeat(np.arange(len(blocks)), readers))
 
 
 def mark(good: bool) -> str:
@@ -366,6 +324,7 @@ def planned_power(studies: int, seed: int) -> None:
 
 PARTS: dict[str, Callable[[int, int], None]] = {
     "test": type_one_error,
+    "split": split_plot_error,
     "bootstrap": bootstrap_test,
     "area": coverage_of_areas,
     "kappa": coverage_of_kappa,

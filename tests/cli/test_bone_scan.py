@@ -168,6 +168,8 @@ def test_beside_an_mri_the_bone_scan_is_told_of_and_the_mri_is_measured(patient,
     manifest = json.loads((out / "manifest.json").read_text())
     assert any(row["path"].endswith("planar.dcm") for row in manifest["inputs"])
     assert any("but not measured" in warning for warning in manifest["warnings"])
+    uid = pydicom.dcmread(scans / "planar.dcm", stop_before_pixels=True).SeriesInstanceUID
+    assert manifest["scans"] == [{"series": uid, "kind": "planar"}]
 
 
 def told_beside_an_mri(patient: Path, tmp_path: Path, scans: Path, edit) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
 import sys
 
 import pytest
@@ -82,3 +84,38 @@ def test_a_read_that_is_broken_off_keeps_the_reads_before(protocol, tmp_path, mo
     run = marrowmap_here("study", "read", study, "--reader", "reader_1")
     assert (run.code, "earlier ones were" in run.complaint) == (2, True)
     assert marrowmap_here("study", "status", study, "--json").document["readers"][0]["done"] == 1
+
+
+STOPPED_WHILE_WRITING = """
+import os, signal, sys, time
+from pathlib import Path
+from marrowmap.cli import main
+write = Path.write_text
+def stop(self, *arguments, **options):
+    written = write(self, *arguments, **options)
+    if ".part" in str(self):
+        os.kill(os.getpid(), getattr(signal, os.environ["STOP"]))
+        time.sleep(60)
+    return written
+Path.write_text = stop
+main()
+"""
+
+
+@pytest.mark.parametrize(("command", "stop"), [("report", "SIGTERM"), ("export", "SIGTERM"), ("export", "SIGHUP")])
+def test_a_stop_while_tables_are_written_leaves_nothing(protocol, tmp_path, monkeypatch, command, stop):
+    study, out = tmp_path / "study", tmp_path / "place" / "out"
+    out.parent.mkdir()
+    marrowmap_here("study", "init", protocol, "--out", study)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("p 80\n1\na 60\n\nn\n2\nu 30\n0\n"))
+    assert marrowmap_here("study", "read", study, "--reader", "reader_1").code == 0
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPED_WHILE_WRITING, "study", command, study, "--out", out],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+        env=os.environ | {"STOP": stop},
+    )
+    assert (done.returncode, done.stderr) == (1, "marrowmap: stopped; no result was written\n")
+    assert list(out.parent.iterdir()) == []

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from marrowmap.errors import InputError
+from marrowmap.ingest.reads_csv import BLOCK_COLUMN
 from marrowmap.ingest.reads_csv import RATING_COLUMNS
 from marrowmap.ingest.reads_csv import SCORE_COLUMNS
 from marrowmap.ingest.reads_csv import Rating
@@ -76,6 +77,27 @@ def test_scores_that_are_refused(tmp_path, lines, complaint):
     with pytest.raises(InputError) as refused:
         read_scores_csv(path, readers=("x",))
     assert complaint in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("lines", "complaint"),
+    [
+        (("1,A,1,x,MR,4,a", "1,A,1,y,MR,3,b"), "line 3: case 1 is in block b here and in a above"),
+        (("1,A,1,x,MR,4,a", "2,B,1,x,MR,3,b"), "line 3: reader x is in block b here and in a above"),
+        (("1,A,1,x,MR,4,a", "2,B,1,y,MR,3,"), "case 2 has no block, others have"),
+    ],
+)
+def test_blocks_that_are_refused(tmp_path, lines, complaint):
+    with pytest.raises(InputError, match=complaint):
+        read_scores_csv(write(tmp_path / "s.csv", (*SCORE_COLUMNS, BLOCK_COLUMN), *lines))
+
+
+def test_blocks_of_scores(tmp_path):
+    path = write(tmp_path / "s.csv", (*SCORE_COLUMNS, BLOCK_COLUMN), "1,A,1,x,MR,4,a", "2,B,0,y,MR,3,b")
+    scores, notes = read_scores_csv(path)
+    assert ([score.block for score in scores], notes) == (["a", "b"], ())
+    path = write(tmp_path / "s.csv", (*SCORE_COLUMNS, BLOCK_COLUMN), "1,A,1,x,MR,4,", "2,B,0,x,MR,3,")
+    assert {score.block for score in read_scores_csv(path)[0]} == {""}
 
 
 def test_headers_and_files_that_are_refused(tmp_path):

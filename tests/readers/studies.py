@@ -39,6 +39,19 @@ def draw_study(
     return np.round(2 * scores), truth
 
 
+def write_split_plot(path: Path, readers: tuple[int, ...] = (2, 3)) -> Path:
+    """Write a study whose readers and cases are in blocks, as many as `readers` has numbers, with the column block."""
+    lines = ["case,person,truth,reader,modality,score,block"]
+    for block, number in enumerate(readers):
+        scores, truth = draw_study(4 + block, readers=number)
+        lines += [
+            f"c{block}_{case},p{block}_{case},{int(truth[case])},r{block}_{reader},m{modality},{score:g},b{block}"
+            for (modality, reader, case), score in np.ndenumerate(scores)
+        ]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
 def write_scores(path: Path, scores: np.ndarray, truth: np.ndarray, people: np.ndarray | None = None) -> Path:
     """Write scores (modalities, readers, cases) as the contract's table; what is not a number is left empty."""
     lines = ["case,person,truth,reader,modality,score"]

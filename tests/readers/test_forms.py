@@ -128,3 +128,15 @@ def test_an_unknown_form_is_refused(tmp_path):
             'items=[{name="x",kind="text",label="x"},{name="x",kind="text",label="x"}]',
             "a",
         )
+
+
+def test_a_remark_is_kept_without_blanks_around_it_and_blanks_alone_are_none():
+    form = parse_form(
+        'schema = "marrowmap-form/1"\nname = "t"\ntitle = "t"\nsource = "for tests"\n'
+        '[[items]]\nname = "why"\nkind = "text"\nlabel = "Why"\n'
+        '[[items]]\nname = "note"\nkind = "text"\nlabel = "Note"\noptional = true\n',
+        "t.toml",
+    )
+    assert check_answers(form.items, {"why": " = as said\n", "note": " \n"}) == {"why": "= as said"}
+    with pytest.raises(InputError, match="item 'why': has no answer"):
+        check_answers(form.items, {"why": "  "})

@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 
 import pytest
 
 from marrowmap.errors import InputError
 from marrowmap.errors import UsageError
+from marrowmap.readers import forms
 from marrowmap.readers.adjudication import open_adjudication
+from marrowmap.readers.forms import form_text
 from marrowmap.readers.storage_rows import AlreadyAnsweredError
 from marrowmap.workflow.study import init_study
 from marrowmap.workflow.study import open_study
@@ -69,6 +72,27 @@ def test_a_protocol_or_form_changed_after_the_start_is_refused(study):
             open_study(study.folder)
         path.write_text(text + "\n# a comment\n" if name == "study.toml" else text)
     open_study(study.folder).store.close()
+
+
+def test_a_later_version_with_another_shipped_form_opens_the_study(tmp_path, monkeypatch):
+    path = write_sources(tmp_path / "sources")
+    path.write_text(path.read_text().replace("short.toml", "hip_signs").replace("edema =", "diffuse_edema ="))
+    made = init_study(path, tmp_path / "study")
+    names = [item.name for item in made.store.forms["hip_signs"].items]
+    made.store.close()
+    later = tmp_path / "later" / "marrowmap" / "readers"
+    shutil.copytree(forms.resources.files("marrowmap.readers").joinpath("forms"), later / "forms")
+    shipped = later / "forms" / "hip_signs.toml"
+    shipped.write_text(shipped.read_text().replace('label = "Effusion"', 'label = "More fluid"'))
+    monkeypatch.setattr(forms.resources, "files", lambda _: later)
+    assert "More fluid" in form_text("hip_signs", tmp_path)
+    opened = open_study(tmp_path / "study")
+    assert [item.name for item in opened.store.forms["hip_signs"].items] == names
+    opened.store.close()
+    kept = tmp_path / "study" / forms.KEPT / "hip_signs.toml"
+    kept.write_text(kept.read_text().replace('label = "Effusion"', 'label = "Less fluid"'))
+    with pytest.raises(InputError, match="changed after the study began"):
+        open_study(tmp_path / "study")
 
 
 def test_what_is_exported_can_be_imported_and_is_the_same(study, tmp_path):
@@ -156,6 +180,16 @@ def test_the_report_tells_agreement_accuracy_and_what_it_cannot_fill(study, tmp_
     grras = results["checklists"][0]["rows"]
     assert [row["number"] for row in grras] == [str(n) for n in range(1, 16)]
     assert [row["number"] for row in grras if row["filled"]] == ["2", "6", "8", "9", "10", "11", "13", "15"]
+    stard = results["checklists"][1]["rows"]
+    assert len({row["number"].rstrip("ab") for row in stard}) == 30
+    # Registration and funding no study knows by itself.
+    assert {row["number"]: row["filled"] for row in stard if row["number"] in ("23", "24", "28", "29", "30")} == {
+        "23": True,
+        "24": True,
+        "28": False,
+        "29": True,
+        "30": False,
+    }
     text = page.read_text()
     assert "Research use only" in text
     assert "http" not in text.replace('http-equiv="', "").replace("http://www.w3.org", "")

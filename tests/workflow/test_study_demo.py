@@ -19,8 +19,9 @@ PRESENT = ("mr.diffuse_edema", "mr.intertrochanteric_demarcation", "scan.diffuse
 ABSENT = ("mr.effusion", "mr.subchondral_band", "mr.double_line", "scan.cold_area", "dx.crescent", "dx.head_collapse")
 
 
-def take(_out, _episode):
+def take(_out, _episode, progress):
     """Give a truth as the phantom's is, without the minutes of laying out twelve bodies."""
+    progress("laying out the body", 0.5)
     return "", dict.fromkeys(PRESENT, "present") | dict.fromkeys(ABSENT, "absent") | {
         "transient_osteoporosis": "present"
     }
@@ -34,7 +35,10 @@ def test_twelve_episodes_are_of_ten_people():
 
 
 def test_the_design_runs_to_its_report_and_ac1_is_defined_where_kappa_is_not(tmp_path):
-    page = run_study_demo(tmp_path / "demo", take=take)
+    told = []
+    page = run_study_demo(tmp_path / "demo", take=take, progress=lambda step, share: told.append((step, share)))
+    assert [share for _, share in told] == sorted(share for _, share in told)
+    assert ("episode 12 of 12: laying out the body", pytest.approx(0.85 * 11.5 / 12)) in told
     assert page.is_file()
     results = json.loads((page.parent / "report.json").read_text())
     assert results["locked"]

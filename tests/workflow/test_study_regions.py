@@ -44,6 +44,7 @@ label = "Remark"
 optional = true
 """
 REMARK = '=HYPERLINK("x"), "quoted"; zwei\nZeilen, größer als 1,5'
+OTHER_REMARK = "'-2 levels', @ both\r\nsides\rand 'more"
 
 
 def make(folder):
@@ -61,7 +62,8 @@ def box(low, high, number=2):
 def read_by_all(study):
     for reader, outlines in (("reader_1", [box(2.5, 10.5)]), ("reader_2", [box(2.5, 10.5), box(2.5, 10.5, number=3)])):
         while (task := study.store.turn(reader).task) is not None:
-            values = {"edema": outlines, "cells": [[0, 1, 3], [2, 0, 0]], "sure": 1 / 3, "remark": REMARK}
+            remark = REMARK if reader == "reader_1" else OTHER_REMARK
+            values = {"edema": outlines, "cells": [[0, 1, 3], [2, 0, 0]], "sure": 1 / 3, "remark": remark}
             if task.read.case == "case_beta":
                 values = {"edema": [], "cells": [], "sure": 1}
             study.store.save(reader, task.code, values, seconds=12)
@@ -91,6 +93,18 @@ def test_cells_outlines_and_words_come_back_without_loss(study, tmp_path, name):
     assert import_answers(other, path) == 8  # the same again changes nothing
     assert other.store.require_intact() == 8
     other.store.close()
+
+
+def test_no_cell_of_any_table_runs_in_a_spreadsheet(study):
+    cells = [
+        cell
+        for name, text in export_tables(study).items()
+        if name.endswith(".csv")
+        for row in csv.reader(io.StringIO(text))
+        for cell in row
+    ]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+    assert f"'{REMARK}" in cells
 
 
 def test_a_sum_is_no_cells_and_a_comma_is_no_point(study, tmp_path):

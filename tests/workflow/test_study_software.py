@@ -235,3 +235,78 @@ def test_software_has_no_link_no_voice_and_a_table_of_its_own(study, tmp_path):
     page = write_study_report(study, tmp_path / "report").read_text()
     assert "Software beside readers" in page
     assert "software, not a person" in page
+
+
+SCAN_FORM = """
+schema = "marrowmap-form/1"
+name = "uptake"
+title = "Uptake"
+source = "for tests"
+[[items]]
+name = "diffuse_hyperemia"
+kind = "state"
+label = "Hyperemia"
+optional = true
+[[items]]
+name = "cold_area"
+kind = "state"
+label = "Cold area"
+optional = true
+[[items]]
+name = "transient_osteoporosis"
+kind = "number"
+label = "How likely?"
+low = 0
+high = 100
+optional = true
+"""
+SCAN_PROTOCOL = """
+schema = "marrowmap-study/1"
+name = "scans"
+seed = 5
+[[readers]]
+id = "r1"
+[[readers]]
+id = "marrowmap"
+role = "software"
+[[cases]]
+id = "e1"
+person = "p1"
+side = "left"
+images = [{modality = "scan"}, {modality = "spect"}]
+[[sessions]]
+id = "apart"
+modalities = ["scan", "spect"]
+form = "uptake.toml"
+[[sessions]]
+id = "together"
+modalities = ["scan", "spect"]
+view = "combined"
+form = "uptake.toml"
+"""
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_planar_read_is_not_answered_from_spect(tmp_path, told):
+    (tmp_path / "uptake.toml").write_text(SCAN_FORM)
+    (tmp_path / "study.toml").write_text(SCAN_PROTOCOL)
+    study = init_study(tmp_path / "study.toml", tmp_path / "study")
+    folder = analyzed(tmp_path / "e1")
+    seen = {"diffuse_hyperemia": "1.2.3.1", "cold_area": "1.2.3.2"}
+    findings = [
+        made.finding(DAY, "left", sign, "absent", modality="NM") | {"evidence": {"series_uid": series}}
+        for sign, series in seen.items()
+    ]
+    document = json.loads((folder / "findings.json").read_text())
+    (folder / "findings.json").write_text(json.dumps(document | {"rows": findings}))
+    if told:
+        scans = [{"series": "1.2.3.1", "kind": "planar"}, {"series": "1.2.3.2", "kind": "tomographic"}]
+        (folder / "manifest.json").write_text(json.dumps({"versions": {"marrowmap": "9.8.7"}, "scans": scans}))
+    import_analyzed(study, [str(folder)])
+    absent, likely = {"state": "absent", "confidence": 95}, pytest.approx(80)
+    both = {"diffuse_hyperemia": absent, "cold_area": absent, "transient_osteoporosis": likely}
+    assert said(study, "e1", ("scan", "spect"), "together") == both
+    # A folder of an earlier version does not tell: either read may show what was seen.
+    assert said(study, "e1", ("scan",)) == ({"diffuse_hyperemia": absent} if told else both)
+    assert said(study, "e1", ("spect",)) == ({"cold_area": absent} if told else both)
+    study.store.close()

@@ -1,20 +1,10 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
-from marrowmap.errors import InputError
 from marrowmap.ingest.reads_csv import RATING_COLUMNS
-from marrowmap.readers.mrmc_summary import CovarianceMethod
-from marrowmap.workflow.study_statistics import Generalize
-from marrowmap.workflow.study_statistics import plan_study
 from marrowmap.workflow.study_statistics import study_agreement
-from marrowmap.workflow.study_statistics import study_mrmc
-from tests.readers.studies import draw_study
-from tests.readers.studies import van_dyke
-from tests.readers.studies import write_scores
 
 CONTRACT_AGREEMENT = (
     "percent_agreement",
@@ -81,95 +71,3 @@ def test_an_item_nobody_answered_and_one_reader(tmp_path):
     items = study_agreement(write_ratings(tmp_path / "r.csv", rows))["items"]
     assert items["y"] == {"note": "no answer to this item"}
     assert all(items["x"][name] is None for name in CONTRACT_AGREEMENT)
-
-
-def test_van_dyke(shared_data):
-    document = study_mrmc(van_dyke(shared_data))
-    assert {key: f"{document[key]:.5f}" for key in ("difference", "se", "low", "high")} == {
-        "difference": "-0.04380",
-        "se": "0.02075",
-        "low": "-0.08796",
-        "high": "0.00036",
-    }
-    assert (f"{document['f']:.2f}", f"{document['df']:.2f}", f"{document['p']:.4f}") == ("4.46", "15.26", "0.0517")
-    assert f"{document['auc']['4']['2']:.5f}" == "0.99936"
-    assert document["note"] is None
-
-
-def test_hips_of_one_person_count_once(tmp_path):
-    scores, truth = draw_study(3, positive=15, negative=15)
-    twice, both = np.repeat(scores, 2, axis=-1), np.repeat(truth, 2)
-    single = study_mrmc(write_scores(tmp_path / "a.csv", scores, truth))
-    people = study_mrmc(write_scores(tmp_path / "b.csv", twice, both, np.arange(60) // 2))
-    hips = study_mrmc(write_scores(tmp_path / "c.csv", twice, both))
-    assert people["difference"] == pytest.approx(single["difference"])
-    assert people["components"]["cov1"] == pytest.approx(single["components"]["cov1"])
-    assert hips["components"]["cov1"] < 0.6 * people["components"]["cov1"]
-
-
-def test_missing_scores_leave_cases_out_with_a_note(tmp_path):
-    scores, truth = draw_study(3)
-    scores[0, 0, 4] = np.nan
-    document = study_mrmc(write_scores(tmp_path / "s.csv", scores, truth))
-    assert document["cases"] == 19
-    assert "1 cases with a missing score left out: c4" in document["notes"]
-
-
-def test_one_reader_or_modality_is_answered(tmp_path):
-    scores, truth = draw_study(3, readers=1)
-    one_reader = study_mrmc(write_scores(tmp_path / "r.csv", scores, truth))
-    assert one_reader["generalize"] == "cases"
-    assert one_reader["df"] is None
-    assert one_reader["se"] > 0
-    assert "one reader" in one_reader["notes"][0]
-    scores, truth = draw_study(3, modalities=1)
-    one_modality = study_mrmc(write_scores(tmp_path / "m.csv", scores, truth))
-    assert one_modality["difference"] is one_modality["p"] is None
-    assert one_modality["note"] == "no test: one modality only"
-
-
-def test_perfect_readers_never_give_what_is_no_number(tmp_path):
-    truth = np.arange(20) < 9
-    scores = np.broadcast_to(truth.astype(float), (2, 3, 20))
-    document = study_mrmc(write_scores(tmp_path / "s.csv", scores, truth), threshold=0.5)
-    json.dumps(document, allow_nan=False)
-    assert document["difference"] == 0.0
-    assert document["p"] is None
-    assert "vary" in document["note"]
-    assert document["curves"][0]["auc_low"] < 1
-    assert document["curves"][0]["sensitivity"] == 1.0
-
-
-@pytest.mark.parametrize("generalize", Generalize)
-@pytest.mark.parametrize("covariance", CovarianceMethod)
-def test_every_analysis_can_lead(tmp_path, generalize, covariance):
-    scores, truth = draw_study(3, modalities=3)
-    path = write_scores(tmp_path / "s.csv", scores, truth)
-    document = study_mrmc(path, generalize=generalize, covariance=covariance)
-    assert document["f"] == document["analyses"][generalize.value]["f"]
-    assert document["difference"] is None
-    assert "more than two" in document["note"]
-    assert len(document["analyses"][generalize.value]["differences"]) == 3
-
-
-def test_errors_name_the_file(tmp_path):
-    scores, truth = draw_study(3, positive=1)
-    with pytest.raises(InputError, match=r"^s\.csv: 1 people with positive"):
-        study_mrmc(write_scores(tmp_path / "s.csv", scores, truth))
-    # All negative cases are of one person: leaving them out would leave none.
-    scores, truth = draw_study(3, positive=4)
-    with pytest.raises(InputError, match=r"^s\.csv: 1 people with negative"):
-        study_mrmc(write_scores(tmp_path / "s.csv", scores, truth, np.where(truth, np.arange(15), 99)))
-
-
-def test_plan_of_a_pilot(shared_data):
-    document = plan_study(van_dyke(shared_data), 0.05, readers=(4, 8), power=0.8)
-    few, many = document["plans"]
-    assert few["cases"] > many["cases"] > 100
-    assert many["power"] >= 0.8
-
-
-def test_a_pilot_of_one_reader_is_refused(tmp_path):
-    scores, truth = draw_study(3, readers=1)
-    with pytest.raises(InputError, match="two modalities and two readers"):
-        plan_study(write_scores(tmp_path / "s.csv", scores, truth), 0.05, readers=(4,), power=0.8)

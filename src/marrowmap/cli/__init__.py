@@ -7,8 +7,11 @@ Exit codes: 0 done, 2 usage, 3 input unreadable or unsuitable, 4 geometry or sid
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import typer
 
@@ -41,6 +44,8 @@ from marrowmap.cli.console import fail
 from marrowmap.errors import MarrowmapError
 
 STOPPED = "stopped; no result was written"
+STOPS = ("SIGTERM", "SIGHUP")
+"""Besides Ctrl-C: a service that is stopped, a terminal that is closed."""
 TYPER_INTERRUPTED = 130
 """What Typer makes of Ctrl-C."""
 
@@ -84,11 +89,27 @@ for module in (
 app.add_typer(study.app, name="study")
 
 
+@contextmanager
+def _stopping_as_by_hand() -> Iterator[None]:
+    """Let whatever stops the program unwind it as Ctrl-C does, so that nothing half-written stays."""
+    replaced = {}
+    for name in STOPS:
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # nohup has it ignored
+            replaced[number] = signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in replaced.items():
+            signal.signal(number, handler)
+
+
 def main() -> None:
     """Run the command line; every failure is one line on stderr and the contract's exit code."""
     warnings.filterwarnings("ignore")
     try:
-        status = app(standalone_mode=False)
+        with _stopping_as_by_hand():
+            status = app(standalone_mode=False)
     except MarrowmapError as error:
         raise SystemExit(fail(str(error), error.exit_code)) from None
     except (typer.Abort, KeyboardInterrupt):

@@ -13,10 +13,10 @@ from marrowmap.cli.console import answer
 from marrowmap.cli.console import say
 from marrowmap.errors import UsageError
 from marrowmap.readers.mrmc_summary import CovarianceMethod
-from marrowmap.workflow.study_statistics import Generalize
-from marrowmap.workflow.study_statistics import plan_study
+from marrowmap.workflow.study_mrmc import Generalize
+from marrowmap.workflow.study_mrmc import plan_study
+from marrowmap.workflow.study_mrmc import study_mrmc
 from marrowmap.workflow.study_statistics import study_agreement
-from marrowmap.workflow.study_statistics import study_mrmc
 
 app = typer.Typer(help="Reader studies: agreement, accuracy, planning.", no_args_is_help=True)
 
@@ -99,7 +99,9 @@ def agreement(
 
 @app.command("mrmc")
 def mrmc(
-    scores: Annotated[Path, typer.Argument(help="CSV: case,person,truth,reader,modality,score.")],
+    scores: Annotated[
+        Path, typer.Argument(help="CSV: case,person,truth,reader,modality,score; block of a split-plot study.")
+    ],
     generalize: Annotated[
         Generalize, typer.Option("--generalize-to", help="What the leading result shall hold for.")
     ] = Generalize.READERS_AND_CASES,

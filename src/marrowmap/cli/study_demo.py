@@ -21,7 +21,7 @@ def command(
     out: Annotated[Path, typer.Option("--out", help="A new folder.", callback=expand_home)] = Path("study-demo"),
     seed: Annotated[int, typer.Option(min=0, help="Of people, order and errors.")] = 1,
     images: Annotated[
-        bool, typer.Option("--images", help="Make the images too, for people to read: many minutes each.")
+        bool, typer.Option("--images", help="Make the images too, for people to read: minutes each.")
     ] = False,
     episodes: Annotated[int, typer.Option(min=1, max=12, help="How many of the 12 episodes.")] = 12,
     json: Json = False,
@@ -45,5 +45,7 @@ def command(
     say(BANNER)
     say(f"{time.monotonic() - began:.0f} s for {episodes} episode{'' if episodes == 1 else 's'}")
     say(f"open the report: {report.resolve()}")
+    if images:
+        say(f"to read the images yourself: marrowmap study init {out / 'study.toml'} --out MINE")
     if json:
         answer({"schema": "marrowmap/1", "report": str(report), "study": str(out / "study")})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 
 from marrowmap.errors import InputError
@@ -11,6 +12,21 @@ from marrowmap.errors import InputError
 _MAX_BYTES = 20_000_000
 # Outlines of a reader study stand in one field; the file's size is the limit.
 csv.field_size_limit(_MAX_BYTES)
+
+
+_FORMULA = re.compile(r"'*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]")
+"""How a cell begins that a spreadsheet would run (OWASP, CSV injection), behind apostrophes or none."""
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+
+
+def guard_cell(text: str) -> str:
+    """Put an apostrophe before words that a spreadsheet would run as a formula; numbers stay as they are."""
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def bare_cell(text: str) -> str:
+    """Return what `guard_cell` was given."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
 def read_csv_text(path: Path) -> tuple[str, list[str]]:

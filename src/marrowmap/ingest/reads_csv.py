@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from marrowmap.errors import InputError
+from marrowmap.ingest.csv_text import bare_cell
 from marrowmap.ingest.csv_text import read_csv_rows
 from marrowmap.ingest.csv_text import read_csv_text
 
 RATING_COLUMNS = ("case", "person", "reader", "session", "item", "value")
 SCORE_COLUMNS = ("case", "person", "truth", "reader", "modality", "score")
+BLOCK_COLUMN = "block"
+"""Of a split-plot study's scores: whose readers read whose cases."""
 
 _TRUTHS = {"0": False, "1": True}
 
@@ -33,7 +36,10 @@ class Rating:
 
 @dataclass(frozen=True)
 class Score:
-    """One reader's confidence that a `case` is positive, seen in one `modality`; `score` is None if not given."""
+    """One reader's confidence that a `case` is positive, seen in one `modality`; `score` is None if not given.
+
+    `block` is that of case and reader in a split-plot study, else empty.
+    """
 
     case: str
     person: str
@@ -41,6 +47,7 @@ class Score:
     reader: str
     modality: str
     score: float | None
+    block: str = ""
 
 
 def read_ratings_csv(
@@ -100,21 +107,23 @@ def read_scores_csv(path: Path, *, readers: Sequence[str] = ()) -> tuple[tuple[S
     ----------
     path : Path
         CSV with the columns case, person, truth (1 positive, 0 negative), reader, modality, score (a number that rises
-        with confidence). Empty scores are missing reads.
+        with confidence). Empty scores are missing reads. A column block says that the study is split-plot: readers
+        read the cases of their own block.
     readers : sequence of str
         All readers of the study; empty: those of the table.
 
     Raises
     ------
     InputError
-        If a column or name is missing, a reader is unknown, a case has two people or two truths, a score is no number,
-        or a reader scored a case twice in one modality; the message names file and line.
+        If a column or name is missing, a reader is unknown, a case has two people or two truths, a case or reader two
+        blocks, a score is no number, or a reader scored a case twice in one modality; the message names file and line.
     """
     answered: dict[tuple[str, ...], int] = {}
     owners: dict[str, str] = {}
     truths: dict[str, bool] = {}
+    blocks: dict[tuple[str, str], str] = {}
     scores: list[Score] = []
-    rows, notes = _rows(path, SCORE_COLUMNS)
+    rows, notes = _rows(path, SCORE_COLUMNS, (BLOCK_COLUMN,))
     for line, cells in rows:
         where = f"{path.name}, line {line}"
         _require_names(cells, SCORE_COLUMNS[:-1], where)
@@ -132,13 +141,19 @@ def read_scores_csv(path: Path, *, readers: Sequence[str] = ()) -> tuple[tuple[S
             line,
             f"{where}: reader {reader} scored case {case} twice in modality {modality}",
         )
-        scores.append(Score(case, cells["person"], truth, reader, modality, _number(cells["score"], where)))
+        block = cells[BLOCK_COLUMN]
+        for what, name in (("case", case), ("reader", reader)):
+            _require_one_block(what, name, block, blocks, where)
+        scores.append(Score(case, cells["person"], truth, reader, modality, _number(cells["score"], where), block))
+    _require_all_blocks(scores, path)
     if not any(score.score is not None for score in scores):
         raise InputError(f"{path.name}: no score in it: give one line a score")
     return tuple(scores), tuple(notes)
 
 
-def _rows(path: Path, columns: Sequence[str]) -> tuple[Iterator[tuple[int, dict[str, str]]], list[str]]:
+def _rows(
+    path: Path, columns: Sequence[str], optional: Sequence[str] = ()
+) -> tuple[Iterator[tuple[int, dict[str, str]]], list[str]]:
     text, notes = read_csv_text(path)
     rows = read_csv_rows(text, path.name)
     if len(rows) < 2:
@@ -147,10 +162,11 @@ def _rows(path: Path, columns: Sequence[str]) -> tuple[Iterator[tuple[int, dict[
     lacking = [column for column in columns if column not in header]
     if lacking:
         raise InputError(f"{path.name}: no column {lacking[0]!r} in the header: the columns are {','.join(columns)}")
-    double = [column for column in columns if header.count(column) > 1]
+    wanted = (*columns, *optional)
+    double = [column for column in wanted if header.count(column) > 1]
     if double:
         raise InputError(f"{path.name}: column {double[0]!r} stands twice in the header: keep one")
-    strange = [column for column in header if column and column not in columns]
+    strange = [column for column in header if column and column not in wanted]
     if strange:
         notes.append(f"columns not known and not read: {', '.join(strange)}")
 
@@ -161,7 +177,7 @@ def _rows(path: Path, columns: Sequence[str]) -> tuple[Iterator[tuple[int, dict[
                     f"{path.name}, line {line}: {len(row)} fields under {len(header)} columns: fill it up or remove it"
                 )
             read = dict(zip(header, row, strict=False))
-            yield line, {column: read[column].strip() for column in columns}
+            yield line, {column: bare_cell(read.get(column, "").strip()) for column in wanted}
 
     return cells(), [f"{path.name}: {note}" for note in notes]
 
@@ -180,6 +196,20 @@ def _require_reader(reader: str, readers: Sequence[str], where: str) -> None:
 def _require_one_person(case: str, person: str, owners: dict[str, str], where: str) -> None:
     if owners.setdefault(case, person) != person:
         raise InputError(f"{where}: case {case} is of person {person} here and of {owners[case]} above: keep one")
+
+
+def _require_one_block(what: str, name: str, block: str, blocks: dict[tuple[str, str], str], where: str) -> None:
+    if blocks.setdefault((what, name), block) != block:
+        raise InputError(
+            f"{where}: {what} {name} is in block {block or '(empty)'} here and in {blocks[what, name] or '(empty)'} "
+            "above: readers read the cases of their own block; keep one"
+        )
+
+
+def _require_all_blocks(scores: Sequence[Score], path: Path) -> None:
+    without = [score for score in scores if not score.block]
+    if 0 < len(without) < len(scores):
+        raise InputError(f"{path.name}: case {without[0].case} has no block, others have: name all or none")
 
 
 def _require_first(answered: dict[tuple[str, ...], int], key: tuple[str, ...], line: int, complaint: str) -> None:

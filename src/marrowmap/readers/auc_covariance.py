@@ -19,8 +19,8 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.intp]
 
 
-def jackknife_covariance(scores: Floats, truth: Bools, people: Ints) -> Floats:
-    """Return the covariances of leaving out one person at a time, as in Dorfman, Berbaum and Metz 1992.
+def jackknife_influence(scores: Floats, truth: Bools, people: Ints) -> Floats:
+    """Return how far each person moves each area, (people, curves): its products are the jackknife's covariances.
 
     Raises
     ------
@@ -31,8 +31,19 @@ def jackknife_covariance(scores: Floats, truth: Bools, people: Ints) -> Floats:
     if np.isnan(without).any():
         raise ValueError("without one of the people no positive or no negative case is left")
     count = len(without)
-    centered = without - without.mean(axis=0)
-    return np.asarray((count - 1) / count * centered.T @ centered)
+    return np.asarray(np.sqrt((count - 1) / count) * (without - without.mean(axis=0)))
+
+
+def jackknife_covariance(scores: Floats, truth: Bools, people: Ints) -> Floats:
+    """Return the covariances of leaving out one person at a time, as in Dorfman, Berbaum and Metz 1992.
+
+    Raises
+    ------
+    ValueError
+        If without one of the people no positive or no negative case is left.
+    """
+    influence = jackknife_influence(scores, truth, people)
+    return np.asarray(influence.T @ influence)
 
 
 def delong_covariance(scores: Floats, truth: Bools, people: Ints) -> Floats:

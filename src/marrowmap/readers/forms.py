@@ -98,7 +98,7 @@ class RegionItem(_Item):
 
 
 class TextItem(_Item):
-    """A remark in the reader's words."""
+    """A remark in the reader's words, kept without blanks around it."""
 
     kind: Literal["text"]
 
@@ -132,18 +132,25 @@ def shipped_forms() -> tuple[str, ...]:
     return tuple(sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")))
 
 
+KEPT = "shipped-forms"
+"""Folder of a study with the shipped forms as they were when it began: a later version may ship others."""
+
+
 def form_text(name: str, beside: Path) -> str:
     """Return the text of a form: a shipped one by its name, else a TOML file relative to folder `beside`.
+
+    A shipped form that `beside` keeps (see `KEPT`) is read from there.
 
     Raises
     ------
     InputError
         If there is no such form.
     """
-    if name in shipped_forms():
+    kept = beside / KEPT / f"{name}.toml"
+    if name in shipped_forms() and not kept.is_file():
         return resources.files("marrowmap.readers").joinpath("forms", f"{name}.toml").read_text(encoding="utf-8")
-    path = beside / name
-    if not name.endswith(".toml") or not path.is_file():
+    path = kept if kept.is_file() else beside / name
+    if path != kept and not (name.endswith(".toml") and path.is_file()):
         raise InputError(f"form {name!r}: is no file beside the protocol and not shipped: use one of {shipped_forms()}")
     read_toml(path)
     return path.read_text(encoding="utf-8-sig")
@@ -285,11 +292,14 @@ def check_answers(items: Sequence[Item], answers: Any) -> dict[str, Any]:
         raise InputError(f"item {unknown[0]!r}: was not asked here: use {', '.join(sorted(names))}")
     checked = {}
     for item in items:
-        if answers.get(item.name) is None:
+        value = answers.get(item.name)
+        if isinstance(item, TextItem) and isinstance(value, str):
+            value = value.strip() or None
+        if value is None:
             if not item.optional:
                 raise _bad(item, "has no answer: fill it in")
             continue
-        checked[item.name] = _check(item, answers[item.name])
+        checked[item.name] = _check(item, value)
     return checked
 
 

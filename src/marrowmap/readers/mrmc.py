@@ -1,8 +1,14 @@
-"""Analysis of variance of reader studies in which every reader reads every case in every modality.
+"""Analysis of variance of reader studies in which every reader reads in every modality all cases, or those of a block.
 
 Obuchowski and Rockette 1995 (Commun Stat Simul Comput 24:285): the areas of modality i and reader j follow a two-way
 model whose errors, from the cases, are correlated: Cov1 between modalities of one reader, Cov2 between readers in one
 modality, Cov3 between both. Denominator degrees of freedom after Hillis 2007 (Stat Med 26:596).
+
+In a split-plot study readers of different blocks share no cases. Obuchowski, Gallas and Hillis 2012 (Acad Radiol
+19:1508) keep the statistic and its degrees of freedom, with Cov2 and Cov3 averaged over all pairs of readers, those of
+different blocks with their 0 (equations 3 and 4). As the variance of the mean over readers is that average whatever the
+sizes of blocks, they need not be alike. Beside it stands their marginal-mean analysis (equations 5 to 8; Hillis 2014,
+Stat Med 33:330), for these very blocks.
 """
 
 from __future__ import annotations
@@ -18,6 +24,7 @@ from scipy import stats
 from marrowmap.readers.additive import CONFIDENCE
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
 
 TAIL = (1 + CONFIDENCE) / 2
 
@@ -37,6 +44,12 @@ class Components:
         The same of each modality alone.
     var_error_by, cov1_by : (readers,) array
         The same of each reader alone.
+    block_sizes : tuple of int
+        Readers of each block; one block where readers and cases are crossed.
+    ms_tr_within : float
+        Mean square of the interaction of modalities with the readers within blocks; 0 where no block has two.
+    ms_r_within_of : (modalities,) array
+        Mean square of readers within blocks, of each modality alone.
     """
 
     areas: Floats
@@ -52,6 +65,14 @@ class Components:
     cov2_of: Floats
     var_error_by: Floats
     cov1_by: Floats
+    block_sizes: tuple[int, ...]
+    ms_tr_within: float
+    ms_r_within_of: Floats
+
+    @property
+    def df_within(self) -> int:
+        """Degrees of freedom of readers within blocks."""
+        return self.readers - len(self.block_sizes)
 
     @property
     def modalities(self) -> int:
@@ -115,16 +136,19 @@ class Analysis:
     modality_areas: tuple[ModalityArea, ...]
 
 
-def find_components(areas: Floats, covariance: Floats) -> Components:
+def find_components(areas: Floats, covariance: Floats, blocks: Ints | None = None) -> Components:
     """Return mean squares and error covariances.
 
     Parameters
     ----------
     areas : (modalities, readers) array
     covariance : (modalities * readers, modalities * readers) array
-        Covariances between areas from the cases, in C order of `areas`.
+        Covariances between areas from the cases, in C order of `areas`; 0 between readers who share no people.
+    blocks : (readers,) array of int, optional
+        Block of each reader in a split-plot study, numbered from 0.
     """
     t, r = areas.shape
+    block_of = np.zeros(r, np.intp) if blocks is None else blocks
     by_modality, by_reader = areas.mean(axis=1), areas.mean(axis=0)
     interaction = areas - by_modality[:, None] - by_reader[None, :] + areas.mean()
     grid = covariance.reshape(t, r, t, r)
@@ -134,6 +158,8 @@ def find_components(areas: Floats, covariance: Floats) -> Components:
     cov1_by = _off_diagonal(same)
     cov2_of = _off_diagonal(within)
     everything = float(grid.sum() - same.sum() - within.sum() + variances.sum())
+    from_block = _from_block_means(areas, block_of)
+    df_within = r - int(block_of.max()) - 1
     return Components(
         areas=areas,
         ms_t=r * float(by_modality.var(ddof=1)) if t > 1 else 0.0,
@@ -148,7 +174,18 @@ def find_components(areas: Floats, covariance: Floats) -> Components:
         cov2_of=cov2_of,
         var_error_by=variances.mean(axis=0),
         cov1_by=cov1_by,
+        block_sizes=tuple(int(size) for size in np.bincount(block_of)),
+        ms_tr_within=float(((from_block - from_block.mean(axis=0)) ** 2).sum()) / ((t - 1) * df_within)
+        if t > 1 and df_within > 0
+        else 0.0,
+        ms_r_within_of=(from_block**2).sum(axis=1) / df_within if df_within > 0 else np.zeros(t),
     )
+
+
+def _from_block_means(areas: Floats, blocks: Ints) -> Floats:
+    """Return how far each area is from its modality's mean over the readers of the block, (modalities, readers)."""
+    member = np.eye(int(blocks.max()) + 1)[blocks]
+    return np.asarray(areas - areas @ member / member.sum(axis=0) @ member.T)
 
 
 def _off_diagonal(matrices: Floats) -> Floats:
@@ -190,15 +227,49 @@ def fixed_readers_random_cases(c: Components) -> Analysis:
 
 
 def random_readers_fixed_cases(c: Components) -> Analysis:
-    """Generalize to other readers of these very cases: the usual analysis of variance of the areas."""
-    r = c.readers
-    _require_readers(r)
-    return _analysis(c, c.ms_tr, (c.modalities - 1) * (r - 1), [(float(ms), r - 1) for ms in c.ms_r_of])
+    """Generalize to other readers of these very cases: the usual analysis of variance of the areas.
+
+    In blocks the cases differ, so that only readers within a block tell how far readers differ.
+    """
+    _require_readers(c.readers)
+    _require_readers_within(c)
+    df = c.df_within
+    return _analysis(c, c.ms_tr_within, (c.modalities - 1) * df, [(float(ms), df) for ms in c.ms_r_within_of])
+
+
+def random_readers_random_cases_of_blocks(c: Components) -> Analysis:
+    """Generalize to other readers and cases of these very blocks: a difference between blocks is no error.
+
+    The marginal-mean analysis of Obuchowski, Gallas and Hillis 2012, there for blocks of r readers each. In blocks of
+    r_g readers the sum of r_g**2 over all readers takes the place of r: the variance of the mean over J readers is
+    (MS[TR(G)] + sum(r_g**2) / J * (Cov2 - Cov3)) / J, the covariances being those within blocks. Blocks of unequal size
+    whose errors differ make it approximate.
+    """
+    _require_readers(c.readers)
+    _require_readers_within(c)
+    pairs = sum(size * (size - 1) for size in c.block_sizes)
+    # Averages over all pairs of readers hold a 0 for each pair of different blocks.
+    weight = sum(size**2 for size in c.block_sizes) * (c.readers - 1) / pairs
+    error = c.ms_tr_within + weight * max(c.cov2 - c.cov3, 0.0)
+    return _analysis(
+        c,
+        error,
+        _satterthwaite(error, c.ms_tr_within, (c.modalities - 1) * c.df_within),
+        [
+            (total := float(ms) + weight * max(float(cov2), 0.0), _satterthwaite(total, float(ms), c.df_within))
+            for ms, cov2 in zip(c.ms_r_within_of, c.cov2_of, strict=True)
+        ],
+    )
 
 
 def _require_readers(readers: int) -> None:
     if readers < 2:
         raise ValueError("readers cannot be random with one reader: use fixed readers")
+
+
+def _require_readers_within(c: Components) -> None:
+    if c.df_within < 1:
+        raise ValueError("no block has two readers: readers and cases of a block cannot be told apart")
 
 
 def _satterthwaite(total: float, part: float, df: float) -> float:

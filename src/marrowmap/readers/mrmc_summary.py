@@ -6,6 +6,7 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,9 @@ class ScoreTable:
     scores : (modalities, readers, cases) array
     truth : (cases,) array of bool
     people : (cases,) array of int
-        Person of each case, numbered from 0.
+        Person of each case, numbered from 0 in the order of `persons`.
+    persons : tuple of str
+        Names of the people, sorted.
     left_out : tuple of str
         Cases with a missing score.
     """
@@ -56,6 +59,7 @@ class ScoreTable:
     scores: Floats
     truth: Bools
     people: Ints
+    persons: tuple[str, ...]
     left_out: tuple[str, ...]
 
 
@@ -92,22 +96,32 @@ def make_score_table(scores: Sequence[Score]) -> ScoreTable:
     left_out = tuple(case for case, is_whole in zip(cases, whole, strict=True) if not is_whole)
     truth = np.array([truth_of[case] for case in kept], bool)
     persons = [person_of[case] for case in kept]
+    cases_of = {reader: {s.case for s in given if s.reader == reader} for reader in readers}
     for wanted, name in ((True, "positive"), (False, "negative")):
         number = len({person for person, true in zip(persons, truth, strict=True) if true == wanted})
         if number < 2:
             after = f" after leaving out {len(left_out)} with a missing score" if left_out else ""
+            nested = any(cases_of[one].isdisjoint(cases_of[two]) for one, two in combinations(readers, 2))
+            hint = "; if readers have cases of their own (split-plot), name them in a column block" if nested else ""
             raise InputError(
                 f"{number} people with {name} cases{after}: areas under the curve with their errors need two with "
-                "positive and two with negative cases read by all readers in all modalities"
+                f"positive and two with negative cases read by all readers in all modalities{hint}"
             )
-    _, people = np.unique(persons, return_inverse=True)
+    names, people = np.unique(persons, return_inverse=True)
     return ScoreTable(
-        tuple(modalities), tuple(readers), tuple(kept), table[..., whole], truth, people.astype(np.intp), left_out
+        modalities=tuple(modalities),
+        readers=tuple(readers),
+        cases=tuple(kept),
+        scores=table[..., whole],
+        truth=truth,
+        people=people.astype(np.intp),
+        persons=tuple(str(name) for name in names),
+        left_out=left_out,
     )
 
 
-def components_of(table: ScoreTable, method: CovarianceMethod, *, seed: int) -> Components:
-    """Return mean squares and error covariances of the areas under the curve; `seed` is the bootstrap's."""
+def covariance_of(table: ScoreTable, method: CovarianceMethod, *, seed: int) -> Floats:
+    """Return the covariances between all areas, in C order; `seed` is the bootstrap's."""
     find: dict[CovarianceMethod, Callable[[], Floats]] = {
         CovarianceMethod.JACKKNIFE: lambda: jackknife_covariance(table.scores, table.truth, table.people),
         CovarianceMethod.DELONG: lambda: delong_covariance(table.scores, table.truth, table.people),
@@ -115,4 +129,9 @@ def components_of(table: ScoreTable, method: CovarianceMethod, *, seed: int) -> 
             table.scores, table.truth, table.people, samples=BOOTSTRAP_SAMPLES, seed=seed
         ),
     }
-    return find_components(areas(table.scores, table.truth), find[method]())
+    return find[method]()
+
+
+def components_of(table: ScoreTable, method: CovarianceMethod, *, seed: int) -> Components:
+    """Return mean squares and error covariances of the areas under the curve; `seed` is the bootstrap's."""
+    return find_components(areas(table.scores, table.truth), covariance_of(table, method, seed=seed))

@@ -166,6 +166,22 @@ def require_sound(protocol: Protocol, forms: dict[str, Form]) -> None:
         earlier[session.id] = session
 
 
+def _notes_on_blocks(protocol: Protocol) -> list[str]:
+    blocks_of: dict[str, set[str]] = {}
+    for case in protocol.cases:
+        if not case.training:
+            blocks_of.setdefault(case.person, set()).add(case.block)
+    notes = [
+        f"person {person} has cases in blocks {' and '.join(sorted(blocks))}: blocks are not independent"
+        for person, blocks in blocks_of.items()
+        if len(blocks) > 1
+    ]
+    sizes = Counter(reader.block for reader in protocol.readers if reader.role == "reader")
+    if max(sizes.values()) == 1:
+        notes.append("one reader in each block: agreement between readers is not defined")
+    return notes
+
+
 def notes_on(protocol: Protocol) -> tuple[str, ...]:
     """Say what a sound protocol cannot tell, or where it departs from what readers of its paper will expect."""
     notes = []
@@ -179,6 +195,8 @@ def notes_on(protocol: Protocol) -> tuple[str, ...]:
         notes.append("one case: no agreement beyond chance, no interval and no comparison is defined")
     if len(people) < len(cases):
         notes.append(f"{len(cases)} cases of {len(people)} people: intervals are to be computed by person")
+    if protocol.design == "split_plot":
+        notes += _notes_on_blocks(protocol)
     if not repeated:
         notes.append("no session repeats another: agreement of readers with themselves is not measured")
     notes += [

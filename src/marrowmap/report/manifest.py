@@ -11,6 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from marrowmap.ingest.scan import DynamicScan
+from marrowmap.ingest.scan import Planar
 from marrowmap.report.folder import SCHEMA
 from marrowmap.report.result import AnalysisResult
 from marrowmap.report.rows import dump_json
@@ -96,6 +98,15 @@ def _protocols(result: AnalysisResult) -> list[dict[str, Any]]:
     ]
 
 
+def _scans(result: AnalysisResult) -> list[dict[str, Any]]:
+    """Return which gamma camera series are planar and which tomographic: rows call both modality NM."""
+    kinds = {
+        (scan.source.uid, "planar" if isinstance(scan, Planar | DynamicScan) else "tomographic")
+        for scan in result.exam.scans
+    }
+    return [{"series": uid, "kind": kind} for uid, kind in sorted(kinds)]
+
+
 def build_manifest(result: AnalysisResult, folder: Path, report_steps: Mapping[str, float]) -> str:
     """Return the text of ``manifest.json`` for a folder that holds all other outputs.
 
@@ -115,6 +126,7 @@ def build_manifest(result: AnalysisResult, folder: Path, report_steps: Mapping[s
             "options": dict(result.options),
             "inputs": _inputs(result),
             "series": _protocols(result),
+            "scans": _scans(result),
             "outputs": [{"path": path.relative_to(folder).as_posix(), "sha256": hash_file(path)} for path in outputs],
             "seconds": {name: round(value, 3) for name, value in (*result.steps.items(), *report_steps.items())},
             "peak_memory_mib": _peak_memory_mib(),

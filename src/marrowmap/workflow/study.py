@@ -14,6 +14,7 @@ from typing import Any
 from marrowmap.errors import InputError
 from marrowmap.errors import UsageError
 from marrowmap.readers.blinding import read_blind
+from marrowmap.readers.forms import KEPT
 from marrowmap.readers.forms import forms_of
 from marrowmap.readers.forms import parse_form
 from marrowmap.readers.forms import shipped_forms
@@ -187,8 +188,8 @@ def init_study(path: Path, out: Path, *, database: str | None = None, progress: 
     protocol, texts = check_protocol(path)
     with new_folder(out) as work:
         shutil.copyfile(path, work / PROTOCOL_FILE)
-        for name in set(texts) - set(shipped_forms()):
-            target = work / name
+        for name in texts:
+            target = work / KEPT / f"{name}.toml" if name in shipped_forms() else work / name
             if not target.resolve().is_relative_to(work.resolve()):
                 raise InputError(f"form {name!r}: lies outside the protocol's folder: copy it beside the protocol")
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -70,7 +70,9 @@ def _fillers(store: Store, results: Mapping[str, Any]) -> dict[str, str]:
         "indeterminate": "Undetermined and not assessable are categories of their own in agreement; in accuracy they "
         "are counted apart and enter neither sensitivity nor specificity",
         "missing": "Missing reads are left out pairwise in agreement",
-        "registration": f"Protocol {protocol.name}, SHA-256 {store.digest}, frozen before the first read",
+        "flow": f"{_actual(store)}. Who was found, left out and lost: {LEFT}",
+        "protocol": f"Protocol {protocol.name}, SHA-256 {store.digest}, frozen before the first read. Where it can be "
+        f"read: {LEFT}",
     }
     if results["accuracy"]:
         filled |= {

@@ -66,25 +66,27 @@ def _truth_of(rows: Sequence[Mapping[str, Any]], side: Side) -> dict[str, str]:
     return truth | {"transient_osteoporosis": "present"}
 
 
-def _without_images(out: Path, episode: Episode) -> tuple[str, dict[str, str]]:
+def _without_images(out: Path, episode: Episode, progress: Progress) -> tuple[str, dict[str, str]]:
     return "", _truth_of(true_findings(KIND, episode.seed, episode.side), episode.side)
 
 
-def _with_images(out: Path, episode: Episode) -> tuple[str, dict[str, str]]:
+def _with_images(out: Path, episode: Episode, progress: Progress) -> tuple[str, dict[str, str]]:
     folder = out / "exams" / episode.id
-    write_virtual_exam(KIND, folder, seed=episode.seed, modalities=tuple(MODALITIES.values()), side=episode.side)
+    modalities = tuple(MODALITIES.values())
+    write_virtual_exam(KIND, folder, seed=episode.seed, modalities=modalities, side=episode.side, progress=progress)
     rows = json.loads((folder / "truth.json").read_text(encoding="utf-8"))["findings"]
     return f"exams/{episode.id}/dicom", _truth_of(rows, episode.side)
 
 
 def _protocol(seed: int, cases: Sequence[str]) -> str:
     number = len(cases)
+    episodes = "episode" if number == 1 else "episodes"
     readers = "\n".join(f'[[readers]]\nid = "{name}"' for name in READERS)
     repeated = ", ".join(f'"e{n:02d}"' for n in range(1, min(number, 6) + 1))
     return f"""# The design of Gemmel 2012 with virtual people and virtual readers.
 schema = "{SCHEMA}"
 name = "gemmel-virtual"
-title = "Transient osteoporosis of the hip: three virtual readers, {number} episodes, three modalities"
+title = "Transient osteoporosis of the hip: three virtual readers, {number} {episodes}, three modalities"
 seed = {seed}
 
 {readers}
@@ -139,7 +141,7 @@ def _combined(truth: dict[str, str]) -> dict[str, str]:
     return whole | truth
 
 
-TakeEpisode = Callable[[Path, Episode], tuple[str, dict[str, str]]]
+TakeEpisode = Callable[[Path, Episode, Progress], tuple[str, dict[str, str]]]
 
 
 def run_study_demo(
@@ -188,8 +190,13 @@ def run_study_demo(
 def _run(out: Path, episodes: Sequence[Episode], seed: int, take: TakeEpisode, progress: Progress) -> None:
     cases = []
     for number, episode in enumerate(episodes):
-        progress(f"episode {number + 1} of {len(episodes)}", 0.85 * number / len(episodes))
-        source, truth = take(out, episode)
+        title = f"episode {number + 1} of {len(episodes)}"
+        progress(title, 0.85 * number / len(episodes))
+
+        def within(step: str, share: float, title: str = title, number: int = number) -> None:
+            progress(f"{title}: {step}", 0.85 * (number + share) / len(episodes))
+
+        source, truth = take(out, episode, within)
         cases.append(_case(episode, source, _combined(truth)))
     path = out / "study.toml"
     path.write_text(_protocol(seed, cases), encoding="utf-8")

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from marrowmap.report.canvas import INK
 from marrowmap.report.canvas import Picture
 from marrowmap.report.canvas import plain_style
 from marrowmap.report.canvas import svg
+from marrowmap.workflow.study_names import named
 
 _SERIES = (("gwet_ac1", "Gwet AC1", "o", "#0072B2", -0.15), ("fleiss_kappa", "Fleiss kappa", "s", "#D55E00", 0.15))
 
@@ -22,7 +24,7 @@ def draw_agreement(items: Mapping[str, Mapping[str, Any]]) -> Picture | None:
     if not shown:
         return None
     with plain_style():
-        figure = Figure(figsize=(7.2, 0.34 * len(shown) + 1.1), layout="constrained")
+        figure = Figure(figsize=(9.5, 0.34 * len(shown) + 1.1), layout="constrained")
         ax = figure.subplots()
         for name, words, marker, color, shift in _SERIES:
             label: str | None = words
@@ -35,7 +37,7 @@ def draw_agreement(items: Mapping[str, Mapping[str, Any]]) -> Picture | None:
                     ax.plot([low, high], [y, y], color=color, linewidth=1.2)
                 ax.plot(value, y, marker, color=color, markersize=4.5, label=label)
                 label = None
-        ax.set_yticks(range(len(shown)), [item.replace("_", " ") for item in shown], fontsize=8)
+        ax.set_yticks(range(len(shown)), [named(item) for item in shown], fontsize=8)
         ax.set_ylim(len(shown) - 0.5, -0.5)
         ax.set_xlim(right=1.02)
         ax.axvline(0, color="#999999", linewidth=0.7)
@@ -52,11 +54,12 @@ def draw_times(reads: Sequence[tuple[str, int]]) -> Picture | None:
     if not timed:
         return None
     with plain_style():
-        figure = Figure(figsize=(7.2, 2.4), layout="constrained")
+        figure = Figure(figsize=(9.5, 2.4), layout="constrained")
         ax = figure.subplots()
         for number, reader in enumerate(dict.fromkeys(reader for reader, _ in timed)):
             seconds = [s for name, s in timed if name == reader]
             ax.plot(range(1, len(seconds) + 1), seconds, marker=".", linewidth=0.8, label=reader, color=f"C{number}")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set_xlabel("read, in order")
         ax.set_ylabel("seconds")
         ax.set_ylim(bottom=0)

@@ -30,11 +30,14 @@ from marrowmap.workflow.study_beside import beside_rows
 from marrowmap.workflow.study_checklists import fill_checklists
 from marrowmap.workflow.study_figures import draw_agreement
 from marrowmap.workflow.study_figures import draw_times
+from marrowmap.workflow.study_mrmc import study_mrmc
+from marrowmap.workflow.study_names import by_images
+from marrowmap.workflow.study_names import images
+from marrowmap.workflow.study_names import named
 from marrowmap.workflow.study_regions import REGION_COLUMNS
 from marrowmap.workflow.study_regions import region_rows
 from marrowmap.workflow.study_regions import summarize_regions
 from marrowmap.workflow.study_statistics import study_agreement
-from marrowmap.workflow.study_statistics import study_mrmc
 from marrowmap.workflow.study_tables import export_tables
 from marrowmap.workflow.study_tables import rating_table
 from marrowmap.workflow.study_tables import software_table
@@ -137,7 +140,8 @@ def _count(rows: Sequence[Mapping[str, str]]) -> dict[str, int]:
 
 
 def _number(value: float | None, digits: int) -> str:
-    return UNTOLD if value is None else f"{value:.{digits}f}"
+    """Return a number for people: a true minus sign, and none before a zero."""
+    return UNTOLD if value is None else f"{value:z.{digits}f}".replace("-", "\u2212")
 
 
 def interval(row: Mapping[str, Any], name: str) -> str:
@@ -155,6 +159,9 @@ def _page(results: Mapping[str, Any], pictures: Sequence[Any], notes: Sequence[s
     environment.filters["data_uri"] = data_uri
     environment.globals["interval"] = interval
     environment.globals["number"] = _number
+    environment.globals["images"] = images
+    environment.globals["named"] = named
+    environment.globals["by_images"] = by_images
     text = resources.files("marrowmap.report").joinpath("templates", "study.html.jinja").read_text(encoding="utf-8")
     return environment.from_string(text).render(
         results=results,

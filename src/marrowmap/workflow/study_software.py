@@ -39,7 +39,10 @@ from marrowmap.values.analyzed import SignRow
 from marrowmap.workflow.study import Study
 
 SHOWN_AS = {"MR": ("mr",), "CT": ("ct",), "NM": ("scan", "spect"), "DX": ("dx",), "CR": ("dx",), "RG": ("dx",)}
-"""Modality of a finding to those of a protocol; findings do not tell planar from tomographic scans."""
+"""Modality of a finding to those of a protocol."""
+
+SCANS = {"planar": ("scan",), "tomographic": ("spect",)}
+"""The same of a gamma camera's series, by the kind its folder's manifest gives it."""
 
 RANK = (State.PRESENT, State.UNDETERMINED, State.ABSENT, State.NOT_ASSESSABLE)
 """Where several findings speak of one sign, the first of these holds: a sign is there if one modality shows it."""
@@ -54,10 +57,17 @@ class _Analyzed:
     signs: tuple[SignRow, ...]
     probabilities: Mapping[str, float]
     version: str
+    scans: Mapping[str, str]
 
-    @property
-    def modalities(self) -> set[str]:
-        return {sign.modality for sign in self.signs if sign.state is not State.NOT_ASSESSABLE}
+    def shown_as(self, sign: SignRow) -> tuple[str, ...]:
+        """Return the protocol's modalities that show what a finding was seen in; both of scans if that is not told."""
+        evidence = sign.document.get("evidence")
+        series = evidence.get("series_uid") if isinstance(evidence, dict) else None
+        return SCANS.get(self.scans.get(str(series), ""), SHOWN_AS.get(sign.modality, ()))
+
+    def reasoned_from(self) -> set[tuple[str, ...]]:
+        """Return for each image that says something what shows it."""
+        return {self.shown_as(sign) for sign in self.signs if sign.state is not State.NOT_ASSESSABLE}
 
 
 def _case_folders(study: Study, given: Sequence[str]) -> dict[str, Path]:
@@ -107,16 +117,29 @@ def _read(case: Case, folder: Path) -> _Analyzed:
         for row in rows
         if (row.get("joint"), row.get("side")) == (case.joint, case.side) and row.get("probability") is not None
     }
-    versions = _json(folder / "manifest.json").get("versions", {})
+    manifest = _json(folder / "manifest.json")
+    versions = manifest.get("versions", {})
     version = str(versions.get("marrowmap", "")) if isinstance(versions, dict) else ""
-    return _Analyzed(case, exams[0], signs, probabilities, version)
+    return _Analyzed(case, exams[0], signs, probabilities, version, _scans(manifest))
+
+
+def _scans(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Return the kind of each gamma camera series; nothing of a folder that does not say, or says one series twice."""
+    rows = manifest.get("scans")
+    if not isinstance(rows, list):
+        return {}
+    kinds: dict[str, set[str]] = {}
+    for row in rows:
+        if isinstance(row, dict):
+            kinds.setdefault(str(row.get("series")), set()).add(str(row.get("kind")))
+    return {series: kind.pop() for series, kind in kinds.items() if len(kind) == 1}
 
 
 def _state(item: StateItem, analyzed: _Analyzed, shown: Sequence[str]) -> dict[str, Any] | None:
     found = [
         sign
         for sign in analyzed.signs
-        if sign.sign == item.name and set(SHOWN_AS.get(sign.modality, ())) & set(item.modalities or shown) & set(shown)
+        if sign.sign == item.name and set(analyzed.shown_as(sign)) & set(item.modalities or shown) & set(shown)
     ]
     if not found:
         return None
@@ -129,7 +152,7 @@ def _state(item: StateItem, analyzed: _Analyzed, shown: Sequence[str]) -> dict[s
 
 def _suspicion(item: NumberItem, analyzed: _Analyzed, shown: Sequence[str]) -> float | None:
     probability = analyzed.probabilities.get(item.name)
-    seen = all(set(SHOWN_AS.get(modality, ())) & set(shown) for modality in analyzed.modalities)
+    seen = all(set(image) & set(shown) for image in analyzed.reasoned_from())
     return None if probability is None or not seen else item.low + (item.high - item.low) * probability
 
 

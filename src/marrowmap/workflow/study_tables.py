@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from marrowmap.ingest.csv_text import guard_cell
+from marrowmap.ingest.reads_csv import BLOCK_COLUMN
 from marrowmap.ingest.reads_csv import RATING_COLUMNS
-from marrowmap.ingest.reads_csv import SCORE_COLUMNS
 from marrowmap.readers.adjudication import consensus
 from marrowmap.readers.forms import Item
 from marrowmap.readers.forms import NumberItem
@@ -135,6 +136,7 @@ def score_table(store: Store) -> list[dict[str, str]]:
 
     A number item counts where ``cases.truth`` has a value for it: `is_positive` says which cases are positive.
     """
+    split = store.protocol.design == "split_plot"
     rows = []
     for answer in first_answers(store):
         if answer.read.reader in store.protocol.software:
@@ -152,6 +154,7 @@ def score_table(store: Store) -> list[dict[str, str]]:
                         "modality": "+".join(answer.read.modalities),
                         "score": f"{answer.values[item.name]:.10g}",
                     }
+                    | ({BLOCK_COLUMN: case.block} if split else {})
                 )
     return sorted(rows, key=lambda row: [row[name] for name in ("modality", "reader", "case")])
 
@@ -209,12 +212,14 @@ def answers_document(store: Store) -> dict[str, Any]:
     }
 
 
-def to_csv(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> str:
-    """Return rows as CSV."""
+def to_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows as CSV; words that a spreadsheet would run get an apostrophe, which our import takes away."""
     out = io.StringIO()
     writer = csv.DictWriter(out, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(
+        {name: guard_cell(cell) if isinstance(cell, str) else cell for name, cell in row.items()} for row in rows
+    )
     return out.getvalue()
 
 
@@ -233,7 +238,7 @@ def export_tables(study: Study) -> dict[str, str]:
         tables["software.csv"] = to_csv(RATING_COLUMNS, software)
     scores = score_table(store)
     if scores:
-        tables["scores.csv"] = to_csv(SCORE_COLUMNS, scores)
+        tables["scores.csv"] = to_csv(tuple(scores[0]), scores)
     if any(session.kind == "adjudication" for session in store.protocol.sessions):
         tables["consensus.csv"] = to_csv(CONSENSUS_COLUMNS, consensus(store))
     return tables
