@@ -148,6 +148,25 @@ def test_an_onset_that_the_events_file_contradicts_stops_the_run(exams, tmp_path
     assert (episode["onset"]["date"], episode["note"]) == ("2020-01-02", "seen elsewhere")
 
 
+def test_an_exam_that_says_no_age_has_that_of_the_nearest(tmp_path):
+    first = made.write_hip_exam(tmp_path / "first", "2020-01-20", 62, age=58.0)
+    late = made.write_hip_exam(tmp_path / "late", "2023-01-20", 50, age=None)
+    run, out = follow(tmp_path, [first, late])
+    assert run.code == 0, run.stderr
+    assert evidence(out, "left")["age_60_or_more"] == ("present", "image header")
+
+
+@pytest.mark.parametrize("age", [45.0, None])
+def test_sex_and_age_may_be_unknown_in_images_and_form(tmp_path, age):
+    exam = made.write_hip_exam(tmp_path / "exam", "2020-01-20", 62, sex="", age=None)
+    form = write_form(tmp_path, sex="unknown", age="unknown" if age is None else age)
+    run, out = follow(tmp_path, [exam], "--clinical", form)
+    assert run.code == 0, run.stderr
+    told = evidence(out, "left")
+    assert "male" not in told
+    assert told.get("age_60_or_more") == (None if age is None else ("absent", "clinical form"))
+
+
 def test_forms_that_cannot_be_used_are_refused_before_any_exam_is_read(tmp_path):
     form = write_form(tmp_path, fever=None)
     run, _ = follow(tmp_path, [tmp_path / "no-such-exam"], "--clinical", form)

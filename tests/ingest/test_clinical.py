@@ -120,6 +120,19 @@ def test_another_persons_form_is_refused(tmp_path: Path, subject: Subject, error
         require_same_person(form, subject, "2020-03-01", "form.json")
 
 
+@pytest.mark.parametrize(
+    ("subject", "told"),
+    [
+        (Subject(sex="M"), "pregnancy is yes, the images say sex M"),
+        (Subject(age_years=70.0), "pregnancy is yes, at the exam the images say 70 years"),
+    ],
+)
+def test_a_pregnancy_that_the_images_exclude_is_refused(tmp_path: Path, subject: Subject, told: str):
+    form = read(tmp_path, age="unknown", sex="unknown")
+    with pytest.raises(GeometryError, match=told):
+        require_same_person(form, subject, "2020-03-01", "form.json")
+
+
 def test_pain_after_the_exam_is_refused(tmp_path: Path):
     with pytest.raises(InputError, match="onset 2020-01-20 lies after the exam"):
         require_same_person(read(tmp_path), Subject(), "2019-12-01", "form.json")

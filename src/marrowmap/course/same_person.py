@@ -33,7 +33,7 @@ def _birth_window(day: date | None, person: Subject) -> tuple[date, date] | None
     if person.birth_date:
         born = date.fromisoformat(person.birth_date)
         return born, born
-    if person.age_years is None or day is None or not 0 <= person.age_years < 130:
+    if person.age_years is None or day is None:
         return None
     latest = day - timedelta(days=person.age_years * DAYS_PER_YEAR - 1)
     return latest - timedelta(days=AGE_DOUBT_YEARS * DAYS_PER_YEAR), latest

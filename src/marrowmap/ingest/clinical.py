@@ -184,6 +184,16 @@ def require_same_person(form: ClinicalForm, subject: Subject, exam_date: str, wh
     if form.sex and subject.sex in ("M", "F") and form.sex != subject.sex:
         raise GeometryError(f"{where}: sex is {form.sex}, the images say {subject.sex}: give this person's form")
     age, imaged = form.age_years, subject.age_years
+    expecting = form.pregnancy in (Pregnancy.YES, Pregnancy.POSTPARTUM)
+    if expecting and subject.sex == "M":
+        raise GeometryError(
+            f"{where}: pregnancy is {form.pregnancy.value}, the images say sex M: give this person's form"
+        )
+    if expecting and imaged is not None and not YOUNGEST_PREGNANT <= imaged <= OLDEST_PREGNANT:
+        raise GeometryError(
+            f"{where}: pregnancy is {form.pregnancy.value}, at the exam the images say {imaged:g} years: give this "
+            "person's form"
+        )
     if age is not None and imaged is not None and abs(age - imaged) > AGE_TOLERANCE:
         raise GeometryError(
             f"{where}: age is {age:g}, at the exam the images say {imaged:g}: give this person's form, age at exam"

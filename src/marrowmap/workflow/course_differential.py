@@ -35,6 +35,7 @@ from marrowmap.values.analyzed import Row
 from marrowmap.values.analyzed import SignRow
 from marrowmap.values.course import Course
 from marrowmap.values.course import Episode
+from marrowmap.values.course import months_between
 
 CLEAR = (State.PRESENT, State.ABSENT)
 LINE_QUANTITIES = ("subchondral_line_thickness", "subchondral_line_length")
@@ -152,6 +153,9 @@ def _measurement(row: Row) -> Measurement:
 
 
 def _subject(course: Course, day: date) -> Subject:
-    """Return the person at the age they had on a day, as far as the exams of that day say."""
-    age = next((exam.person.age_years for exam in course.exams if exam.day == day), course.person.age_years)
-    return replace(course.person, age_years=age)
+    """Return the person at the age they had on a day, by the nearest exam that says an age."""
+    known = [(exam.day, exam.person.age_years) for exam in course.exams if exam.person.age_years is not None]
+    if not known:
+        return replace(course.person, age_years=None)
+    told, age = min(known, key=lambda one: abs((one[0] - day).days))
+    return replace(course.person, age_years=max(0.0, age + months_between(told, day) / 12))
