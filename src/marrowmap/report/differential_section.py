@@ -66,8 +66,8 @@ def _factor(factor: float) -> str:
     """Write by how much a finding multiplies or divides the odds."""
     sign, size = ("×", factor) if factor >= 1 else ("÷", 1 / factor)
     if size >= 100:
-        return f"{sign} over 100"
-    return f"{sign} {size:.2g}" if size < 10 else f"{sign} {size:.0f}"
+        return f"{sign}\u00a0over\u00a0100"
+    return f"{sign}\u00a0{size:.2g}" if size < 10 else f"{sign}\u00a0{size:.0f}"
 
 
 def _finding(one: Observation) -> str:
@@ -144,6 +144,9 @@ def _evidence(one: JointDifferential, literature: Literature, pictures: Pictures
             )
         )
     columns = ("Finding", "Certainty", "From", "Picture", *(f"In {_short(entity)}" for entity in leaders))
+    if not any(row[3] for row in rows):
+        # A course's pictures are in the reports of its exams.
+        columns, rows = (*columns[:3], *columns[4:]), [(*row[:3], *row[4:]) for row in rows]
     return Table(f"Evidence, {one.side.value} {one.joint.value}", columns, tuple(rows), numeric=(1,))
 
 

@@ -26,6 +26,7 @@ from marrowmap.report.figures import draw_comparison
 from marrowmap.report.figures import draw_edema
 from marrowmap.report.figures import draw_regions
 from marrowmap.report.figures import draw_threshold_curve
+from marrowmap.report.files_section import files_section
 from marrowmap.report.head_figures import draw_head_map
 from marrowmap.report.head_layers import draw_head_layers
 from marrowmap.report.head_slices import draw_head_slices
@@ -459,7 +460,10 @@ def _picture_numbers(sections: Sequence[Section]) -> dict[tuple[str, str], list[
 
 
 def build_document(
-    result: AnalysisResult, groups: Sequence[tuple[str, tuple[Picture, ...]]], notes: Sequence[str] = ()
+    result: AnalysisResult,
+    groups: Sequence[tuple[str, tuple[Picture, ...]]],
+    notes: Sequence[str] = (),
+    written: Sequence[str] = (),
 ) -> Document:
     """Put the report together.
 
@@ -470,6 +474,8 @@ def build_document(
         From :func:`draw_pictures`.
     notes : sequence of str
         What the output lacks and why.
+    written : sequence of str, optional
+        Paths of masks and DICOM objects in the report's folder; without them no file is named.
     """
     fixed = load_reportlets()
     version = metadata.version("marrowmap")
@@ -504,6 +510,7 @@ def build_document(
             *plates,
             Section("limits", "Limits", items=(*fixed["limits"], *notes)),
             *_methods(result, fixed, version, heads),
+            *((files_section(written),) if written else ()),
             *((Section("time", "Time spent", tables=(steps,)),) if result.steps else ()),
         ),
         version,
