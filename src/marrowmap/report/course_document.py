@@ -22,12 +22,12 @@ from marrowmap.report.canvas import Picture
 from marrowmap.report.differential_section import cited_sources
 from marrowmap.report.differential_section import differential_sections
 from marrowmap.report.differential_section import flag_lines
-from marrowmap.report.document import load_reportlets
-from marrowmap.report.document import number_text
 from marrowmap.report.page import Document
 from marrowmap.report.page import Plate
 from marrowmap.report.page import Section
 from marrowmap.report.page import Table
+from marrowmap.report.wording import load_reportlets
+from marrowmap.report.wording import number_text
 from marrowmap.values.course import Episode
 from marrowmap.values.course import OnsetKind
 
