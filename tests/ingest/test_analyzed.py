@@ -86,6 +86,14 @@ def test_a_folder_without_any_row_is_nothing_to_follow(tmp_path):
         read_analyzed(made.write_folder(tmp_path / "one", []))
 
 
+@pytest.mark.parametrize("age", [200.0, -3.0])
+def test_an_age_that_nobody_has_is_refused(tmp_path, age):
+    rows, findings = made.edema("2020-01-10", "left", 50)
+    folder = made.write_folder(tmp_path / "exam", rows, findings, age=age)
+    with pytest.raises(InputError, match="is no person's age"):
+        read_analyzed(folder)
+
+
 def test_an_unknown_state_is_refused(tmp_path):
     findings = [{**made.finding("2020-01-10", "left", "effusion", "present"), "state": "maybe"}]
     folder = made.write_folder(tmp_path / "one", [], findings)

@@ -80,6 +80,9 @@ def test_a_form_with_every_question_stated_unknown_is_read(tmp_path: Path):
         ({"fever": 38.5}, "fever is 38.5"),
         ({"onset": "last week"}, "onset is 'last week'"),
         ({"onset": "2999-01-01"}, "lies in the future"),
+        ({"date": "2999-01-01"}, "date 2999-01-01 lies in the future"),
+        ({"date": "monday"}, "date is 'monday'"),
+        ({"date": "2020-01-19"}, "onset 2020-01-20 lies after the form's exam"),
         ({"steroids": "no"}, "unknown question 'steroids'"),
         ({"setting": "even", "prior": {"tumor": 0.5}}, "keep one"),
         ({"prior": 0.5}, r"table \[prior\]"),
@@ -117,9 +120,29 @@ def test_another_persons_form_is_refused(tmp_path: Path, subject: Subject, error
         require_same_person(form, subject, "2020-03-01", "form.json")
 
 
+@pytest.mark.parametrize(
+    ("subject", "told"),
+    [
+        (Subject(sex="M"), "pregnancy is yes, the images say sex M"),
+        (Subject(age_years=70.0), "pregnancy is yes, at the exam the images say 70 years"),
+    ],
+)
+def test_a_pregnancy_that_the_images_exclude_is_refused(tmp_path: Path, subject: Subject, told: str):
+    form = read(tmp_path, age="unknown", sex="unknown")
+    with pytest.raises(GeometryError, match=told):
+        require_same_person(form, subject, "2020-03-01", "form.json")
+
+
 def test_pain_after_the_exam_is_refused(tmp_path: Path):
     with pytest.raises(InputError, match="onset 2020-01-20 lies after the exam"):
         require_same_person(read(tmp_path), Subject(), "2019-12-01", "form.json")
+
+
+def test_a_form_of_another_exam_is_refused(tmp_path: Path):
+    form = read(tmp_path, date="2020-02-01")
+    require_same_person(form, Subject(), "2020-02-01", "form.json")
+    with pytest.raises(InputError, match="is of the exam of 2020-02-01, this one is of 2020-03-01"):
+        require_same_person(form, Subject(), "2020-03-01", "form.json")
 
 
 def test_the_same_persons_form_is_taken(tmp_path: Path):

@@ -2,6 +2,7 @@ import pytest
 
 from marrowmap.errors import GeometryError
 from marrowmap.ingest.person import Identity
+from marrowmap.ingest.person import note_impossible_ages
 from marrowmap.ingest.person import note_missing_ids
 from marrowmap.ingest.person import require_one_date
 from marrowmap.ingest.person import require_one_person
@@ -39,11 +40,22 @@ def test_names_decide_where_identifiers_are_missing_but_are_not_shown():
         ("000Y", "", None),
         ("", "2030-01-01", None),
         ("old", "", None),
+        ("NAN", "", None),
+        ("999Y", "", None),
+        ("131Y", "1980-01-01", 44),
+        ("130Y", "", 130),
+        ("", "1880-01-01", None),
     ],
 )
 def test_age(age, birth_date, years):
     found = subject_of([who(age=age, birth_date=birth_date)], "2024-01-01").age_years
     assert found == (None if years is None else pytest.approx(years, abs=0.01))
+
+
+def test_an_age_that_nobody_has_is_named_and_not_used():
+    people = [who("b", age="999Y"), who("a", age="999Y"), who("c", age="044Y"), who("d", age="000Y")]
+    (note,) = note_impossible_ages(people)
+    assert note.text == "a: (0010,1010) Patient's Age is 999Y: no person's age, not used"
 
 
 def test_one_date():

@@ -2,28 +2,9 @@ from __future__ import annotations
 
 import dataclasses
 
-import pytest
-
 from marrowmap.report import AnalysisResult
 from marrowmap.report.document import build_document
 from marrowmap.report.document import draw_pictures
-from marrowmap.report.document import number_text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0, "0"),
-        (0.00049, "0.0005"),
-        (0.4, "0.400"),
-        (9.999, "10.00"),
-        (58.53, "58.5"),
-        (-3.2, "−3.20"),
-        (1234.5, "1234"),
-    ],
-)
-def test_numbers_are_written_for_people(value: float, text: str) -> None:
-    assert number_text(value) == text
 
 
 def test_right_comes_before_left_and_sections_follow_a_radiology_report(result: AnalysisResult) -> None:

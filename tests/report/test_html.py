@@ -10,8 +10,8 @@ import pytest
 from marrowmap.report import AnalysisResult
 from marrowmap.report.document import build_document
 from marrowmap.report.document import draw_pictures
-from marrowmap.report.document import load_reportlets
 from marrowmap.report.html import render_html
+from marrowmap.report.wording import load_reportlets
 from marrowmap.values import Subject
 
 

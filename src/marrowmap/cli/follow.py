@@ -22,7 +22,12 @@ from marrowmap.report.differential_section import flag_lines
 from marrowmap.report.differential_section import verdict_lines
 from marrowmap.report.folder import require_apart
 from marrowmap.report.folder import require_writable
+from marrowmap.workflow.differential import read_form
 from marrowmap.workflow.follow import follow
+
+
+def _expand_homes(paths: list[Path] | None) -> list[Path]:
+    return [path for path in map(expand_home, paths or []) if path is not None]
 
 
 def command(
@@ -39,19 +44,30 @@ def command(
             callback=expand_home,
         ),
     ] = None,
+    clinical: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--clinical",
+            help="Clinical form as analyze reads it, of one of the exams (date = ...); may be given again for another. "
+            "See docs/differential.md.",
+            callback=_expand_homes,
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Follow one person: episodes by joint, change beyond repeatability, recovery, migration, report."""
+    forms = [form for form in (read_form(file, None) for file in clinical or []) if form is not None]
     require_apart(out, folders)
     require_writable(out)
     with progress_bar("Following") as advance:
-        followed = follow(folders, events=events, progress=advance)
+        followed = follow(folders, events=events, clinical=forms, progress=advance)
         advance("writing report", 0.7)
         folder = write_course(
             followed.review,
             out,
             differentials=followed.differentials,
             events=events,
+            clinical=[form.file for form in forms],
             masks=followed.masks,
             seconds=followed.seconds,
         )

@@ -33,7 +33,7 @@ def _birth_window(day: date | None, person: Subject) -> tuple[date, date] | None
     if person.birth_date:
         born = date.fromisoformat(person.birth_date)
         return born, born
-    if person.age_years is None or day is None or not 0 <= person.age_years < 130:
+    if person.age_years is None or day is None:
         return None
     latest = day - timedelta(days=person.age_years * DAYS_PER_YEAR - 1)
     return latest - timedelta(days=AGE_DOUBT_YEARS * DAYS_PER_YEAR), latest
@@ -70,7 +70,7 @@ def _born_by(claims: Sequence[Claim]) -> tuple[date, str] | None:
 
 
 def require_one_person(exams: Sequence[AnalyzedExam], said: Statements) -> tuple[Subject, list[str]]:
-    """Return the one person all exams and the events file speak of, and notes on what they leave out.
+    """Return the one person all exams, the events file and clinical forms speak of, and notes on what they leave out.
 
     Raises
     ------
@@ -79,6 +79,8 @@ def require_one_person(exams: Sequence[AnalyzedExam], said: Statements) -> tuple
     """
     claims: list[Claim] = [(exam.label, exam.day, exam.person) for exam in exams]
     claims.append(("the events file", None, said.person))
+    # Their ages are compared by course.clinical_forms, as leniently as for a single exam.
+    claims += [(one.file, None, Subject(one.form.person, one.form.sex)) for one in said.forms]
     for field, words in (("person_id", "the identifier"), ("birth_date", "the birth date"), ("sex", "sex")):
         _require_same(claims, field, words)
     born = _born_by(claims)

@@ -187,12 +187,15 @@ def _person(document: Mapping[str, Any], where: str) -> Subject:
             date.fromisoformat(birth)
         except ValueError as error:
             raise InputError(f"{where}: birth date {birth!r} is no day as YYYY-MM-DD") from error
-    return Subject(
-        person_id=_text(subject, "id", where),
-        sex=_text(subject, "sex", where),
-        birth_date=birth,
-        age_years=_number(subject, "age_years", where),
-    )
+    try:
+        return Subject(
+            person_id=_text(subject, "id", where),
+            sex=_text(subject, "sex", where),
+            birth_date=birth,
+            age_years=_number(subject, "age_years", where),
+        )
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from error
 
 
 def _series(rows: list[Row]) -> frozenset[str]:

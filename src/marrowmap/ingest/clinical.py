@@ -23,7 +23,7 @@ from marrowmap.values.clinical import Pregnancy
 NEEDED = ("age", "sex", "pregnancy", *ANSWERS, "onset")
 """Questions that must be answered, if only with ``unknown``."""
 
-OPTIONAL = ("person", "trimester", "setting", "prior")
+OPTIONAL = ("person", "date", "trimester", "setting", "prior")
 UNKNOWN = "unknown"
 OLDEST_PREGNANT, YOUNGEST_PREGNANT = 55.0, 12.0
 """Ages beyond which a pregnancy on the form is taken for an error."""
@@ -57,7 +57,7 @@ def _sex(value: object, where: str) -> str:
     return "" if value == UNKNOWN else str(value)
 
 
-def _onset(value: object, where: str) -> date | None:
+def _day(value: object, field: str, where: str) -> date | None:
     if value == UNKNOWN:
         return None
     if isinstance(value, date) and not isinstance(value, datetime):
@@ -66,9 +66,9 @@ def _onset(value: object, where: str) -> date | None:
         try:
             day = date.fromisoformat(str(value))
         except ValueError:
-            raise InputError(f"{where}: onset is {value!r}: give a day as YYYY-MM-DD, or {UNKNOWN!r}") from None
+            raise InputError(f"{where}: {field} is {value!r}: give a day as YYYY-MM-DD, or {UNKNOWN!r}") from None
     if day > date.today():
-        raise InputError(f"{where}: onset {day} lies in the future: correct the date")
+        raise InputError(f"{where}: {field} {day} lies in the future: correct the date")
     return day
 
 
@@ -119,6 +119,9 @@ def parse_form(document: Mapping[str, Any], where: str) -> ClinicalForm:
         raise InputError(f"{where}: sex is M and pregnancy {pregnancy.value}: one of both is wrong")
     if expecting and age is not None and not YOUNGEST_PREGNANT <= age <= OLDEST_PREGNANT:
         raise InputError(f"{where}: pregnancy {pregnancy.value} at {age:g} years: one of both is wrong")
+    onset, day = _day(document["onset"], "onset", where), _day(document.get("date", UNKNOWN), "date", where)
+    if onset is not None and day is not None and onset > day:
+        raise InputError(f"{where}: onset {onset} lies after the form's exam ({day}): correct one")
     prior = document.get("prior", {})
     if not isinstance(prior, dict):
         raise InputError(f"{where}: prior is {prior!r}: write a table [prior] with a probability for each entity")
@@ -131,9 +134,10 @@ def parse_form(document: Mapping[str, Any], where: str) -> ClinicalForm:
         pregnancy,
         _trimester(document.get("trimester"), pregnancy, where),
         {field: _word(Answer, document[field], field, where) for field in ANSWERS},
-        _onset(document["onset"], where),
+        onset,
         _text(document, "setting", where),
         prior,
+        day,
     )
 
 
@@ -171,7 +175,7 @@ def require_same_person(form: ClinicalForm, subject: Subject, exam_date: str, wh
     GeometryError
         If identifier, sex or age differ.
     InputError
-        If pain began after the exam.
+        If pain began after the exam, or the form is of an exam of another day.
     """
     if form.person and subject.person_id and form.person.casefold() != subject.person_id.casefold():
         raise GeometryError(
@@ -180,9 +184,21 @@ def require_same_person(form: ClinicalForm, subject: Subject, exam_date: str, wh
     if form.sex and subject.sex in ("M", "F") and form.sex != subject.sex:
         raise GeometryError(f"{where}: sex is {form.sex}, the images say {subject.sex}: give this person's form")
     age, imaged = form.age_years, subject.age_years
+    expecting = form.pregnancy in (Pregnancy.YES, Pregnancy.POSTPARTUM)
+    if expecting and subject.sex == "M":
+        raise GeometryError(
+            f"{where}: pregnancy is {form.pregnancy.value}, the images say sex M: give this person's form"
+        )
+    if expecting and imaged is not None and not YOUNGEST_PREGNANT <= imaged <= OLDEST_PREGNANT:
+        raise GeometryError(
+            f"{where}: pregnancy is {form.pregnancy.value}, at the exam the images say {imaged:g} years: give this "
+            "person's form"
+        )
     if age is not None and imaged is not None and abs(age - imaged) > AGE_TOLERANCE:
         raise GeometryError(
             f"{where}: age is {age:g}, at the exam the images say {imaged:g}: give this person's form, age at exam"
         )
+    if form.day is not None and exam_date and form.day != date.fromisoformat(exam_date):
+        raise InputError(f"{where}: is of the exam of {form.day}, this one is of {exam_date}: give this exam's form")
     if form.onset is not None and exam_date and form.onset > date.fromisoformat(exam_date):
         raise InputError(f"{where}: onset {form.onset} lies after the exam ({exam_date}): correct the date")

@@ -17,6 +17,7 @@ from marrowmap.ingest.left_out import LeftOut
 from marrowmap.ingest.left_out import Weight
 from marrowmap.ingest.nifti import Sidecar
 from marrowmap.values import Subject
+from marrowmap.values.subject import OLDEST_YEARS
 
 _YEARS_PER_AGE_UNIT = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
 
@@ -114,6 +115,16 @@ def note_missing_ids(people: Sequence[Identity]) -> list[LeftOut]:
     return [LeftOut(Weight.OTHER, text if len(without) == 1 else f"{text} ({len(without)} such files)")]
 
 
+def note_impossible_ages(people: Sequence[Identity]) -> list[LeftOut]:
+    """Say where a file states an age that nobody has: it is not used."""
+    ages = {person.age: person.file for person in sorted(people, key=lambda person: person.file, reverse=True)}
+    return [
+        LeftOut(Weight.OTHER, f"{file}: {tag_label('PatientAge')} is {age}: no person's age, not used")
+        for age, file in sorted(ages.items())
+        if (_stated_years(age) or 0.0) > OLDEST_YEARS
+    ]
+
+
 def require_one_date(people: Sequence[Identity]) -> str:
     """Return the one date of the exam, ISO 8601, empty where no file has one.
 
@@ -132,15 +143,23 @@ def require_one_date(people: Sequence[Identity]) -> str:
     return next(iter(dates), "")
 
 
-def _age_years(age: str, birth_date: str, exam_date: str) -> float | None:
+def _stated_years(age: str) -> float | None:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([DWMY])", age)
-    if match is not None and float(match.group(1)) > 0:
-        return float(match.group(1)) * _YEARS_PER_AGE_UNIT[match.group(2)]
+    # Zero is how some scanners write that they do not know.
+    if match is None or not float(match.group(1)) > 0:
+        return None
+    return float(match.group(1)) * _YEARS_PER_AGE_UNIT[match.group(2)]
+
+
+def _age_years(age: str, birth_date: str, exam_date: str) -> float | None:
+    stated = _stated_years(age)
+    if stated is not None and stated <= OLDEST_YEARS:
+        return stated
     try:
         days = (date.fromisoformat(exam_date) - date.fromisoformat(birth_date)).days
     except ValueError:
         return None
-    return round(days / 365.25, 2) if 0 <= days < 130 * 365.25 else None
+    return round(days / 365.25, 2) if 0 <= days < OLDEST_YEARS * 365.25 else None
 
 
 def subject_of(people: Sequence[Identity], exam_date: str) -> Subject:

@@ -36,6 +36,7 @@ from marrowmap.ingest.nm_phase import recognize_phases
 from marrowmap.ingest.person import Identity
 from marrowmap.ingest.person import identity_in
 from marrowmap.ingest.person import identity_of
+from marrowmap.ingest.person import note_impossible_ages
 from marrowmap.ingest.person import note_missing_ids
 from marrowmap.ingest.person import require_one_date
 from marrowmap.ingest.person import require_one_person
@@ -310,6 +311,7 @@ def _read_exam(sources: Sequence[Path], report: Progress, scan_hint: ScanHint) -
     date = require_one_date(imaged)
     left_out += _drop_copies(findings)
     left_out += note_missing_ids(findings.people)
+    left_out += note_impossible_ages(imaged)
 
     series: list[Series] = []
     scans: list[BoneScan] = []

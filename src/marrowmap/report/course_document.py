@@ -22,12 +22,12 @@ from marrowmap.report.canvas import Picture
 from marrowmap.report.differential_section import cited_sources
 from marrowmap.report.differential_section import differential_sections
 from marrowmap.report.differential_section import flag_lines
-from marrowmap.report.document import load_reportlets
-from marrowmap.report.document import number_text
 from marrowmap.report.page import Document
 from marrowmap.report.page import Plate
 from marrowmap.report.page import Section
 from marrowmap.report.page import Table
+from marrowmap.report.wording import load_reportlets
+from marrowmap.report.wording import number_text
 from marrowmap.values.course import Episode
 from marrowmap.values.course import OnsetKind
 
@@ -266,7 +266,8 @@ def _exams(review: CourseReview) -> Section:
 WEIGHED = (
     "Here a joint's last episode is weighed: each sign as it was last clearly seen while the joint was active, and "
     "what became of it as the course. That edema has gone counts once, as resolution. A joint that no exam showed "
-    "active is weighed by its last exam."
+    "active is weighed by its last exam. Answers of a clinical form count for the episodes that lie between its onset "
+    "and its exam."
 )
 
 
@@ -301,11 +302,13 @@ def build_course_document(
     course = review.course
     days = [exam.day for exam in course.exams]
     sex = {"M": "male", "F": "female", "O": "other"}.get(course.person.sex, "not given")
+    forms = "; ".join(f"{one.file}, of the exam of {one.day}" for one in course.forms)
     facts = (
         ("Subject", course.person.person_id or "not given"),
         ("Sex", sex),
         ("Examinations", f"{len(set(days))}, {min(days)} to {max(days)}"),
         ("Episodes", str(len(course.episodes))),
+        *((("Clinical forms", forms),) if forms else ()),
     )
     sections = (
         _episodes(review),

@@ -29,7 +29,7 @@ from marrowmap.report.rows import dump_json
 INPUTS = ("measurements.json", "findings.json", "frames.json", "manifest.json")
 
 
-def _inputs(review: CourseReview, events: Path | None, masks: Sequence[Path]) -> list[dict[str, str]]:
+def _inputs(review: CourseReview, stated: Sequence[Path], masks: Sequence[Path]) -> list[dict[str, str]]:
     """Return name and digest of all that was read; folders by number, as two may have the same name."""
     folders = list(dict.fromkeys(exam.folder for exam in review.course.exams))
     rows = [
@@ -38,7 +38,7 @@ def _inputs(review: CourseReview, events: Path | None, masks: Sequence[Path]) ->
         for file in (*(folder / name for name in INPUTS), *(mask for mask in masks if mask.is_relative_to(folder)))
         if file.is_file()
     ]
-    return rows + ([{"path": events.name, "sha256": hash_file(events)}] if events else [])
+    return rows + [{"path": file.name, "sha256": hash_file(file)} for file in stated]
 
 
 def write_course(
@@ -47,6 +47,7 @@ def write_course(
     *,
     differentials: Sequence[JointDifferential] = (),
     events: Path | None = None,
+    clinical: Sequence[Path] = (),
     masks: Sequence[Path] = (),
     seconds: Mapping[str, float] | None = None,
 ) -> Path:
@@ -61,6 +62,8 @@ def write_course(
         What each joint's exams and course support.
     events : Path, optional
         The events file, for the manifest.
+    clinical : sequence of Path, optional
+        The clinical forms, for the manifest.
     masks : sequence of Path, optional
         The masks that were read, for the manifest.
     seconds : mapping of str to float, optional
@@ -94,8 +97,8 @@ def write_course(
             "schema": SCHEMA,
             "notice": "Research use only. Not a medical device.",
             "versions": read_versions(),
-            "options": {"events": events.name if events else None},
-            "inputs": _inputs(review, events, masks),
+            "options": {"events": events.name if events else None, "clinical": [file.name for file in clinical]},
+            "inputs": _inputs(review, [*([events] if events else []), *clinical], masks),
             "outputs": [{"path": path.relative_to(folder).as_posix(), "sha256": hash_file(path)} for path in outputs],
             "seconds": {name: round(value, 3) for name, value in (seconds or {}).items()},
             "warnings": list(review.course.warnings),

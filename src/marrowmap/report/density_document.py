@@ -18,10 +18,10 @@ from marrowmap.report.density_tables import findings_table
 from marrowmap.report.density_tables import recomputed_table
 from marrowmap.report.density_tables import reported_table
 from marrowmap.report.density_tables import sides_table
-from marrowmap.report.document import load_reportlets
 from marrowmap.report.page import Document
 from marrowmap.report.page import Plate
 from marrowmap.report.page import Section
+from marrowmap.report.wording import load_reportlets
 
 MOST_DRAWN = 12
 """Beyond so many persons the report holds tables only: it must open."""

@@ -10,7 +10,7 @@ import jinja2
 
 from marrowmap.ingest.dxa_csv import COLUMNS
 from marrowmap.ingest.dxa_csv import MORE_COLUMNS
-from marrowmap.report.document import load_reportlets
+from marrowmap.report.wording import load_reportlets
 from marrowmap.values.density_record import JOINT_OF_REGION
 
 

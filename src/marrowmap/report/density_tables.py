@@ -12,8 +12,8 @@ from marrowmap.measure.density_scores import Recomputed
 from marrowmap.measure.density_scores import implied_sd
 from marrowmap.measure.density_scores import reproduces
 from marrowmap.measure.density_sides import SideDifference
-from marrowmap.report.document import STATE_WORDS
 from marrowmap.report.page import Table
+from marrowmap.report.wording import STATE_WORDS
 from marrowmap.values import DensityRecord
 from marrowmap.values import Finding
 from marrowmap.values import Side

@@ -16,6 +16,8 @@ from marrowmap.reasoning.observations import Observation
 from marrowmap.report.page import Section
 from marrowmap.report.page import Table
 from marrowmap.terms.entities import ENTITIES
+from marrowmap.terms.signs import SIGNS
+from marrowmap.values import Joint
 
 Pictures = Mapping[tuple[str, str], Sequence[int]]
 """Kind of picture and side (empty for both) to the numbers of such pictures."""
@@ -61,12 +63,11 @@ def _interval(low: float, high: float) -> str:
 
 
 def _factor(factor: float) -> str:
-    """Write by how much a finding changes the odds."""
-    if factor >= 100 or factor <= 0.01:
-        return "over 100 times" if factor > 1 else "to under 1/100"
-    if factor >= 1:
-        return f"{factor:.2g} times" if factor < 10 else f"{factor:.0f} times"
-    return f"to 1/{1 / factor:.2g}" if factor > 0.1 else f"to 1/{1 / factor:.0f}"
+    """Write by how much a finding multiplies or divides the odds."""
+    sign, size = ("×", factor) if factor >= 1 else ("÷", 1 / factor)
+    if size >= 100:
+        return f"{sign}\u00a0over\u00a0100"
+    return f"{sign}\u00a0{size:.2g}" if size < 10 else f"{sign}\u00a0{size:.0f}"
 
 
 def _finding(one: Observation) -> str:
@@ -80,6 +81,9 @@ def _listed(found: Sequence[Part]) -> str:
 def _verdict(one: JointDifferential) -> str:
     first, second = one.weighed.ranked[:2]
     place = f"{one.side.value.capitalize()} {one.joint.value}"
+    if not any(seen.item in SIGNS for seen in one.observations):
+        # What is left is the prior: no image speaks for it.
+        return f"{place}: no answer, as {one.abstains}."
     words = [
         f"{_short(share.entity)}, {percent(share.probability)} ({_interval(share.low, share.high)})"
         for share in (first, second)
@@ -115,7 +119,7 @@ def _entities(one: JointDifferential, least: float) -> Table:
     if rest:
         names = ", ".join(ENTITIES[share.entity].split(" (")[0].lower() for share in rest)
         rows.append((f"Each of: {names}", "under 1 %", f"to {100 * max(share.high for share in rest):.0f} %", "", ""))
-    columns = ("Entity", "Probability", "95 % interval", "Supported by (odds, alone)", "Against it (odds, alone)")
+    columns = ("Entity", "Probability", "95 % interval", "Supported by (odds)", "Against it (odds)")
     return Table(f"Entities, {one.side.value} {one.joint.value}", columns, tuple(rows), numeric=(1, 2))
 
 
@@ -136,11 +140,20 @@ def _evidence(one: JointDifferential, literature: Literature, pictures: Pictures
                 f"{100 * seen.certainty:.0f} %",
                 seen.origin,
                 ", ".join(dict.fromkeys(numbers)),
-                *("; ".join(papers(literature, seen.item, entity, one.joint)) for entity in leaders),
+                *(_published(literature, seen, entity, one.joint) for entity in leaders),
             )
         )
     columns = ("Finding", "Certainty", "From", "Picture", *(f"In {_short(entity)}" for entity in leaders))
+    if not any(row[3] for row in rows):
+        # A course's pictures are in the reports of its exams.
+        columns, rows = (*columns[:3], *columns[4:]), [(*row[:3], *row[4:]) for row in rows]
     return Table(f"Evidence, {one.side.value} {one.joint.value}", columns, tuple(rows), numeric=(1,))
+
+
+def _published(literature: Literature, seen: Observation, entity: str, joint: Joint) -> str:
+    """Write what is published; counts and beliefs are of the sign being there, which is said where it is not."""
+    text = "; ".join(papers(literature, seen.item, entity, joint))
+    return text if seen.is_present else f"{phrase(seen.item, is_present=True)}: {text}"
 
 
 def _short(entity: str) -> str:
@@ -164,6 +177,14 @@ def _next(one: JointDifferential) -> Table | None:
     )
     columns = ("Examination", "Expected to tell, bits", "It would show", "Dose, mSv", "When")
     return Table(f"Next examination, {one.side.value} {one.joint.value}", columns, rows) if rows else None
+
+
+def _nothing_left(one: JointDifferential, literature: Literature) -> tuple[str, ...]:
+    """Say so where no examination is worth listing, rather than list none."""
+    if one.examinations:
+        return ()
+    bits = literature.model["answer"]["least_bits"]
+    return (f"Next examination: none of those known here is expected to tell {bits:g} bits or more.",)
 
 
 def _items(one: JointDifferential, literature: Literature) -> tuple[str, ...]:
@@ -222,23 +243,16 @@ def differential_sections(differentials: Sequence[JointDifferential], pictures: 
     for one in differentials:
         place = f"{one.side.value} {one.joint.value}"
         flags = tuple(f"Red flag: {flag.text} [{literature.source_name(flag.source)}]." for flag in one.flags)
-        if not one.observations:
-            line = (f"{place.capitalize()}: no answer, as {one.abstains}.",)
-            sections.append(
-                Section(f"differential-{one.joint.value}-{one.side.value}", place.capitalize(), line, level=3)
-            )
-            continue
-        following = _next(one)
-        sections.append(
-            Section(
-                f"differential-{one.joint.value}-{one.side.value}",
-                place.capitalize(),
-                tuple(line for line in (*flags, _verdict(one), _enough(one)) if line),
-                _items(one, literature),
-                (_entities(one, least), _evidence(one, literature, pictures), *((following,) if following else ())),
-                level=3,
-            )
-        )
+        told, tables = [*flags, _verdict(one)], [table for table in (_next(one),) if table is not None]
+        doubts = (*_nothing_left(one, literature), *_items(one, literature))
+        if one.observations:
+            told.append(_enough(one))
+            tables = [_entities(one, least), _evidence(one, literature, pictures), *tables]
+        else:
+            doubts = (_enough(one), *_nothing_left(one, literature))
+        key = f"differential-{one.joint.value}-{one.side.value}"
+        lines = tuple(line for line in told if line)
+        sections.append(Section(key, place.capitalize(), lines, doubts, tuple(tables), level=3))
     return sections
 
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Callable
 from collections.abc import Sequence
 from importlib import metadata
-from importlib import resources
 from typing import Any
 
 from marrowmap.ingest.exam import Exam
 from marrowmap.ingest.exam import Series
 from marrowmap.ingest.scan import describe_scan
-from marrowmap.measure.projected_density import MAP_MODALITY
 from marrowmap.report.areal_figures import draw_areal
 from marrowmap.report.canvas import Picture
 from marrowmap.report.differential_section import SHOWN_IN
@@ -26,12 +23,15 @@ from marrowmap.report.figures import draw_comparison
 from marrowmap.report.figures import draw_edema
 from marrowmap.report.figures import draw_regions
 from marrowmap.report.figures import draw_threshold_curve
+from marrowmap.report.files_section import files_section
+from marrowmap.report.findings_section import findings_sections
 from marrowmap.report.head_figures import draw_head_map
 from marrowmap.report.head_layers import draw_head_layers
 from marrowmap.report.head_slices import draw_head_slices
 from marrowmap.report.head_tables import head_rows_text
 from marrowmap.report.head_tables import outcome_rows
 from marrowmap.report.head_tables import read_head
+from marrowmap.report.measurements_section import measurements_section
 from marrowmap.report.page import Document
 from marrowmap.report.page import Plate
 from marrowmap.report.page import Section
@@ -42,65 +42,22 @@ from marrowmap.report.radiograph_figures import draw_radiographs
 from marrowmap.report.radiograph_figures import radiograph_rows
 from marrowmap.report.result import AnalysisResult
 from marrowmap.report.result import JointReading
-from marrowmap.report.rows import order_findings
 from marrowmap.report.rows import order_frames
-from marrowmap.report.rows import order_measurements
 from marrowmap.report.spect_figures import draw_spect
 from marrowmap.report.spect_tables import spect_notes
 from marrowmap.report.spect_tables import spect_table_rows
-from marrowmap.terms.quantities import QUANTITIES
-from marrowmap.terms.regions import REGIONS
+from marrowmap.report.wording import SIDE_ORDER
+from marrowmap.report.wording import load_reportlets
+from marrowmap.report.wording import number_text
+from marrowmap.report.wording import plain_words
 from marrowmap.terms.signs import SIGNS
-from marrowmap.values import Finding
-from marrowmap.values import Joint
-from marrowmap.values import Measurement
-from marrowmap.values import Quantity
 from marrowmap.values import Side
-from marrowmap.values import State
 from marrowmap.values import Subject
-
-STATE_WORDS = {
-    State.PRESENT: "present",
-    State.ABSENT: "absent",
-    State.UNDETERMINED: "undetermined",
-    State.NOT_ASSESSABLE: "not assessable",
-}
-# The patient's right comes first: it is on the left of every picture.
-SIDE_ORDER = (Side.RIGHT, Side.LEFT)
-
 
 NO_FORECAST = (
     "Published series are literature about other people, whose heads had not collapsed when they came; they are not a "
     "forecast for this one."
 )
-
-
-def load_reportlets() -> dict[str, Any]:
-    """Return the report's fixed texts."""
-    text = resources.files("marrowmap.report").joinpath("reportlets.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
-
-
-def number_text(value: float | None, digits: int = 3) -> str:
-    """Write a number with a few significant digits, never in powers of ten."""
-    if value is None:
-        return ""
-    if value == 0:
-        return "0"
-    decimals = max(0, digits - 1 - int(f"{abs(value):e}".split("e")[1]))
-    return f"{value:.{min(decimals, 4)}f}".replace("-", "−")
-
-
-def _unit(unit: str) -> str:
-    return "" if unit == "1" else unit
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
-
-
-def _quantity_text(quantity: Quantity | None) -> str:
-    return "" if quantity is None else f"{number_text(quantity.value, 2)} {_unit(quantity.unit)}".strip()
 
 
 def _subject_facts(subject: Subject, date: str) -> tuple[tuple[str, str], ...]:
@@ -151,7 +108,7 @@ def _technique(result: AnalysisResult) -> Section:
         tuple(
             (
                 frame.side.value,
-                _words(frame.bone),
+                plain_words(frame.bone),
                 f"{frame.head_radius_mm:.1f}",
                 f"{frame.fit_rms_mm:.1f}" if math.isfinite(frame.fit_rms_mm) else "unknown",
                 "yes" if frame.trusted else "no",
@@ -167,121 +124,6 @@ def _technique(result: AnalysisResult) -> Section:
     )
     tables = (*((series,) if series.rows else ()), *((bones,) if result.frames else ()))
     return Section("technique", "Technique and adequacy", items=(*scans, *result.exam.notes), tables=tables)
-
-
-def _places(result: AnalysisResult) -> list[tuple[Joint, Side]]:
-    """Every joint and side that was looked at, right before left."""
-    seen = {(f.joint, f.side) for f in result.findings}
-    seen |= {(r.joint, r.side) for r in result.readings}
-    seen |= {(m.joint, m.side) for m in result.measurements if m.joint and m.side}
-    return [(joint, side) for joint in Joint for side in SIDE_ORDER if (joint, side) in seen]
-
-
-def _summary(findings: Sequence[Finding]) -> str:
-    parts = []
-    for state, word in STATE_WORDS.items():
-        signs = [_words(f.sign) for f in findings if f.state is state]
-        if signs:
-            parts.append(f"{word.capitalize()}: {', '.join(signs)}.")
-    return " ".join(parts) or "No sign was judged."
-
-
-def _notes(reading: JointReading) -> list[str]:
-    """What a reader must know of how this joint was read."""
-    notes = [reading.note] if reading.note else []
-    if reading.edema is not None:
-        edema = reading.edema
-        notes += [
-            f"Reference marrow: {edema.reference.chosen} ({edema.reference.voxels} voxels).",
-            f"T1: {edema.t1_note}.",
-            f"Smallest edema that would have been drawn: {_quantity_text(edema.smallest_detectable)}, "
-            f"{edema.smallest_detectable_reason}.",
-        ]
-    if reading.boundary is not None and reading.boundary.note:
-        notes.append(f"Boundary: {reading.boundary.note}")
-    return notes
-
-
-def _findings(result: AnalysisResult) -> list[Section]:
-    places = _places(result)
-    sections = [Section("findings", "Findings", () if places else ("Nothing was measured and no sign was judged.",))]
-    for joint, side in places:
-        mine = [f for f in order_findings(result.findings) if (f.joint, f.side) == (joint, side)]
-        table = Table(
-            f"Signs, {side.value} {joint.value}",
-            ("Sign", "State", "Certainty", "Smallest detectable", "Modality", "Why"),
-            tuple(
-                (
-                    f"{_words(f.sign)}: {SIGNS[f.sign]}",
-                    STATE_WORDS[f.state],
-                    "" if f.certainty is None else f"{100 * f.certainty:.0f} %",
-                    _quantity_text(f.smallest_detectable),
-                    f.modality,
-                    f.note,
-                )
-                for f in mine
-            ),
-            numeric=(2, 3),
-            state_column=1,
-        )
-        readings = [r for r in result.readings if (r.joint, r.side) == (joint, side)]
-        notes = tuple(dict.fromkeys(note for reading in readings for note in _notes(reading)))
-        title = f"{side.value.capitalize()} {joint.value}"
-        tables = (table,) if mine else ()
-        key = f"findings-{joint.value}-{side.value}"
-        sections.append(Section(key, title, (_summary(mine),), notes, tables, level=3))
-    return sections
-
-
-def _cell(measurement: Measurement | None) -> tuple[str, str]:
-    """Return value and interval as text."""
-    if measurement is None:
-        return "", ""
-    quantity = measurement.quantity
-    interval = "" if quantity.low is None else f"{number_text(quantity.low)} to {number_text(quantity.high)}"
-    return number_text(quantity.value), interval
-
-
-def _measurements(result: AnalysisResult) -> Section | None:
-    """Lay both sides of a joint beside each other: each row is one quantity of one region."""
-    ordered = order_measurements(result.measurements)
-    if not ordered:
-        return None
-    methods = list(dict.fromkeys(m.method for m in ordered))
-    tables = []
-    for joint in dict.fromkeys(m.joint for m in ordered):
-        mine = [m for m in ordered if m.joint is joint]
-        sides: list[Side | None] = [side for side in SIDE_ORDER if any(m.side is side for m in mine)]
-        sides = sides or [None]
-        rows: dict[tuple[str, str, str, str], dict[Side | None, Measurement]] = {}
-        for m in mine:
-            # A bone scan gives one ratio by several methods; elsewhere both sides' methods share a row.
-            # Densitometry has an image for each hip.
-            series = "" if m.modality == MAP_MODALITY else m.evidence.series_uid
-            key = (m.region, m.name, series, m.method if m.modality == "NM" else "")
-            rows.setdefault(key, {})[m.side] = m
-        regions, quantities = list(REGIONS), list(QUANTITIES)
-        in_order = sorted(rows.items(), key=lambda row: (regions.index(row[0][0]), quantities.index(row[0][1])))
-        names = [side.value.capitalize() if side else "Value" for side in sides]
-        tables.append(
-            Table(
-                f"{joint.value if joint else 'given region'}".capitalize(),
-                ("Region", "Quantity", "Unit", *(c for name in names for c in (name, "95 % interval")), "Method"),
-                tuple(
-                    (
-                        _words(region),
-                        _words(name),
-                        _unit(QUANTITIES[name].unit),
-                        *(text for side in sides for text in _cell(by_side.get(side))),
-                        ", ".join(dict.fromkeys(str(methods.index(m.method) + 1) for m in by_side.values())),
-                    )
-                    for (region, name, _, _), by_side in in_order
-                ),
-                numeric=tuple(range(3, 3 + 2 * len(sides))),
-            )
-        )
-    notes = tuple(f"Method {number}: {text}" for number, text in enumerate(methods, start=1))
-    return Section("measurements", "Measurements", items=notes, tables=tuple(tables))
 
 
 _HEAD_PICTURES = ("head_map", "head_layers", "head_slices")
@@ -459,7 +301,10 @@ def _picture_numbers(sections: Sequence[Section]) -> dict[tuple[str, str], list[
 
 
 def build_document(
-    result: AnalysisResult, groups: Sequence[tuple[str, tuple[Picture, ...]]], notes: Sequence[str] = ()
+    result: AnalysisResult,
+    groups: Sequence[tuple[str, tuple[Picture, ...]]],
+    notes: Sequence[str] = (),
+    written: Sequence[str] = (),
 ) -> Document:
     """Put the report together.
 
@@ -470,6 +315,8 @@ def build_document(
         From :func:`draw_pictures`.
     notes : sequence of str
         What the output lacks and why.
+    written : sequence of str, optional
+        Paths of masks and DICOM objects in the report's folder; without them no file is named.
     """
     fixed = load_reportlets()
     version = metadata.version("marrowmap")
@@ -482,7 +329,7 @@ def build_document(
         tuple((name, f"{seconds:.1f}") for name, seconds in result.steps.items()),
         numeric=(1,),
     )
-    measurements = _measurements(result)
+    measurements = measurements_section(result)
     heads = _heads(result, groups, fixed["pictures"])
     plates = _plates(groups, fixed["pictures"], sum(len(section.plates) for section in heads))
     differential = differential_sections(result.differentials, _picture_numbers((*heads, *plates)))
@@ -495,7 +342,7 @@ def build_document(
             question,
             _technique(result),
             compared,
-            *_findings(result),
+            *findings_sections(result),
             *differential,
             *heads,
             *_bone_scan(result),
@@ -504,6 +351,7 @@ def build_document(
             *plates,
             Section("limits", "Limits", items=(*fixed["limits"], *notes)),
             *_methods(result, fixed, version, heads),
+            *((files_section(written),) if written else ()),
             *((Section("time", "Time spent", tables=(steps,)),) if result.steps else ()),
         ),
         version,

@@ -7,9 +7,6 @@ from importlib import metadata
 from marrowmap.measure.microarchitecture import Regime
 from marrowmap.measure.microarchitecture_sides import SideComparison
 from marrowmap.measure.paired_difference import PairedDifference
-from marrowmap.report.document import STATE_WORDS
-from marrowmap.report.document import load_reportlets
-from marrowmap.report.document import number_text
 from marrowmap.report.microarchitecture_figures import draw_difference
 from marrowmap.report.microarchitecture_figures import draw_maps
 from marrowmap.report.microarchitecture_figures import draw_parts
@@ -18,6 +15,9 @@ from marrowmap.report.page import Document
 from marrowmap.report.page import Plate
 from marrowmap.report.page import Section
 from marrowmap.report.page import Table
+from marrowmap.report.wording import STATE_WORDS
+from marrowmap.report.wording import load_reportlets
+from marrowmap.report.wording import number_text
 from marrowmap.terms.quantities import QUANTITIES
 
 REGIME_WORDS = {

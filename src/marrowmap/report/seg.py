@@ -217,6 +217,7 @@ def build_seg(exam: Exam, series: Series, segments: Sequence[Segment]) -> Segmen
                 _describe(number, segment, series.uid, version) for number, segment in enumerate(segments, start=1)
             ],
             series_number=1000 + series_place(exam, series),
+            content_creator_name="marrowmap",
             content_label="MARROWMAP",
             content_description="Bone regions, edema, necrosis. Research use only",
             series_description="marrowmap segmentation (research use only)",

@@ -78,14 +78,13 @@ def write_report(result: AnalysisResult, out: Path, progress: Progress | None = 
             masks = write_masks(result, folder)
         tell("writing DICOM", 0.15)
         with _timed(seconds, "writing DICOM"):
-            written = write_segs(result, folder)
-            write_pms(result, folder)
-            write_registrations(result, folder)
+            written = segs = write_segs(result, folder)
+            written += write_pms(result, folder) + write_registrations(result, folder)
         tell("writing tables", 0.3)
         files = {mask.sha256: mask.path for mask in reversed(masks) if mask.sha256}
         with _timed(seconds, "writing structured report"):
             rows, images = collect_rows(result, files), read_source_images(result.exam)
-            write_sr(result, rows, images, folder)
+            written += write_sr(result, rows, images, folder)
         for name, text in (
             ("measurements.json", measurements_json(result, files)),
             ("measurements.csv", measurements_csv(result, files)),
@@ -98,7 +97,8 @@ def write_report(result: AnalysisResult, out: Path, progress: Progress | None = 
             groups = draw_pictures(result, lambda step, share: tell(step, 0.3 + 0.5 * share))
         tell("writing report", 0.8)
         with _timed(seconds, "writing report"):
-            document = build_document(result, groups, () if written or not masks else (NO_DICOM,))
+            notes = () if segs or not masks else (NO_DICOM,)
+            document = build_document(result, groups, notes, [*written, *(mask.path for mask in masks)])
             (folder / "report.html").write_text(render_html(document), encoding="utf-8")
             (folder / "report.pdf").write_bytes(render_pdf(document))
         write_bundle(rows, images, result.exam.subject.person_id, folder)

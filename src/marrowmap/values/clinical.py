@@ -60,6 +60,8 @@ class ClinicalForm:
         Name of a prior's setting; empty for the default.
     prior : mapping of str to float
         The user's own prior by entity; empty if none.
+    day : date or None
+        Of the exam that the form is of; None if not given.
     """
 
     person: str
@@ -71,3 +73,18 @@ class ClinicalForm:
     onset: date | None = None
     setting: str = ""
     prior: Mapping[str, float] = field(default_factory=dict)
+    day: date | None = None
+
+
+@dataclass(frozen=True)
+class DatedForm:
+    """A clinical form, the name of its file, and the day of the exam that it is of."""
+
+    file: str
+    day: date
+    form: ClinicalForm
+
+    @property
+    def since(self) -> date:
+        """The first day the form speaks of: onset where it is known, else its exam's."""
+        return self.form.onset or self.day

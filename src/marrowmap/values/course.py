@@ -10,6 +10,7 @@ from enum import Enum
 
 from marrowmap.values.analyzed import AnalyzedExam
 from marrowmap.values.analyzed import Place
+from marrowmap.values.clinical import DatedForm
 from marrowmap.values.subject import Subject
 
 DAYS_PER_MONTH = 365.25 / 12
@@ -180,20 +181,22 @@ class StatedEpisode:
 
 @dataclass(frozen=True)
 class Statements:
-    """All that an events file says."""
+    """All that an events file and clinical forms say."""
 
     person: Subject = field(default_factory=Subject)
     episodes: tuple[StatedEpisode, ...] = ()
     events: tuple[Event, ...] = ()
     note: str = ""
+    forms: tuple[DatedForm, ...] = ()
 
 
 @dataclass(frozen=True)
 class Course:
-    """One person: exams, episodes and events, each in order of time."""
+    """One person: exams, episodes, events and clinical forms, each in order of time."""
 
     person: Subject
     exams: tuple[AnalyzedExam, ...]
     episodes: tuple[Episode, ...]
     events: tuple[Event, ...]
     warnings: tuple[str, ...] = ()
+    forms: tuple[DatedForm, ...] = ()

@@ -3,7 +3,8 @@
 What is weighed is the joint's last episode: each sign as it was last clearly seen while the episode was active. Exams
 after it enter as the course alone: that edema has gone is what "resolved" says, and an absent sign would say it again.
 A lasting sign (band, cold area, collapse, crescent) counts as it was last clearly seen, whenever that was. A joint that
-no exam showed active is weighed by its last exam, without any course.
+no exam showed active is weighed by its last exam, without any course. Answers of clinical forms count where their
+illness falls into that episode; see :mod:`marrowmap.course.clinical_forms`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from dataclasses import dataclass
 from dataclasses import replace
 from datetime import date
 
+from marrowmap.course.clinical_forms import form_of_day
+from marrowmap.course.clinical_forms import forms_of
+from marrowmap.course.clinical_forms import joined_form
 from marrowmap.reasoning.course_items import LASTING_SIGNS
 from marrowmap.reasoning.course_items import course_seen
 from marrowmap.reasoning.course_items import lasting_signs
@@ -31,6 +35,7 @@ from marrowmap.values.analyzed import Row
 from marrowmap.values.analyzed import SignRow
 from marrowmap.values.course import Course
 from marrowmap.values.course import Episode
+from marrowmap.values.course import months_between
 
 CLEAR = (State.PRESENT, State.ABSENT)
 LINE_QUANTITIES = ("subchondral_line_thickness", "subchondral_line_length")
@@ -74,12 +79,17 @@ def _weigh(course: Course, place: Place, episode: Episode | None, signs: Sequenc
         seen = replace(course_seen(course, episode, lasting), is_lasting_weighed=True)
     days = {sign.day for sign in signs}
     rows = [row for exam in course.exams for row in exam.rows if row.place == place and row.day in days]
+    if episode is not None and episode.active:
+        forms = forms_of(episode, course.forms, course.episodes)
+    else:
+        forms = form_of_day(day, course.forms, course.episodes)
     return differential(
         [_finding(sign, day) for sign in signs],
         place.joint,
         place.side,
         subject=_subject(course, day),
         measurements=[_measurement(row) for row in rows if row.quantity in LINE_QUANTITIES],
+        form=joined_form(forms),
         course=seen,
     )
 
@@ -143,6 +153,9 @@ def _measurement(row: Row) -> Measurement:
 
 
 def _subject(course: Course, day: date) -> Subject:
-    """Return the person at the age they had on a day, as far as the exams of that day say."""
-    age = next((exam.person.age_years for exam in course.exams if exam.day == day), course.person.age_years)
-    return replace(course.person, age_years=age)
+    """Return the person at the age they had on a day, by the nearest exam that says an age."""
+    known = [(exam.day, exam.person.age_years) for exam in course.exams if exam.person.age_years is not None]
+    if not known:
+        return replace(course.person, age_years=None)
+    told, age = min(known, key=lambda one: abs((one[0] - day).days))
+    return replace(course.person, age_years=max(0.0, age + months_between(told, day) / 12))

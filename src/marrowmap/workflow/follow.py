@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from marrowmap.course.activity import whole_bone_edema
-from marrowmap.course.episodes import build_course
+from marrowmap.course.clinical_forms import date_form
+from marrowmap.course.form_onset import build_course_with_forms
 from marrowmap.course.review import CourseReview
 from marrowmap.course.review import review_course
 from marrowmap.course.within_bone import EdemaCenter
@@ -23,6 +25,7 @@ from marrowmap.values.analyzed import Place
 from marrowmap.values.course import Course
 from marrowmap.values.course import Statements
 from marrowmap.workflow.course_differential import weigh_course
+from marrowmap.workflow.differential import Clinical
 from marrowmap.workflow.steps import Progress
 from marrowmap.workflow.steps import Steps
 from marrowmap.workflow.steps import silent
@@ -79,7 +82,13 @@ def _all_edema(course: Course, progress: Progress) -> list[tuple[Place, Analyzed
     return found
 
 
-def follow(folders: Sequence[Path], *, events: Path | None = None, progress: Progress = silent) -> Followed:
+def follow(
+    folders: Sequence[Path],
+    *,
+    events: Path | None = None,
+    clinical: Sequence[Clinical] = (),
+    progress: Progress = silent,
+) -> Followed:
     """Follow one person through analyzed exams.
 
     Parameters
@@ -88,16 +97,18 @@ def follow(folders: Sequence[Path], *, events: Path | None = None, progress: Pro
         As ``marrowmap analyze`` or ``marrowmap density`` left them, in any order.
     events : Path, optional
         What is known beside the images: onset, events, outcome; TOML or CSV, see docs/course.md.
+    clinical : sequence of Clinical, optional
+        Clinical forms, each of one of the exams.
     progress : callable
 
     Raises
     ------
     InputError
-        If a folder or the events file cannot be read.
+        If a folder or the events file cannot be read, or what forms say contradicts each other or the events file.
     GeometryError
-        If exams are of two persons, or dated before birth.
+        If exams or forms are of two persons, or something is dated before birth.
     UsageError
-        If a folder or an exam is given twice.
+        If a folder, an exam or a form is given twice.
     """
     steps = Steps(progress)
     with steps.step("reading exams", 0.0, 0.3) as inner:
@@ -110,8 +121,13 @@ def follow(folders: Sequence[Path], *, events: Path | None = None, progress: Pro
             seen[folder.resolve()] = folder
             exams += read_analyzed(folder)
         said = read_events(events) if events is not None else Statements()
+        names = [one.file.name for one in clinical]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise UsageError(f"{twice}: two clinical forms have this name: give each once, under a name of its own")
+        forms = tuple(date_form(one.file.name, one.form, exams) for one in clinical)
     with steps.step("ordering exams", 0.3, 0.35):
-        course = build_course(exams, said)
+        course = build_course_with_forms(exams, replace(said, forms=forms))
     with steps.step("finding edema in the bones", 0.35, 0.6) as inner:
         found = _all_edema(course, inner)
     with steps.step("judging the course", 0.6, 0.7):
