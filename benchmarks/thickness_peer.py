@@ -1,6 +1,6 @@
-"""Local thickness by porespy or ITKBoneMorphometry, for thickness_speed.py; run by an interpreter that has them.
+"""Local thickness by other packages, for thickness_speed.py; run by an interpreter that has them.
 
-python benchmarks/thickness_peer.py porespy|porespy_25|porespy_every|itk BODY.npy OUT.json
+python benchmarks/thickness_peer.py porespy|porespy_25|porespy_every|itk|bone_microarchitecture BODY.npy OUT.json
 
 `porespy` is the default of version 3, radii rounded down to whole voxels; `porespy_25` the default of earlier versions,
 25 radii whatever the body (method "legacy"); `porespy_every` the same method with every radius there is, as marrowmap
@@ -57,12 +57,20 @@ def by_itk(body):
     return float(features.GetTbTh()), version("itk-bonemorphometry")
 
 
+def by_bone_microarchitecture(body):
+    from bone_microarchitecture.thickness import hildebrand_thickness_map  # noqa: PLC0415
+
+    painted = hildebrand_thickness_map(body, (1.0, 1.0, 1.0), backend="cpu")
+    return float(painted[body].mean()), version("bone-microarchitecture")
+
+
 def main() -> None:
     measure = {
         "porespy": by_porespy,
         "porespy_25": by_porespy_25,
         "porespy_every": by_porespy_every,
         "itk": by_itk,
+        "bone_microarchitecture": by_bone_microarchitecture,
     }[sys.argv[1]]
     body = np.load(sys.argv[2])
     measure(np.ascontiguousarray(body[:32, :32, :32]))

@@ -37,7 +37,7 @@ from marrowmap.measure.local_thickness import paint_thickness
 
 SHARE = 0.25
 TILE = 256
-PACKAGES = ("marrowmap", "porespy", "porespy_25", "porespy_every", "itk")
+PACKAGES = ("marrowmap", "porespy", "porespy_25", "porespy_every", "bone_microarchitecture", "itk")
 
 
 def spongiosa(path: Path, size: int) -> NDArray[np.bool_]:
