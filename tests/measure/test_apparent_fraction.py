@@ -111,3 +111,28 @@ def test_images_without_marrow_or_bone_and_clipped_ones_are_refused():
         apparent_fraction(scan.image, inside, cortex=spared(scan))
     with pytest.raises(GeometryError, match="not finite"):
         Volume(scan.image.grid, np.full(shape, np.nan, np.float32))
+
+
+@pytest.mark.parametrize("factor", [0.75, 1.3])
+def test_edema_is_compared_with_bone_even_where_only_a_canal_is_named_spared(factor):
+    scan = drawn(edema=factor)
+    both = apparent_fraction(scan.image, region(scan), spared=spared(scan), edema=scan.edema)
+    alone = apparent_fraction(scan.image, region(scan), spared=scan.canal, edema=scan.edema)
+    found = [float(answer.note.split("edema has ")[1].split(" ")[0]) for answer in (both, alone)]
+    assert found[0] == pytest.approx(factor, abs=0.05)
+    assert found[1] == pytest.approx(factor, abs=0.05)
+    # Shading is known beside the region only, which the interval says.
+    assert alone.mean.high - alone.mean.low > 1.2 * (both.mean.high - both.mean.low)
+
+
+def test_edema_of_the_whole_region_beside_a_canal_cannot_be_told_from_bone():
+    scan = drawn()
+    with pytest.raises(InputError, match="edema covers the region"):
+        apparent_fraction(scan.image, region(scan), spared=scan.canal, edema=region(scan))
+
+
+def test_a_flat_image_is_refused():
+    scan = drawn()
+    flat = scan.image.with_array(np.full(scan.image.grid.shape, 500.0, np.float32))
+    with pytest.raises(InputError, match="no trabeculae"):
+        apparent_fraction(flat, region(scan))

@@ -49,3 +49,15 @@ def test_density_in_coarse_voxels_is_its_share_of_full_bone():
         measure_apparent(image.with_array(np.full(share.shape, -20.0, np.float32)), region, "why")
     with pytest.raises(InputError, match="all bone"):
         measure_apparent(image.with_array(np.full(share.shape, 1900.0, np.float32)), region, "why")
+
+
+def test_plates_and_rods_are_refused_where_voxels_order_them_wrongly(scanned):
+    region = scanned.inner(1.0)
+    found = measure_apparent(scanned.image, region, "why")
+    for name in ("plate_rod_ratio", "erosion_index"):
+        assert name not in found.values
+        assert "voxels of 1 mm" in found.refused[name]
+        assert "above 0.1 mm" in found.refused[name]
+    own = measure_apparent(scanned.image, region, "why", topology_voxel_mm=1.5)
+    assert {"plate_rod_ratio", "erosion_index"} <= set(own.values)
+    assert own.values["trabecular_number"] == found.values["trabecular_number"]

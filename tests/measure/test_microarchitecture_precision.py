@@ -47,3 +47,12 @@ def test_files_that_are_none(tmp_path, text):
 def test_a_missing_file(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         load_precision("MR", tmp_path / "none.toml")
+
+
+def test_the_voxel_limit_of_plates_and_rods(tmp_path):
+    assert load_precision("MR").topology_voxel_mm == 0.1
+    own = tmp_path / "own.toml"
+    own.write_text(SHIPPED.replace("largest_voxel_mm = 0.1", "largest_voxel_mm = 0.5"))
+    assert load_precision("MR", own).topology_voxel_mm == 0.5
+    own.write_text(SHIPPED[: SHIPPED.index("[topology]")])
+    assert load_precision("MR", own).topology_voxel_mm == 0.1

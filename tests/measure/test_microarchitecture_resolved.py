@@ -44,6 +44,7 @@ def test_every_measure_is_given_or_refused_with_its_reason():
     assert set(found.values) | set(found.refused) == {
         "bone_volume_fraction", "trabecular_thickness", "trabecular_separation", "trabecular_number",
         "connectivity_density", "degree_of_anisotropy", "structure_model_index", "plate_rod_ratio", "erosion_index",
+        "plate_tissue_fraction",
     }  # fmt: skip
 
 
@@ -103,3 +104,17 @@ def test_only_what_lies_around_the_region_is_looked_at():
     assert image.grid.shape == (20, 15, 20)
     assert int(inside.array.sum()) == int(region.sum())
     np.testing.assert_allclose(image.grid.to_world((0, 0, 0)), np.array([15, 0, 35]) * HR)
+
+
+@pytest.mark.parametrize("level", [700.0, 0.0])
+def test_noise_of_one_kind_is_not_parted_in_two(level):
+    noise = np.random.default_rng(4).normal(level, 40.0, 20_000).astype(np.float32)
+    with pytest.raises(InputError, match=r"not of two kinds .* all bone, no bone, or too much noise"):
+        choose_threshold(noise, "native", None)
+    assert choose_threshold(noise, "native", 320.0).level == 320.0
+
+
+def test_walls_are_plates_and_a_lattice_is_not():
+    walls = np.indices(SHAPE)[0] % 12 < 4
+    assert measured(walls.astype(float), "native").values["plate_tissue_fraction"].value > 0.97
+    assert measured(PLATES.astype(float), "native").values["plate_tissue_fraction"].value < 0.97

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from marrowmap.phantom.hr_truth import CUBES
+from marrowmap.phantom.hr_truth import Structure
+from marrowmap.phantom.hr_truth import _interval
 from marrowmap.phantom.hr_truth import anisotropy
 from marrowmap.phantom.hr_truth import ball_diameters
 from marrowmap.phantom.hr_truth import euler_density
@@ -73,3 +76,12 @@ def test_a_turn_does_not_change_anisotropy():
     found = [anisotropy(one, *all_of(one)) for one in (network([], [], ways), network([], [], turn.apply(ways)))]
     assert found[0] == pytest.approx(found[1], rel=0.01)
     assert found[0] > 1.3
+
+
+def test_what_is_looked_at_in_cubes_has_the_interval_of_their_scatter():
+    structure = Structure(0.2, 0.17, 0.7, 1.1, 2.0, 1.4, {"trabecular_separation": 0.01}, CUBES)
+    low, high = _interval(structure, "trabecular_separation", 0.7)
+    assert (low + high) / 2 == pytest.approx(0.7)
+    # Student's t of 7 degrees of freedom.
+    assert (high - low) / 2 == pytest.approx(2.365 * 0.01, rel=1e-3)
+    assert _interval(structure, "trabecular_thickness", 0.17) == (None, None)

@@ -107,7 +107,11 @@ def command(
     require_writable(out)
     with progress_bar("Microarchitecture") as advance:
         document = measure_microarchitecture(request, out, advance)
-    say(f"{document['regime']} regime: {document['regime_reason']}")
+    refused = [row for reasons in document["refused"].values() for row in reasons.items()]
+    said_below = {f"{quantity.replace('_', ' ')} not given: {reason}" for quantity, reason in refused}
+    for note in document["notes"]:
+        if note not in said_below:
+            say(note)
     for row in document["rows"]:
         interval = "" if row["low"] is None else f" ({row['low']:.3g} to {row['high']:.3g})"
         say(f"{row['side'] or '':6s}{row['quantity']:24s}{row['value']:10.4g} {row['unit']}{interval}")

@@ -165,7 +165,12 @@ def _of_series(series: Series, name: str, said: tuple[str, ...], unit: str) -> M
     )
 
 
-def read_microstructure_mask(path: Path, image: MicroImage, spacing: Spacing | None = None) -> Mask:
+def read_microstructure_mask(
+    path: Path,
+    image: MicroImage,
+    spacing: Spacing | None = None,
+    if_empty: str = "the region of interest is empty: mark the bone in it",
+) -> Mask:
     """Read a mask and lay it on an image's grid.
 
     Its voxels must be the image's own: counted from another corner or cropped they are the same voxels, shifted by a
@@ -178,6 +183,8 @@ def read_microstructure_mask(path: Path, image: MicroImage, spacing: Spacing | N
     image : MicroImage
     spacing : Spacing or None
         As for the image.
+    if_empty : str
+        What to say of a mask that marks nothing.
 
     Raises
     ------
@@ -189,7 +196,7 @@ def read_microstructure_mask(path: Path, image: MicroImage, spacing: Spacing | N
     name = file_label(path)
     mask = read_nifti_mask(path) if is_nifti(path) else _as_mask(read_microstructure(path, spacing))
     if not mask.array.any():
-        raise InputError(f"{name}: the region of interest is empty: mark the bone in it")
+        raise InputError(f"{name}: {if_empty}")
     grid = image.volume.grid
     if not _same_lattice(mask.grid, grid):
         raise GeometryError(

@@ -71,7 +71,9 @@ class ApparentStructure:
     topology_refused: str = ""
 
 
-def apparent_structure(fraction: ApparentFraction, region: Mask) -> ApparentStructure:
+def apparent_structure(
+    fraction: ApparentFraction, region: Mask, topology_voxel_mm: float = np.inf
+) -> ApparentStructure:
     """Measure apparent spacing and topology of trabeculae.
 
     Parameters
@@ -79,6 +81,8 @@ def apparent_structure(fraction: ApparentFraction, region: Mask) -> ApparentStru
     fraction : ApparentFraction
     region : Mask
         Where to measure; must lie within what the fraction was mapped in.
+    topology_voxel_mm : float
+        Largest side of a voxel up to which plates and rods are told apart; no limit if not given.
 
     Raises
     ------
@@ -104,12 +108,18 @@ def apparent_structure(fraction: ApparentFraction, region: Mask) -> ApparentStru
     )
     ratio = index = None
     topology_refused = ""
-    try:
-        ratio, index = _plates_and_rods(fraction, inside, mean, parts)
-    except InputError as error:
-        topology_refused = str(error)
-    thickness = mean / number.value
     largest = float(grid.spacing.max())
+    if largest > topology_voxel_mm:
+        topology_refused = (
+            f"voxels of {largest:.3g} mm: above {topology_voxel_mm:g} mm it is not known that plates and rods are told "
+            "apart (virtual bone that had lost plates seemed at times to have gained some)"
+        )
+    else:
+        try:
+            ratio, index = _plates_and_rods(fraction, inside, mean, parts)
+        except InputError as error:
+            topology_refused = str(error)
+    thickness = mean / number.value
     refused = ""
     if largest * VOXELS_PER_THICKNESS > thickness:
         refused = (

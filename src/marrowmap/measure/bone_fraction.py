@@ -62,9 +62,15 @@ def segment_bone(image: Volume, threshold: float, region: Mask) -> Mask:
     bone = values >= threshold
     span = f"{float(values.min()):.4g} to {float(values.max()):.4g} {image.unit}"
     if bone.all():
-        raise InputError(f"all of the region is bone at threshold {threshold:g} (values {span}): raise the threshold")
+        raise InputError(
+            f"all of the region is bone at threshold {threshold:g} (values {span}): raise the "
+            "threshold, or mark a region that holds marrow, too"
+        )
     if not bone.any():
-        raise InputError(f"none of the region is bone at threshold {threshold:g} (values {span}): lower the threshold")
+        raise InputError(
+            f"none of the region is bone at threshold {threshold:g} (values {span}): lower the "
+            "threshold, or mark a region that holds bone"
+        )
     return Mask(image.grid, image.array >= threshold)
 
 

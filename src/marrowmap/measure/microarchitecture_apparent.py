@@ -15,16 +15,23 @@ from marrowmap.measure.bone_fraction import require_region
 from marrowmap.measure.microarchitecture import FULL_DENSITY
 from marrowmap.measure.microarchitecture import Microarchitecture
 from marrowmap.measure.microarchitecture import Regime
+from marrowmap.measure.microarchitecture_precision import load_precision
 from marrowmap.measure.microarchitecture_resolved import MARGIN_MM
 from marrowmap.measure.microarchitecture_resolved import around_region
 from marrowmap.values import Quantity
 
 NEEDS_RESOLVED = "needs trabeculae that the voxels resolve"
-ONLY_RESOLVED = ("connectivity_density", "degree_of_anisotropy", "structure_model_index")
+ONLY_RESOLVED = ("connectivity_density", "degree_of_anisotropy", "structure_model_index", "plate_tissue_fraction")
 
 
 def measure_apparent(
-    whole: Volume, region: Mask, reason: str, *, edema: Mask | None = None, spared: Mask | None = None
+    whole: Volume,
+    region: Mask,
+    reason: str,
+    *,
+    edema: Mask | None = None,
+    spared: Mask | None = None,
+    topology_voxel_mm: float | None = None,
 ) -> Microarchitecture:
     """Measure bone whose trabeculae share their voxels with marrow.
 
@@ -38,6 +45,8 @@ def measure_apparent(
         Why this regime.
     edema, spared : Mask, optional
         MR only: marrow whose gray level edema changed, and marrow to calibrate on.
+    topology_voxel_mm : float, optional
+        Largest side of a voxel up to which plates and rods are told apart; as the shipped data say if not given.
 
     Raises
     ------
@@ -53,7 +62,9 @@ def measure_apparent(
     refused = dict.fromkeys(ONLY_RESOLVED, NEEDS_RESOLVED)
     refused["trabecular_thickness"] = _thickness_reason(whole)
     try:
-        structure = apparent_structure(fraction, region)
+        if topology_voxel_mm is None:
+            topology_voxel_mm = load_precision("MR").topology_voxel_mm
+        structure = apparent_structure(fraction, region, topology_voxel_mm)
     except InputError as error:
         for name in ("trabecular_separation", "trabecular_number", "plate_rod_ratio", "erosion_index"):
             refused[name] = str(error)

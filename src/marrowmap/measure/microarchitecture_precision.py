@@ -59,6 +59,8 @@ class Precision:
         Where each comes from, with its confidence.
     texture : TexturePrecision or None
         MR only.
+    topology_voxel_mm : float
+        Largest side of an MR voxel up to which plates and rods are told apart.
     """
 
     cv_percent: dict[str, float]
@@ -67,6 +69,7 @@ class Precision:
     relevant_percent: float
     sources: tuple[str, ...]
     texture: TexturePrecision | None = None
+    topology_voxel_mm: float = np.inf
 
     def repeat_limit(self, quantity: str) -> float | None:
         """Return the least difference of two measurements that error does not explain (95 %), None if unknown."""
@@ -89,12 +92,14 @@ def load_precision(kind: str, own: Path | None = None) -> Precision:
     InputError
         If the user's file cannot be read or lacks a part.
     """
+    text = resources.files("marrowmap.measure").joinpath("data", DATA).read_text(encoding="utf-8")
+    shipped = tomllib.loads(text)
     if own is None:
-        text = resources.files("marrowmap.measure").joinpath("data", DATA).read_text(encoding="utf-8")
-        return _precision(tomllib.loads(text), kind)
+        return _precision(shipped, kind)
     name = file_label(own)
     try:
-        return _precision(tomllib.loads(own.read_text(encoding="utf-8")), kind)
+        # A file made before there was this part keeps its shipped value.
+        return _precision({"topology": shipped["topology"], **tomllib.loads(own.read_text(encoding="utf-8"))}, kind)
     except OSError as error:
         raise InputError(
             f"{name}: cannot be read ({(error.strerror or str(error)).lower()}): check the path"
@@ -113,8 +118,10 @@ def _precision(data: dict[str, Any], kind: str) -> Precision:
     textures = [entry for entry in data.get("texture", []) if entry["kind"] == kind]
     texture = TexturePrecision(*(float(textures[0][f.name]) for f in fields(TexturePrecision))) if textures else None
     numbers += list(astuple(texture)) if texture else []
+    limit = float(data["topology"]["largest_voxel_mm"])
+    numbers.append(limit)
     if min(numbers) <= 0 or float(relevant["loss_percent"]) <= 0:
-        raise ValueError("percentages must be above 0")
+        raise ValueError("percentages and sizes must be above 0")
     entries = (
         [("repeatability", entry) for entry in repeats]
         + [("texture", entry) for entry in textures[:1]]
@@ -130,6 +137,7 @@ def _precision(data: dict[str, Any], kind: str) -> Precision:
         float(relevant["loss_percent"]),
         tuple(f"{what}: {_numbers(entry)}, {entry['source']} ({entry['confidence']})" for what, entry in entries),
         texture,
+        limit,
     )
 
 

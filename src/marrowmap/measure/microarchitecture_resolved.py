@@ -28,7 +28,10 @@ from marrowmap.measure.microarchitecture import Microarchitecture
 from marrowmap.measure.microarchitecture import Regime
 from marrowmap.measure.microarchitecture import finite
 from marrowmap.measure.microarchitecture import gather
-from marrowmap.measure.skeleton_topology import skeleton_topology
+from marrowmap.measure.plate_fraction import plate_fraction
+from marrowmap.measure.skeleton_topology import count_kinds
+from marrowmap.measure.skeleton_topology import name_voxels
+from marrowmap.measure.skeleton_topology import skeleton
 from marrowmap.measure.structure_model import structure_model_index
 from marrowmap.values import Quantity
 
@@ -38,6 +41,9 @@ SMOOTHING_VOXELS = 0.8
 """SD of the Gaussian before the threshold in HR-pQCT, voxels (the same)."""
 FINE_VOXELS = 4.0
 """Below so many voxels thickness was 11 to 23 % too high in a real block (docs/benchmarks/real_blocks.md)."""
+LEAST_SEPARABILITY = 0.68
+"""Otsu's separability (variance between both classes over all variance) below which gray levels are not of two kinds:
+noise alone has 0.64 (2 / pi). In virtual bone below it Otsu marked two to fourteen times what was there; a choice."""
 MARGIN_MM = 3.0
 """Bone this far around the region is looked at: no marrow space is wider."""
 
@@ -65,7 +71,7 @@ def choose_threshold(values: NDArray[np.float32], unit: str, given: float | None
     Raises
     ------
     InputError
-        If there is one value only.
+        If there is one value only, or one kind of gray levels where Otsu must part two.
     """
     if given is not None:
         return Threshold(given, f"threshold {given:g} {unit}, given")
@@ -83,7 +89,22 @@ def choose_threshold(values: NDArray[np.float32], unit: str, given: float | None
             DENSITY_THRESHOLD, f"threshold {DENSITY_THRESHOLD:g} mgHA/cm3 (default for HR-pQCT, Whittier 2020)"
         )
     level = float(filters.threshold_otsu(values))  # type: ignore[no-untyped-call]
+    apart = _separability(values, level)
+    if apart < LEAST_SEPARABILITY:
+        raise InputError(
+            f"the region's gray levels are not of two kinds (Otsu's separability {apart:.2f}, noise alone has 0.64, "
+            f"{LEAST_SEPARABILITY:g} is needed): all bone, no bone, or too much noise; check the region or give "
+            "--threshold"
+        )
     return Threshold(level, f"threshold {level:.5g} {unit} by Otsu 1979 within the region")
+
+
+def _separability(values: NDArray[np.float32], level: float) -> float:
+    """Return the share of all variance that lies between the values below a level and those from it on (Otsu 1979)."""
+    upper = values >= level
+    share = float(upper.mean())
+    apart = float(values[upper].mean(dtype=np.float64) - values[~upper].mean(dtype=np.float64))
+    return share * (1 - share) * apart**2 / float(values.var(dtype=np.float64))
 
 
 def around_region(image: Volume, region: Mask, margin_mm: float) -> tuple[Volume, Mask]:
@@ -144,7 +165,8 @@ def measure_resolved(whole: Volume, region: Mask, reason: str, threshold: Thresh
             )
         return Quantity(mean, "mm")
 
-    topology = skeleton_topology(bone, inside)
+    kinds = name_voxels(skeleton(bone))
+    topology = count_kinds(kinds[inside.array])
     fabric_text = "longest over shortest mean intercept length, 400 directions (Harrigan and Mann 1984)"
     thinning = "voxels of the skeleton by kind (Wehrli 2001, Gomberg 2000)"
     balls = "maximal balls (Hildebrand and Ruegsegger 1997)"
@@ -178,6 +200,10 @@ def measure_resolved(whole: Volume, region: Mask, reason: str, threshold: Thresh
             "plate_rod_ratio": (
                 lambda: finite(topology.plate_rod_ratio, "1", "the skeleton has no rods: the ratio has no end"),
                 f"surface over curve, {thinning}",
+            ),
+            "plate_tissue_fraction": (
+                lambda: Quantity(plate_fraction(bone, kinds, inside), "1"),
+                "share of bone nearest to the skeleton's plates, not its rods (after Liu 2008)",
             ),
             "erosion_index": (
                 lambda: finite(topology.erosion_index, "1", "the skeleton has no plates: the index has no end"),

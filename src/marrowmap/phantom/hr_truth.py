@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy import stats
 from skimage.measure import euler_number
 
 from marrowmap.image.compiled import compiled
@@ -24,7 +27,7 @@ STEP_MM = 0.06
 CUBE_MM = 4.0
 AROUND_MM = 0.96
 """How much of its surroundings a cube is looked at with, so that no ball ends at its side."""
-CUBES = 3
+CUBES = 8
 THIN_MM = 0.1
 """How thick middle surfaces and lines are drawn where their distance is asked."""
 LOSS_FROM = 0.05
@@ -43,6 +46,9 @@ class Structure:
     trabecular_number_per_mm: float
     connectivity_density_per_mm3: float
     degree_of_anisotropy: float
+    standard_errors: Mapping[str, float] = field(default_factory=dict)
+    """Of what is looked at in cubes, by quantity: scatter of the cubes over the root of their number."""
+    cubes: int = 0
 
 
 @compiled
@@ -203,6 +209,14 @@ def true_structure(
     chosen = middles[rng.choice(len(middles), min(cubes, len(middles)), replace=False)]
     found = np.array([_cube(site, network.elements, center) for center in chosen])
     separation, spacing, euler = found.mean(axis=0)
+    errors: dict[str, float] = {}
+    if len(found) > 1:
+        of_separation, of_spacing, of_euler = found.std(axis=0, ddof=1) / len(found) ** 0.5
+        errors = {
+            "trabecular_separation": float(of_separation),
+            "trabecular_number": float(of_spacing / spacing**2),
+            "connectivity_density": float(of_euler),
+        }
     return Structure(
         fraction,
         float(thick / (of_plates.sum() + of_rods.sum())),
@@ -210,7 +224,17 @@ def true_structure(
         float(1 / spacing),
         float(-euler),
         anisotropy(network, plates, rods),
+        errors,
+        len(found),
     )
+
+
+def _interval(structure: Structure, name: str, value: float) -> tuple[float | None, float | None]:
+    """Return the 95 % interval (Student's t) of what is looked at in cubes, and nothing for what is counted whole."""
+    if name not in structure.standard_errors:
+        return None, None
+    reach = float(stats.t.ppf(0.975, structure.cubes - 1)) * structure.standard_errors[name]
+    return round(value - reach, 5), round(value + reach, 5)
 
 
 def lost_volume(before: Network, after: Network, where: Where) -> float:
@@ -248,6 +272,7 @@ def structure_rows(
         structure.connectivity_density_per_mm3,
         structure.degree_of_anisotropy,
     )
+    intervals = [_interval(structure, name, value) for name, value in zip(_HOW, values, strict=True)]
     return [
         {
             "date": date,
@@ -257,13 +282,13 @@ def structure_rows(
             "quantity": name,
             "value": round(value, 5),
             "unit": unit,
-            "low": None,
-            "high": None,
+            "low": low,
+            "high": high,
             "modality": modality,
             "method": f"{METHOD}{how}; {region}",
             "evidence": {"series_uid": series_uid, "image_uids": []},
         }
-        for (name, (unit, how)), value in zip(_HOW.items(), values, strict=True)
+        for (name, (unit, how)), value, (low, high) in zip(_HOW.items(), values, intervals, strict=True)
     ]
 
 

@@ -168,6 +168,11 @@ QUANTITIES: dict[str, QuantityDefinition] = {
     "plate_rod_ratio": QuantityDefinition(
         "1", private("plate_rod_ratio", "Plate-to-rod ratio"), "Surface over curve voxels of the skeleton"
     ),
+    "plate_tissue_fraction": QuantityDefinition(
+        "1",
+        private("plate_tissue_fraction", "Plate tissue fraction"),
+        "Share of trabecular bone volume that is plates, the rest rods (pBV/BV)",
+    ),
     "erosion_index": QuantityDefinition(
         "1",
         private("erosion_index", "Erosion index"),

@@ -20,6 +20,7 @@ from marrowmap.measure.microarchitecture import Microarchitecture
 from marrowmap.measure.microarchitecture import Regime
 from marrowmap.measure.microarchitecture import choose_regime
 from marrowmap.measure.microarchitecture_apparent import measure_apparent
+from marrowmap.measure.microarchitecture_precision import load_precision
 from marrowmap.measure.microarchitecture_resolved import choose_threshold
 from marrowmap.measure.microarchitecture_resolved import measure_resolved
 from marrowmap.measure.microarchitecture_sides import SideComparison
@@ -47,6 +48,12 @@ from marrowmap.workflow.steps import Progress
 from marrowmap.workflow.steps import Steps
 from marrowmap.workflow.steps import silent
 
+NO_SPARED = "the mask of spared marrow is empty: mark marrow that edema spared, or leave it out"
+NOT_SPOKEN_OF = (
+    "marrow edema was not spoken of: where there is some, darker marrow is taken for bone and brighter marrow for less "
+    "of it; give --edema MASK, which also says what it changes, or --edema none"
+)
+
 
 def measure_microarchitecture(request: Request, out: Path, progress: Progress = silent) -> dict[str, Any]:
     """Measure trabecular structure and write everything into `out`, all or nothing.
@@ -72,9 +79,10 @@ def measure_microarchitecture(request: Request, out: Path, progress: Progress = 
         other = _read(*request.contralateral, request) if request.contralateral else None
         repeat = _read(*request.repeat, request) if request.repeat else None
         side, joint = find_place(request, this.image, other.image if other else None)
-        edema = _mask(request.edema, this.image, request) if request.edema not in (None, NO_EDEMA) else None
-        spared = _mask(request.spared, this.image, request)
-        other_spared = _mask(request.other_spared, other.image, request) if other else None
+        marked = None if request.edema == NO_EDEMA else request.edema
+        edema = _mask(marked, this.image, request, "the mask of edema is empty: give --edema none where there is none")
+        spared = _mask(request.spared, this.image, request, NO_SPARED)
+        other_spared = _mask(request.other_spared, other.image, request, NO_SPARED) if other else None
     regime, reason = choose_regime(this.image, this.region)
     require_regime(request, regime)
     warnings: list[str] = []
@@ -165,8 +173,8 @@ def _read(image: Path, within: Path, request: Request) -> ReadSide:
     return ReadSide(found, region)
 
 
-def _mask(path: Path | None, image: MicroImage, request: Request) -> Mask | None:
-    return None if path is None else read_microstructure_mask(path, image, request.spacing)
+def _mask(path: Path | None, image: MicroImage, request: Request, if_empty: str) -> Mask | None:
+    return None if path is None else read_microstructure_mask(path, image, request.spacing, if_empty)
 
 
 def _measure(
@@ -182,7 +190,8 @@ def _measure(
     volume = one.image.volume
     try:
         if regime is Regime.APPARENT:
-            return measure_apparent(volume, one.region, reason, edema=edema, spared=spared)
+            limit = load_precision("MR", request.precision).topology_voxel_mm
+            return measure_apparent(volume, one.region, reason, edema=edema, spared=spared, topology_voxel_mm=limit)
         # Both sides share one threshold, so that none is cut where the other is not.
         values = [volume.within(one.region)]
         if opposite is not None:
@@ -243,6 +252,8 @@ def _notes(request: Request, image: MicroImage, measured: Microarchitecture) -> 
         *image.said,
     ]
     notes += measured.notes
+    if measured.regime is Regime.APPARENT and image.modality != "CT" and request.edema is None:
+        notes.append(NOT_SPOKEN_OF)
     if request.motion_score is not None:
         notes.append(f"motion grade {request.motion_score} of 5, given")
     notes += [f"{name.replace('_', ' ')} not given: {reason}" for name, reason in measured.refused.items()]
