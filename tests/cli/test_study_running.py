@@ -113,7 +113,7 @@ def test_a_stop_while_tables_are_written_leaves_nothing(protocol, tmp_path, monk
         [sys.executable, "-c", STOPPED_WHILE_WRITING, "study", command, study, "--out", out],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=200,
         check=False,
         env=os.environ | {"STOP": stop},
     )
