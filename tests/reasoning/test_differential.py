@@ -57,6 +57,26 @@ def line(name: str, value: float, side: Side = Side.LEFT, joint: Joint = Joint.H
     return Measurement(name, joint, side, "subchondral", Quantity(value, "mm"), "MR", "test", "", Evidence("1"))
 
 
+def edema(value: float, low: float, side: Side = Side.LEFT) -> Measurement:
+    quantity = Quantity(value, "mL", low, value + 1)
+    return Measurement("edema_volume", Joint.HIP, side, "femoral_neck", quantity, "MR", "test", "", Evidence("1"))
+
+
+def test_a_hip_with_edema_that_no_sign_explains_is_not_called_normal():
+    nothing = [
+        finding(sign, State.ABSENT, 0.95)
+        for sign in ("diffuse_edema", "effusion", "subchondral_band", "head_collapse", "subchondral_fracture_line")
+    ]
+    answered = weighed(*nothing)
+    assert (answered.weighed.ranked[0].entity, answered.abstains) == ("normal", "")
+    assert weighed(*nothing, measurements=[edema(6, 0.9), edema(6, 5, Side.RIGHT)]).abstains == ""
+    silent = weighed(*nothing, measurements=[edema(2, 1.5), edema(6, 5)])
+    assert "(6.0 mL in the femoral neck), which is not normal" in silent.abstains
+    assert "normal" not in {one.entity for one in silent.enough}
+    assert silent.weighed.ranked == answered.weighed.ranked
+    assert weighed(*TYPICAL, measurements=[edema(60, 55)]).abstains == weighed(*TYPICAL).abstains
+
+
 def test_probabilities_add_up_and_lie_within_their_intervals():
     one = weighed(*TYPICAL)
     assert sum(each.probability for each in one.weighed.shares) == pytest.approx(1.0)

@@ -16,6 +16,7 @@ from marrowmap.reasoning.explain import IfWrong
 from marrowmap.reasoning.explain import Part
 from marrowmap.reasoning.explain import enough
 from marrowmap.reasoning.explain import if_wrong
+from marrowmap.reasoning.explain import measured_edema
 from marrowmap.reasoning.explain import missing
 from marrowmap.reasoning.explain import parts
 from marrowmap.reasoning.explain import why_abstain
@@ -129,7 +130,7 @@ def differential(
     subject : Subject, optional
         Sex and age of the images' header.
     measurements : sequence of Measurement
-        For the red flags.
+        For the red flags, and for edema that no sign explains.
     form : ClinicalForm, optional
     course : CourseSeen, optional
     prior : Prior, optional
@@ -159,7 +160,8 @@ def differential(
     answer = literature.model["answer"]
     result = weigh(nodes, prior, seen, draws=answer["draws"], seed=answer["seed"])
     is_imaged = any(one.item in SIGNS for one in seen)
-    reason = why_abstain(result, answer) if is_imaged else "no imaging sign of this joint is clear"
+    edema = measured_edema(measurements, joint, side, answer["least_edema_ml"])
+    reason = why_abstain(result, answer, edema) if is_imaged else "no imaging sign of this joint is clear"
     age = form.age_years if form is not None and form.age_years is not None else subject.age_years
     return JointDifferential(
         date=next((finding.date for finding in findings if finding.date), ""),
@@ -169,7 +171,7 @@ def differential(
         flags=red_flags([*clear, *every], measurements, joint, side, age),
         weighed=result,
         abstains=reason,
-        enough=enough(literature, nodes, prior, seen, joint) if reason else (),
+        enough=enough(literature, nodes, prior, seen, joint, edema=edema) if reason else (),
         observations=seen,
         parts=parts(nodes, prior, seen),
         if_wrong=if_wrong(nodes, prior, seen),

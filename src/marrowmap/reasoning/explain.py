@@ -26,6 +26,8 @@ from marrowmap.reasoning.weigh import probabilities
 from marrowmap.reasoning.weigh import weigh
 from marrowmap.terms.entities import ENTITIES
 from marrowmap.values import Joint
+from marrowmap.values import Measurement
+from marrowmap.values import Side
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,13 @@ _ASKED = frozenset({"corticosteroids", "alcohol", "fever", "cancer", "mass", "lo
 
 
 def enough(
-    literature: Literature, nodes: Sequence[Node], prior: Prior, observations: Sequence[Observation], joint: Joint
+    literature: Literature,
+    nodes: Sequence[Node],
+    prior: Prior,
+    observations: Sequence[Observation],
+    joint: Joint,
+    *,
+    edema: str = "",
 ) -> tuple[Enough, ...]:
     """Return findings, not known yet, that would allow an answer: single ones, or pairs where no single one would.
 
@@ -145,7 +153,7 @@ def enough(
         found = []
         for added in likely[:_MOST_TRIED]:
             result = weigh(nodes, prior, [*observations, *added], draws=_FEW_DRAWS, seed=answer["seed"])
-            if not why_abstain(result, answer):
+            if not why_abstain(result, answer, edema):
                 first = result.ranked[0]
                 found.append(Enough(added, first.entity, first.probability))
         if found:
@@ -153,9 +161,28 @@ def enough(
     return ()
 
 
-def why_abstain(result: Weighed, answer: Mapping[str, Any]) -> str:
-    """Return why the evidence is not enough for an answer, by the limits of ``model.toml``; empty if it is."""
+def measured_edema(measurements: Sequence[Measurement], joint: Joint, side: Side, least_ml: float) -> str:
+    """Return where edema was measured that no normal joint has, as words; empty if there is none.
+
+    It counts where its interval lies above `least_ml`.
+    """
+    rows = [
+        (one.quantity.value, one.region.replace("_", " "))
+        for one in measurements
+        if (one.name, one.joint, one.side) == ("edema_volume", joint, side)
+        and (one.quantity.value if one.quantity.low is None else one.quantity.low) > least_ml
+    ]
+    return "{:.1f} mL in the {}".format(*max(rows)) if rows else ""
+
+
+def why_abstain(result: Weighed, answer: Mapping[str, Any], edema: str = "") -> str:
+    """Return why the evidence is not enough for an answer, by the limits of ``model.toml``; empty if it is.
+
+    `edema` is that of :func:`measured_edema`: signs may miss what it comes from, but it is not normal.
+    """
     first = result.ranked[0]
+    if first.entity == "normal" and edema:
+        return f"no weighed sign explains the marrow edema measured ({edema}), which is not normal"
     if first.probability < answer["least_probability"]:
         return f"nothing reaches {100 * answer['least_probability']:.0f} %"
     if result.lead < answer["least_lead"]:

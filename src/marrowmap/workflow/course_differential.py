@@ -38,8 +38,8 @@ from marrowmap.values.course import Episode
 from marrowmap.values.course import months_between
 
 CLEAR = (State.PRESENT, State.ABSENT)
-LINE_QUANTITIES = ("subchondral_line_thickness", "subchondral_line_length")
-"""Measurements that may raise a red flag."""
+JUDGED_QUANTITIES = ("subchondral_line_thickness", "subchondral_line_length", "edema_volume")
+"""Measurements that may raise a red flag, or speak against a normal joint."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def _weigh(course: Course, place: Place, episode: Episode | None, signs: Sequenc
         place.joint,
         place.side,
         subject=_subject(course, day),
-        measurements=[_measurement(row) for row in rows if row.quantity in LINE_QUANTITIES],
+        measurements=[_measurement(row) for row in rows if row.quantity in JUDGED_QUANTITIES],
         form=joined_form(forms),
         course=seen,
     )
@@ -145,7 +145,7 @@ def _finding(sign: SignRow, day: date) -> Finding:
 def _measurement(row: Row) -> Measurement:
     place = row.place
     joint, side = (place.joint, place.side) if place is not None else (None, None)
-    quantity = Quantity(row.value, row.unit)
+    quantity = Quantity(row.value, row.unit, row.low, row.high)
     evidence = Evidence("", ())
     return Measurement(
         row.quantity, joint, side, row.region, quantity, row.modality, row.method, row.day.isoformat(), evidence
