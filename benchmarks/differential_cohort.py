@@ -47,8 +47,10 @@ from marrowmap.reasoning.differential import JointDifferential
 from marrowmap.reasoning.differential import differential
 from marrowmap.reasoning.priors import prior_of
 from marrowmap.terms.entities import ENTITIES
+from marrowmap.values import Evidence
 from marrowmap.values import Finding
 from marrowmap.values import Joint
+from marrowmap.values import Measurement
 from marrowmap.values import Quantity
 from marrowmap.values import Side
 from marrowmap.values import State
@@ -111,6 +113,7 @@ class Hip:
     truth: str
     subject: Subject
     findings: tuple[Finding, ...]
+    edema: tuple[Measurement, ...]
 
 
 def true_entity(kind: str, seed: int, side: Side) -> tuple[str, bool]:
@@ -170,6 +173,11 @@ def _through_images(kind: str, seed: int, modalities: Sequence[str], worse: str,
         "sex": result.exam.subject.sex,
         "age": result.exam.subject.age_years,
         "findings": [_kept(one) for one in result.findings if one.joint is Joint.HIP],
+        "edema": [
+            [one.side.value, one.region, one.quantity.value, one.quantity.low, one.quantity.high]
+            for one in result.measurements
+            if one.name == "edema_volume" and one.joint is Joint.HIP and one.side is not None
+        ],
         "differential": [
             {
                 "side": one.side.value,
@@ -191,7 +199,7 @@ def _from_model(kind: str, seed: int) -> dict[str, Any]:
     ]
     fields = ("side", "sign", "state", "certainty", "modality")
     kept = [{**{field: row[field] for field in fields}, "note": ""} for row in rows]
-    return {"sex": person.sex, "age": person.age_years, "findings": kept}
+    return {"sex": person.sex, "age": person.age_years, "findings": kept, "edema": []}
 
 
 def kept_file(kind: str, seed: int, signs: str, modalities: Sequence[str], worse: str, scratch: Path) -> Path:
@@ -203,8 +211,8 @@ def kept_file(kind: str, seed: int, signs: str, modalities: Sequence[str], worse
 def run(kind: str, seed: int, signs: str, modalities: Sequence[str], worse: str, scratch: Path) -> dict[str, Any]:
     """Return what an exam gave, from the scratch folder if it is there."""
     file = kept_file(kind, seed, signs, modalities, worse, scratch)
-    if file.exists():
-        return dict(json.loads(file.read_text()))
+    if file.exists() and "edema" in (kept := json.loads(file.read_text())):
+        return dict(kept)
     head: dict[str, Any] = {"kind": kind, "seed": seed}
     try:
         if signs == "model":
@@ -212,7 +220,7 @@ def run(kind: str, seed: int, signs: str, modalities: Sequence[str], worse: str,
         else:
             found = _through_images(kind, seed, modalities, worse, scratch / file.stem)
     except MarrowmapError as error:
-        found = {"error": str(error), "findings": []}
+        found = {"error": str(error), "findings": [], "edema": []}
     part = file.with_suffix(".part")
     part.write_text(json.dumps({**head, **found}, indent=1) + "\n")
     part.rename(file)
@@ -230,7 +238,14 @@ def hips_of(exam: Mapping[str, Any]) -> list[Hip]:
         truth, is_affected = true_entity(exam["kind"], exam["seed"], side)
         subject = Subject(sex=exam["sex"], age_years=exam["age"])
         findings = tuple(_finding(row, side) for row in rows)
-        hips.append(Hip(exam["kind"], exam["seed"], side, is_affected, truth, subject, findings))
+        edema = tuple(
+            Measurement(
+                "edema_volume", Joint.HIP, side, region, Quantity(value, "mL", low, high), "MR", "", "", Evidence("")
+            )
+            for place, region, value, low, high in exam.get("edema", ())
+            if place == side.value
+        )
+        hips.append(Hip(exam["kind"], exam["seed"], side, is_affected, truth, subject, findings, edema))
     return hips
 
 
@@ -253,7 +268,8 @@ def weigh_hip(
 ) -> JointDifferential:
     """Weigh a hip's findings again, some left out or doubted."""
     kept = tuple(_doubted(one) if doubted else one for one in hip.findings if keep(one))
-    return differential(kept, Joint.HIP, hip.side, subject=hip.subject)
+    edema = hip.edema if any(one.modality == "MR" for one in kept) else ()
+    return differential(kept, Joint.HIP, hip.side, subject=hip.subject, measurements=edema)
 
 
 def _share(one: JointDifferential, entity: str) -> float:
