@@ -360,6 +360,13 @@ def report(exams: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             error = calibration_error(hips, weighed, weights)
             silent = sum(w for w, one in zip(weights, weighed, strict=True) if one.abstains)
             yield f"| calibration error, kinds as in {setting} | {error:.3f}{left_out} |"
+            said = sum(w * one.weighed.ranked[0].probability for w, one in zip(weights, weighed, strict=True))
+            true = sum(
+                w
+                for w, hip, one in zip(weights, hips, weighed, strict=True)
+                if one.weighed.ranked[0].entity == hip.truth
+            )
+            yield f"| the leader's probability, and how often it is right | {100 * said:.0f} % and {100 * true:.0f} % |"
             yield f"| no answer, kinds as in {setting} | {100 * silent:.0f} % of hips |"
     yield ""
     yield "Truth by row, the leading entity by column (with an answer in brackets):"

@@ -81,11 +81,16 @@ def frame_planes(series: Series, source: Dataset) -> list[highdicom.PlanePositio
     return planes
 
 
+def is_multi_frame(source: Dataset) -> bool:
+    """Say whether a source image holds all slices of its series in one object."""
+    return "PerFrameFunctionalGroupsSequence" in source
+
+
 def own_attributes(series: Series, sources: Sequence[Dataset], series_uid: str) -> dict[str, Any]:
     """Return what highdicom is told of every multi-frame object of ours: its origin, its UIDs, where its frames lie."""
-    enhanced = "PerFrameFunctionalGroupsSequence" in sources[0]
     return {
         "source_images": sources,
+        "content_creator_name": "marrowmap",
         "series_instance_uid": series_uid,
         "sop_instance_uid": name_based_uid("instance", series_uid),
         "instance_number": 1,
@@ -93,7 +98,7 @@ def own_attributes(series: Series, sources: Sequence[Dataset], series_uid: str) 
         "manufacturer_model_name": "marrowmap",
         "software_versions": metadata.version("marrowmap"),
         "device_serial_number": "none",
-        "plane_positions": frame_planes(series, sources[0]) if enhanced else None,
+        "plane_positions": frame_planes(series, sources[0]) if is_multi_frame(sources[0]) else None,
     }
 
 

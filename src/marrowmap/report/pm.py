@@ -22,6 +22,7 @@ from marrowmap.ingest.exam import Series
 from marrowmap.report.dicom_object import coded
 from marrowmap.report.dicom_object import fix_identity
 from marrowmap.report.dicom_object import frame_group
+from marrowmap.report.dicom_object import is_multi_frame
 from marrowmap.report.dicom_object import keep_own_frames
 from marrowmap.report.dicom_object import name_based_uid
 from marrowmap.report.dicom_object import one_clear_line
@@ -80,7 +81,6 @@ def build_pm(exam: Exam, series: Series, membership: NDArray[np.float32], sides:
     sources = read_sources(series)
     digest = hashlib.sha256(membership.tobytes()).hexdigest()
     series_uid = name_based_uid("pm", version, series.uid, str(series.echo_time_ms), digest)
-    enhanced = "PerFrameFunctionalGroupsSequence" in sources[0]
     mapping = RealWorldValueMapping(
         lut_label="EDEMA",
         lut_explanation="Edema membership, 0 none to 1 all",
@@ -98,14 +98,13 @@ def build_pm(exam: Exam, series: Series, membership: NDArray[np.float32], sides:
             real_world_value_mappings=[mapping],
             window_center=0.5,
             window_width=1.0,
-            content_creator_name="marrowmap",
             content_label="EDEMA",
             content_description="Edema membership of marrow. Research use only",
             series_description="marrowmap edema membership (research use only)",
             **own_attributes(series, sources, series_uid),
         )
     fix_identity(made, sources, series_uid)
-    if enhanced:
+    if is_multi_frame(sources[0]):
         keep_own_frames(made, series.frame_numbers)
     _order_frames(made, series.volume.grid)
     # highdicom copies no Laterality, which a paired part must have; the frames say it, of both sides, too.

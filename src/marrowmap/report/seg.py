@@ -29,6 +29,7 @@ from marrowmap.ingest.exam import Series
 from marrowmap.report.dicom_object import coded
 from marrowmap.report.dicom_object import fix_identity
 from marrowmap.report.dicom_object import frame_group
+from marrowmap.report.dicom_object import is_multi_frame
 from marrowmap.report.dicom_object import keep_own_frames
 from marrowmap.report.dicom_object import name_based_uid
 from marrowmap.report.dicom_object import one_clear_line
@@ -205,7 +206,6 @@ def build_seg(exam: Exam, series: Series, segments: Sequence[Segment]) -> Segmen
     digest = hashlib.sha256("".join(segment.mask.sha256 + segment.label for segment in segments).encode()).hexdigest()
     echo = str(series.echo_time_ms)
     series_uid = name_based_uid("seg", version, series.uid, echo, digest)
-    enhanced = "PerFrameFunctionalGroupsSequence" in sources[0]
     # (slice, row, column, segment): the grid's axes are column, row, slice. Each plane is contiguous in memory.
     planes = np.stack([segment.mask.array.transpose(2, 1, 0) for segment in segments]).astype(np.uint8, order="C")
     pixels = np.moveaxis(planes, 0, -1)
@@ -217,14 +217,13 @@ def build_seg(exam: Exam, series: Series, segments: Sequence[Segment]) -> Segmen
                 _describe(number, segment, series.uid, version) for number, segment in enumerate(segments, start=1)
             ],
             series_number=1000 + series_place(exam, series),
-            content_creator_name="marrowmap",
             content_label="MARROWMAP",
             content_description="Bone regions, edema, necrosis. Research use only",
             series_description="marrowmap segmentation (research use only)",
             **own_attributes(series, sources, series_uid),
         )
     fix_identity(seg, sources, series_uid)
-    if enhanced:
+    if is_multi_frame(sources[0]):
         keep_own_frames(seg, series.frame_numbers)
     return seg
 
