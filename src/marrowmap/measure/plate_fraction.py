@@ -1,7 +1,8 @@
 """The share of bone that is plates, the rest rods: each voxel of bone goes with the nearest of the skeleton.
 
 It is the plate tissue fraction, pBV/BV, of individual trabecula segmentation (Liu 2008, J Bone Miner Res 23:223-235;
-cited from memory) without parting bone into single trabeculae. A place where plates meet counts as plate, one where rods meet as rod; the
+cited from memory) without parting bone into single trabeculae.
+A place where plates meet counts as plate, one where rods meet as rod; the
 rim of a plate and the end of a rod go with what is nearest of the two. It takes the place of the ellipsoid factor
 (Doube 2015, Front Endocrinol 6:15), whose ellipsoids are grown one by one. What the largest ball touches does not tell
 plates from rods in a network: three plates that meet hold a ball as a rod does.
