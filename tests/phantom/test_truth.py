@@ -166,15 +166,15 @@ def test_lesion_lies_on_the_slices(necrotic_scene):
 
 
 ALWAYS = {
-    "toh": {"diffuse_edema", "trochanter_sparing"},
-    "toh_fracture": {"diffuse_edema", "subchondral_fracture_line", "trochanter_sparing"},
+    "toh": {"marrow_edema", "diffuse_edema", "trochanter_sparing"},
+    "toh_fracture": {"marrow_edema", "diffuse_edema", "subchondral_fracture_line", "trochanter_sparing"},
     "onfh": {"subchondral_band"},
-    "sif": {"subchondral_fracture_line"},
-    "stress_fracture": set(),
+    "sif": {"marrow_edema", "subchondral_fracture_line"},
+    "stress_fracture": {"marrow_edema"},
     "osteoarthritis": {"acetabular_edema"},
     "tumor": set(),
-    "infection": {"effusion", "acetabular_edema"},
-    "crps": {"acetabular_edema"},
+    "infection": {"marrow_edema", "effusion", "acetabular_edema"},
+    "crps": {"marrow_edema", "acetabular_edema"},
 }
 NEVER = {
     "toh": {"subchondral_band", "double_line", "crescent", "head_collapse"},

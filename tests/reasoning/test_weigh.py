@@ -125,6 +125,7 @@ def test_a_finding_that_is_added_never_lowers_its_entity(item, others):
     ("item", "entity"),
     [
         ("diffuse_edema", "transient_osteoporosis"),
+        ("marrow_edema", "transient_osteoporosis"),
         ("intertrochanteric_demarcation", "transient_osteoporosis"),
         ("medial_head_sparing", "transient_osteoporosis"),
         ("homogeneous_uptake", "transient_osteoporosis"),
@@ -177,6 +178,25 @@ def test_uptake_adds_where_mri_is_unsure():
     assert both[number] > probabilities(HIP, PRIOR, unsure)[number] + 0.02
 
 
+def test_diffuse_edema_implies_edema():
+    """Sure of the part, the whole adds nothing; without the whole there is no part."""
+    part = [Observation("diffuse_edema", True, 1.0)]
+    both = [*part, Observation("marrow_edema", True, 1.0)]
+    np.testing.assert_allclose(probabilities(HIP, PRIOR, both), probabilities(HIP, PRIOR, part), rtol=1e-12)
+    none = [Observation("marrow_edema", False, 1.0)]
+    neither = [*none, Observation("diffuse_edema", False, 1.0)]
+    np.testing.assert_allclose(probabilities(HIP, PRIOR, neither), probabilities(HIP, PRIOR, none), rtol=1e-12)
+
+
+def test_edema_tells_ill_from_well_and_hardly_one_illness_from_another():
+    before = probabilities(HIP, PRIOR, [])
+    after = probabilities(HIP, PRIOR, [Observation("marrow_edema", True, 0.98)])
+    factor = dict(zip(ORDER, after / before, strict=True))
+    assert factor["normal"] < 0.5
+    assert min(factor[entity] for entity in ("transient_osteoporosis", "stress_fracture", "infection")) > 1
+    assert factor["transient_osteoporosis"] < 1.5 * factor["stress_fracture"]
+
+
 def test_an_end_of_edema_says_nothing_where_there_is_none():
     """No edema, no edge: that the edge is absent must not speak against transient osteoporosis a second time."""
     none = [Observation("diffuse_edema", False, 1.0)]
@@ -185,11 +205,11 @@ def test_an_end_of_edema_says_nothing_where_there_is_none():
 
 
 def test_the_probability_is_the_mean_of_the_draws():
-    seen = [Observation("diffuse_edema", True, 0.9), Observation("subchondral_band", False, 0.9)]
+    seen = [Observation("marrow_edema", True, 0.9), Observation("subchondral_band", False, 0.9)]
     result = weigh(HIP, PRIOR, seen, draws=60_000, seed=1)
     # Simulated by hand: rates drawn, likelihood in a draw, averaged.
     rng = np.random.default_rng(9)
-    edema, band = (find_node(HIP, item) for item in ("diffuse_edema", "subchondral_band"))
+    edema, band = (find_node(HIP, item) for item in ("marrow_edema", "subchondral_band"))
     assert isinstance(edema, Node)
     assert isinstance(band, Node)
     joint = rng.dirichlet([PRIOR.weights[e] for e in ENTITIES], 60_000)

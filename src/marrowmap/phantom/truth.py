@@ -36,6 +36,8 @@ MEDIAL = (-0.93, -0.36, 0.0)
 """In bone coordinates: away from the neck, and down from the weight-bearing dome."""
 METHOD = "noise-free model/1: plane by saddle and lesser trochanter's upper edge"
 DISC_RADIUS_MM = 6.0
+EDEMA_FROM_ML = 1.0
+"""Edema of the femur that is called so: less is too little to see."""
 EFFUSION_FROM_ML = 5.6
 """Asymptomatic hips hold at most this much joint fluid (Moss 1998)."""
 
@@ -326,6 +328,7 @@ def finding_rows(
     fine = scene.fine.get(side)
     end = boundary(hip, fine.truths[side] if fine is not None else scene.coarse.truths[side])
     signs = {
+        "marrow_edema": sum(sums.edema.values()) >= EDEMA_FROM_ML,
         "diffuse_edema": edema and share("femoral_head") > 0.4 and share("femoral_neck") > 0.5,
         "intertrochanteric_demarcation": edema and end is not None and end[1] <= 20 and abs(end[0]) <= 15,
         "trochanter_sparing": edema and share("greater_trochanter") < 0.25,

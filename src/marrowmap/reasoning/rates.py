@@ -48,7 +48,9 @@ class Rate:
     def draw(self, rng: np.random.Generator, count: int) -> Array:
         """Return `count` rates."""
         chosen = rng.choice(len(self.weights), size=count, p=self.weights)
-        return rng.beta(self.a[chosen], self.b[chosen])
+        a, b = self.a[chosen], self.b[chosen]
+        # Beta(0, b) is what cannot be.
+        return np.where(a > 0, rng.beta(np.where(a > 0, a, 1.0), b), 0.0)
 
     @lru_cache(maxsize=1024)  # noqa: B019 - rates live as long as the tables they stand in
     def drawn(self, count: int, seed: int) -> Array:

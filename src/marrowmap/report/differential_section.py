@@ -23,6 +23,7 @@ Pictures = Mapping[tuple[str, str], Sequence[int]]
 """Kind of picture and side (empty for both) to the numbers of such pictures."""
 
 SHOWN_IN: dict[str, tuple[str, ...]] = {
+    "marrow_edema": ("edema",),
     "diffuse_edema": ("edema",),
     "intertrochanteric_demarcation": ("boundary",),
     "trochanter_sparing": ("edema",),

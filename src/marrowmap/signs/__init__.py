@@ -14,6 +14,7 @@ from marrowmap.signs import focal_osteopenia
 from marrowmap.signs import head_collapse
 from marrowmap.signs import homogeneous_uptake
 from marrowmap.signs import intertrochanteric_demarcation
+from marrowmap.signs import marrow_edema
 from marrowmap.signs import medial_head_sparing
 from marrowmap.signs import subchondral_band
 from marrowmap.signs import subchondral_fracture_line
@@ -24,6 +25,7 @@ from marrowmap.values import Finding
 REGISTRY = {
     module.NAME: module.assess
     for module in (
+        marrow_edema,
         diffuse_edema,
         intertrochanteric_demarcation,
         trochanter_sparing,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 SIGNS: dict[str, str] = {
+    "marrow_edema": "Edema of the femur's marrow at the joint, of whatever extent and place",
     "diffuse_edema": "Edema of femoral head and neck together, without a focal center",
     "intertrochanteric_demarcation": "Edema ends sharply at the intertrochanteric region (Gemmel 2012)",
     "trochanter_sparing": "The greater trochanter is free of edema",
