@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from marrowmap.errors import InputError
 from marrowmap.reasoning.differential import differential
 from marrowmap.reasoning.literature import shipped
 from marrowmap.reasoning.observations import Observation
@@ -186,6 +187,11 @@ def test_diffuse_edema_implies_edema():
     none = [Observation("marrow_edema", False, 1.0)]
     neither = [*none, Observation("diffuse_edema", False, 1.0)]
     np.testing.assert_allclose(probabilities(HIP, PRIOR, neither), probabilities(HIP, PRIOR, none), rtol=1e-12)
+
+
+def test_findings_that_exclude_each_other_are_refused():
+    with pytest.raises(InputError, match="diffuse_edema present"):
+        probabilities(HIP, PRIOR, [Observation("marrow_edema", False, 1.0), Observation("diffuse_edema", True, 1.0)])
 
 
 def test_edema_tells_ill_from_well_and_hardly_one_illness_from_another():

@@ -100,8 +100,8 @@ def expected_bits(
     for outcome in product((True, False), repeat=len(items)):
         added = [Observation(item, is_present, certainty) for item, is_present in zip(items, outcome, strict=True)]
         joint = unnormalized(nodes, prior, [*observations, *added])
-        chance = float(joint.sum() / base)
-        after += chance * entropy_bits(joint / joint.sum())
+        if joint.any():
+            after += float(joint.sum() / base) * entropy_bits(joint / joint.sum())
     return max(0.0, before - after)
 
 

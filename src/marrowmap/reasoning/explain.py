@@ -23,6 +23,7 @@ from marrowmap.reasoning.tables import Node
 from marrowmap.reasoning.tables import used_counts
 from marrowmap.reasoning.weigh import Weighed
 from marrowmap.reasoning.weigh import probabilities
+from marrowmap.reasoning.weigh import unnormalized
 from marrowmap.reasoning.weigh import weigh
 from marrowmap.terms.entities import ENTITIES
 from marrowmap.values import Joint
@@ -80,13 +81,19 @@ def parts(nodes: Sequence[Node], prior: Prior, observations: Sequence[Observatio
 
 
 def if_wrong(nodes: Sequence[Node], prior: Prior, observations: Sequence[Observation]) -> tuple[IfWrong, ...]:
-    """Return for each finding where the leading entity would stand if it were the opposite; the worst first."""
+    """Return for each finding where the leading entity would stand if it were the opposite; the worst first.
+
+    A finding of which the others leave no doubt, as edema where it is surely diffuse, cannot be wrong alone.
+    """
     now = probabilities(nodes, prior, observations)
     leader = int(np.argmax(now))
     found = []
     for one in observations:
         flipped = Observation(one.item, not one.is_present, one.certainty, one.origin)
-        shares = probabilities(nodes, prior, [flipped if other is one else other for other in observations])
+        otherwise = [flipped if other is one else other for other in observations]
+        if not unnormalized(nodes, prior, otherwise).any():
+            continue
+        shares = probabilities(nodes, prior, otherwise)
         found.append(IfWrong(one, float(shares[leader]), tuple(ENTITIES)[int(np.argmax(shares))]))
     return tuple(sorted(found, key=lambda one: (one.probability, one.observation.item)))
 

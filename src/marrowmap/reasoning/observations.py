@@ -15,6 +15,10 @@ from marrowmap.values import Side
 from marrowmap.values import State
 
 
+SUREST = 0.999
+"""No sign read from an image is surer than this, however far from its limit it lies: a choice."""
+
+
 @dataclass(frozen=True)
 class Observation:
     """A sign, answer or course that is present or absent, and how surely.
@@ -55,13 +59,12 @@ class Observation:
 def observation_of(finding: Finding) -> Observation | None:
     """Return what a finding says; None of one that is undetermined or not assessable: both say nothing.
 
-    A certainty below one half says nothing, either: it is taken as one half.
+    A certainty below one half says nothing, either: it is taken as one half; above :data:`SUREST`, as that.
     """
     if finding.state not in (State.PRESENT, State.ABSENT) or finding.certainty is None:
         return None
-    return Observation(
-        finding.sign, finding.state is State.PRESENT, max(finding.certainty, 0.5), finding.modality or "image"
-    )
+    certainty = min(max(finding.certainty, 0.5), SUREST)
+    return Observation(finding.sign, finding.state is State.PRESENT, certainty, finding.modality or "image")
 
 
 def require_one_joint(findings: Sequence[Finding], joint: Joint, side: Side, persons: Iterable[str] = ()) -> None:

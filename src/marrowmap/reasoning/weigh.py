@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from marrowmap.errors import InputError
 from marrowmap.reasoning.observations import Observation
 from marrowmap.reasoning.priors import Prior
 from marrowmap.reasoning.rates import Array
@@ -128,9 +129,20 @@ def unnormalized(nodes: Sequence[Node], prior: Prior, observations: Iterable[Obs
 
 
 def probabilities(nodes: Sequence[Node], prior: Prior, observations: Iterable[Observation]) -> Array:
-    """Return the probability of each entity, in the order of ``ENTITIES``; exact, no simulation."""
-    joint = unnormalized(nodes, prior, observations)
-    shares: Array = joint / joint.sum()
+    """Return the probability of each entity, in the order of ``ENTITIES``; exact, no simulation.
+
+    Raises
+    ------
+    InputError
+        If the observations exclude each other, as diffuse edema does that there is none.
+    """
+    seen = list(observations)
+    joint = unnormalized(nodes, prior, seen)
+    total = joint.sum()
+    if not total > 0:
+        sure = ", ".join(f"{one.item} {one.word}" for one in seen if one.certainty == 1.0)
+        raise InputError(f"these findings exclude each other: {sure}: correct them, or state them with less certainty")
+    shares: Array = joint / total
     return shares
 
 
