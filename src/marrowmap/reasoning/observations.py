@@ -14,7 +14,6 @@ from marrowmap.values import Joint
 from marrowmap.values import Side
 from marrowmap.values import State
 
-
 SUREST = 0.999
 """No sign read from an image is surer than this, however far from its limit it lies: a choice."""
 
