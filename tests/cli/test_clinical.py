@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from marrowmap.ingest.clinical import read_clinical
 from tests.cli.command_line import marrowmap_here
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "examples" / "clinical.toml"
@@ -59,3 +60,14 @@ def test_another_persons_form_is_refused(patient: Path, tmp_path: Path):
     assert run.code == 4
     assert "somebody else" in run.complaint
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_a_virtual_patients_own_form_is_read_with_their_images(patient: Path, tmp_path: Path):
+    form = patient / "clinical.toml"
+    assert read_clinical(form).person == "VIRTUAL-TOH-7"
+    run = marrowmap_here("analyze", patient / "dicom", "--clinical", form, "--out", tmp_path / "out", "--json")
+    assert run.code == 0, run.complaint
+    assert "the clinical form clinical.toml was read" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    (weighed,) = {(row["joint"], row["side"]) for row in run.document["differential"]}
+    assert weighed == ("hip", "left")

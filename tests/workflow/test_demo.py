@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 
 from marrowmap.errors import UsageError
+from marrowmap.phantom.clinical import draw_form
+from marrowmap.phantom.clinical import write_form
 from marrowmap.workflow import demo
 
 
@@ -16,10 +18,15 @@ def analyses(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         (out / "dicom").mkdir(parents=True)
         (out / "truth").mkdir()
         (out / "truth.json").write_text(json.dumps({"schema": "marrowmap/1"}))
+        (out / "clinical.toml").write_text(write_form(draw_form("toh", 27, sex="M", age_years=45)))
         return out
 
     monkeypatch.setattr(demo, "write_virtual_exam", write_patient)
-    monkeypatch.setattr(demo, "analyze", lambda sources, **_options: seen.extend(sources))
+
+    def analyze(sources: list[Path], **options: object) -> None:
+        seen.extend([*sources, options["clinical"].file])
+
+    monkeypatch.setattr(demo, "analyze", analyze)
     monkeypatch.setattr(demo, "write_report", lambda _result, out, **_options: out)
     return seen
 
@@ -27,7 +34,15 @@ def analyses(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 def test_it_can_be_run_again(tmp_path, analyses):
     for _ in range(2):
         assert demo.run_demo(tmp_path / "demo") == tmp_path / "demo" / "analysis" / "report.html"
-    assert analyses == [tmp_path / "demo" / "patient" / "dicom"] * 2
+    patient = tmp_path / "demo" / "patient"
+    assert analyses == [patient / "dicom", patient / "clinical.toml"] * 2
+
+
+def test_a_patient_of_a_version_without_forms_can_be_replaced(tmp_path, analyses):
+    demo.run_demo(tmp_path / "demo")
+    (tmp_path / "demo" / "patient" / "clinical.toml").unlink()
+    demo.run_demo(tmp_path / "demo")
+    assert (tmp_path / "demo" / "patient" / "clinical.toml").is_file()
 
 
 @pytest.mark.parametrize("own", ["thesis.txt", "dicom/mine.dcm"])

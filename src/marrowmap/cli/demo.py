@@ -28,7 +28,7 @@ def command(
     with progress_bar("Demo") as advance:
         report = run_demo(out, seed=seed, progress=advance)
     say(BANNER)
-    say(f"The virtual patient's MRI is in {out / 'patient'}, the truth beside it.")
+    say(f"The virtual patient's MRI is in {out / 'patient'}, the truth and the clinical form beside it.")
     say(f"Open the report: {report.resolve()}")
     if json:
         answer({"schema": "marrowmap/1", "report": str(report), "patient": str(out / "patient")})

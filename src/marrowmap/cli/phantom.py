@@ -30,16 +30,18 @@ def command(
         str | None, typer.Option(help="left or right: the affected side; else drawn from the seed.")
     ] = None,
     weeks: Annotated[
-        float | None, typer.Option(help="Weeks since onset of transient osteoporosis; else drawn.")
+        float | None,
+        typer.Option(help="Weeks since onset; else drawn. Pictures of transient osteoporosis alone show it."),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 0,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for dicom/ and truth.json.", callback=expand_home)
+        Path | None,
+        typer.Option("--out", help="Folder for dicom/, truth.json and clinical.toml.", callback=expand_home),
     ] = None,
     list_kinds: Annotated[bool, typer.Option("--list", help="Name all kinds and stop.")] = False,
     json: Json = False,
 ) -> None:
-    """Make a virtual person's exam as DICOM plus truth.json, computed from the noise-free model."""
+    """Make a virtual person's exam as DICOM plus truth.json, computed from the noise-free model, and clinical.toml."""
     if list_kinds:
         for name, meaning in KINDS.items():
             say(f"{name:20s} {meaning}")

@@ -1,4 +1,4 @@
-"""A whole virtual exam on disk: DICOM, ``truth.json`` and truth masks."""
+"""A whole virtual exam on disk: DICOM, ``truth.json``, truth masks and a clinical form."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ from marrowmap.errors import UsageError
 from marrowmap.image import Grid
 from marrowmap.image import Volume
 from marrowmap.image.nifti import write_nifti
+from marrowmap.phantom.clinical import CLINICAL_FILE
+from marrowmap.phantom.clinical import EXAM_DAY
+from marrowmap.phantom.clinical import draw_form
+from marrowmap.phantom.clinical import known_weeks
+from marrowmap.phantom.clinical import write_form
 from marrowmap.phantom.ct import CtScan
 from marrowmap.phantom.ct import sample_ct
 from marrowmap.phantom.ct import write_ct
@@ -73,7 +78,7 @@ def _plain(value: Any) -> Any:
 def _study(kind: str, seed: int, person: Person, acquisition: Acquisition) -> StudyTags:
     person_id = f"VIRTUAL-{kind.upper()}-{seed}"
     study_uid = make_uid("study", kind, seed, person_id, acquisition)
-    return StudyTags(person_id, study_uid, make_uid(study_uid, "frame of reference"), "20260105", person)
+    return StudyTags(person_id, study_uid, make_uid(study_uid, "frame of reference"), f"{EXAM_DAY:%Y%m%d}", person)
 
 
 def scan(
@@ -181,7 +186,7 @@ def _write(
     progress: Progress,
 ) -> None:
     study = _study(kind, seed, person, acquisition)
-    date = "2026-01-05"
+    date = EXAM_DAY.isoformat()
     subject = {"person_id": study.person_id, "sex": person.sex, "age_years": person.age_years}
     all_lesions = {side.value: asdict(lesion) for side, lesion in lesions.items()}
     head = {"schema": "marrowmap/1", "subject": subject, "kind": kind, "seed": seed}
@@ -284,9 +289,9 @@ def write_virtual_exam(
     acquisition: Acquisition | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Write a virtual person's exam: ``dicom/``, ``truth.json`` and ``truth/*.nii.gz``.
+    """Write a virtual person's exam: ``dicom/``, ``truth.json``, ``truth/*.nii.gz`` and ``clinical.toml``.
 
-    The same arguments give the same files, UIDs included.
+    The same arguments give the same files, UIDs included. The clinical form changes none of the others.
 
     Parameters
     ----------
@@ -301,7 +306,8 @@ def write_virtual_exam(
     side : Side, optional
         The affected side, and the one that a small field of view shows; drawn if not given.
     weeks : float, optional
-        Since onset; only transient osteoporosis changes with it: its edema, and the bone it loses.
+        Since onset; only transient osteoporosis changes with it: its edema, and the bone it loses. The clinical form
+        says it of all.
     joint : str
         ``hip``, or ``knee`` for ``hr`` alone.
     acquisition : Acquisition, optional
@@ -345,6 +351,15 @@ def write_virtual_exam(
     try:
         shown = progress or (lambda phrase, share: None)
         _write(work, kind, seed, person, lesions, acquisition, modalities, joint, shown)
+        form = draw_form(
+            kind,
+            seed,
+            sex=person.sex,
+            age_years=person.age_years,
+            weeks=known_weeks(lesions, weeks),
+            person_id=_study(kind, seed, person, acquisition).person_id,
+        )
+        (work / CLINICAL_FILE).write_text(write_form(form), encoding="utf-8")
         if out.exists():
             out.rmdir()
         work.chmod(0o755)

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from marrowmap.errors import UsageError
 from marrowmap.phantom import write_virtual_exam
+from marrowmap.phantom.clinical import CLINICAL_FILE
 from marrowmap.report import write_report
 from marrowmap.report.folder import SCHEMA
 from marrowmap.report.folder import require_writable
 from marrowmap.values import Side
 from marrowmap.workflow.analyze import analyze
+from marrowmap.workflow.differential import read_form
 from marrowmap.workflow.steps import Progress
 from marrowmap.workflow.steps import silent
 
@@ -24,6 +26,8 @@ DEMO_SEED = 27
 
 def run_demo(out: Path, *, seed: int = DEMO_SEED, progress: Progress = silent) -> Path:
     """Write a virtual patient with transient osteoporosis of the left hip into ``out/patient``, analyze it.
+
+    The patient's clinical form is read, too.
 
     Returns
     -------
@@ -46,7 +50,11 @@ def run_demo(out: Path, *, seed: int = DEMO_SEED, progress: Progress = silent) -
         weeks=None,
         progress=lambda step, share: progress(step, 0.4 * share),
     )
-    result = analyze([patient / "dicom"], progress=lambda step, share: progress(step, 0.4 + 0.5 * share))
+    result = analyze(
+        [patient / "dicom"],
+        clinical=read_form(patient / CLINICAL_FILE, None),
+        progress=lambda step, share: progress(step, 0.4 + 0.5 * share),
+    )
     folder = write_report(result, out / "analysis", progress=lambda step, share: progress(step, 0.9 + 0.1 * share))
     return folder / "report.html"
 
@@ -55,7 +63,9 @@ def _remove_earlier_patient(folder: Path) -> None:
     """Remove the virtual patient an earlier demonstration left, so that it can be run again; nothing else."""
     with suppress(OSError, ValueError):
         truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
-        if truth["schema"] == SCHEMA and {path.name for path in folder.iterdir()} == {"dicom", "truth", "truth.json"}:
+        # The form is missing where an older version left the patient.
+        others = {path.name for path in folder.iterdir()} - {CLINICAL_FILE}
+        if truth["schema"] == SCHEMA and others == {"dicom", "truth", "truth.json"}:
             shutil.rmtree(folder)
     if folder.exists():
         raise UsageError(f"{folder}: holds no virtual patient of an earlier demo: choose another --out")
