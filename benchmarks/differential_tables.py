@@ -67,6 +67,7 @@ ROWS: dict[str, Callable[[Finding], bool]] = {
 }
 """What is kept of an exam's findings; by name."""
 EDEMA_SIGNS = (
+    "marrow_edema",
     "diffuse_edema",
     "intertrochanteric_demarcation",
     "medial_head_sparing",
