@@ -15,6 +15,7 @@ from marrowmap.signs import head_collapse
 from marrowmap.signs import homogeneous_uptake
 from marrowmap.signs import intertrochanteric_demarcation
 from marrowmap.signs import medial_head_sparing
+from marrowmap.signs import neck_fracture_line
 from marrowmap.signs import subchondral_band
 from marrowmap.signs import subchondral_fracture_line
 from marrowmap.signs import trochanter_sparing
@@ -31,6 +32,7 @@ REGISTRY = {
         acetabular_edema,
         effusion,
         subchondral_fracture_line,
+        neck_fracture_line,
         subchondral_band,
         double_line,
         crescent,
