@@ -12,7 +12,6 @@ from marrowmap.anatomy.regions import name_regions
 from marrowmap.image import Grid
 from marrowmap.image import Mask
 from marrowmap.ingest.exam import Series
-from marrowmap.measure.head import COARSEST_SLICES_MM
 from marrowmap.measure.head import estimate_noise
 from marrowmap.measure.head_lines import HeadImages
 from marrowmap.measure.neck_line import NeckLine
@@ -22,6 +21,8 @@ from marrowmap.values import Side
 
 LEAST_SEEN = 0.9
 """Share of the neck's surface that both images must show."""
+COARSEST_SLICES_MM = 5.5
+"""As in the coarsest images of tuning seeds; a thousandth more is rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,10 +95,10 @@ def measure_neck(femur: BoneFrame, t1: Series | None, fluid: Series | None, *, d
         if seen < LEAST_SEEN:
             return without(f"only {100 * seen:.0f} % of the femoral neck lies within series {series.description!r}")
         apart = float(series.volume.grid.spacing.max())
-        if apart > COARSEST_SLICES_MM:
+        if apart > COARSEST_SLICES_MM + 1e-3:
             return without(
                 f"slices of series {series.description!r} lie {apart:.1f} mm apart: a line across the neck needs "
-                f"{COARSEST_SLICES_MM:.0f} mm or less"
+                f"{COARSEST_SLICES_MM:g} mm or less"
             )
     images = HeadImages.of(femur, t1.volume, fluid.volume)
     if images is None:

@@ -49,8 +49,6 @@ ENDS_AT = 0.5
 """A line ends where its evidence falls below this share of what it is at the cortex."""
 WITHIN_MM = 1.0
 """Voxels this close to the middle of a line are painted."""
-
-
 SMALLEST_MM = 13.0
 """Length through the marrow at which each line 1 mm thick was seen for sure, of those drawn into the edematous necks of
 seven tuning seeds (7 of 7; 10 mm long and 2.2 mm thick: 7 of 7; 8 mm and 1.5 mm: 5 of 7)."""
