@@ -170,7 +170,7 @@ ALWAYS = {
     "toh_fracture": {"marrow_edema", "diffuse_edema", "subchondral_fracture_line", "trochanter_sparing"},
     "onfh": {"subchondral_band"},
     "sif": {"marrow_edema", "subchondral_fracture_line"},
-    "stress_fracture": {"marrow_edema"},
+    "stress_fracture": {"marrow_edema", "neck_fracture_line"},
     "osteoarthritis": {"acetabular_edema"},
     "tumor": set(),
     "infection": {"marrow_edema", "effusion", "acetabular_edema"},
@@ -198,6 +198,7 @@ def test_findings_and_lesions_of_every_kind(kind):
     assert {row["sign"] for row in rows} >= SIGNS_OF_THE_HEAD
     assert present >= ALWAYS[kind]
     assert not present & NEVER.get(kind, set())
+    assert ("neck_fracture_line" in present) == (kind == "stress_fracture")
     values = measurement_rows(built, Side.LEFT, sums, seen, "2026-01-05", {})
     replaced = [
         row["value"] for row in values if row["quantity"] == "lesion_volume" and row["region"] != "femoral_head"

@@ -16,6 +16,7 @@ from marrowmap.measure.edema import EdemaResult
 from marrowmap.measure.effusion import Effusion
 from marrowmap.measure.head import HeadMeasurement
 from marrowmap.measure.medial_head import MedialHead
+from marrowmap.measure.neck import NeckMeasurement
 from marrowmap.measure.planar import PlanarHip
 from marrowmap.measure.planar_judgement import PlanarJudgement
 from marrowmap.measure.radiograph import RadiographHip
@@ -59,6 +60,8 @@ class HipMeasurement:
         Why the acetabulum could not be measured; empty otherwise.
     head : HeadMeasurement or None
         What lies under the head's joint surface; None where there is no bone to look in.
+    neck : NeckMeasurement or None
+        What was looked for in the femoral neck; None where there is no bone to look in.
     ct_head : CtHead or None
         What a CT shows of the head; None where there is none.
     planar : PlanarHip or None
@@ -94,6 +97,7 @@ class HipMeasurement:
     acetabulum: AcetabularEdema | None = None
     acetabulum_obstacle: str = ""
     head: HeadMeasurement | None = None
+    neck: NeckMeasurement | None = None
     ct_head: CtHead | None = None
     planar: PlanarHip | None = None
     planar_obstacle: str = ""

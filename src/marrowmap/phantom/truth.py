@@ -335,6 +335,7 @@ def finding_rows(
         "effusion": sums.fluid > EFFUSION_FROM_ML,
         "medial_head_sparing": edema and head("rest") > 0.5 and head("medial") < 0.25,
         "subchondral_fracture_line": line is not None,
+        "neck_fracture_line": lesion.cross_line is not None,
         "acetabular_edema": edema
         and (lesion.acetabular_edema or any(blob.bone == "hip_bone" for blob in lesion.blobs)),
         "subchondral_band": lesion.necrosis is not None,
@@ -350,6 +351,8 @@ def finding_rows(
         else:
             notes["crescent"] = f"a cleft filled with {line.filling}"
             notes["subchondral_fracture_line"] = f"{notes['crescent']} through a necrotic segment: its crescent"
+    if lesion.cross_line is not None:
+        notes["neck_fracture_line"] = f"{lesion.cross_line.length_mm:.1f} mm long from the bone's surface"
     if lesion.necrosis is not None:
         share_of_head = 100 * sums.lesion / max(sums.bone["femoral_head"], 1e-9)
         notes["subchondral_band"] = f"extent {extent_class(share_of_head)} of Steinberg and ARCO 1994"

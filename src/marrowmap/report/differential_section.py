@@ -31,6 +31,7 @@ SHOWN_IN: dict[str, tuple[str, ...]] = {
     "acetabular_edema": ("edema",),
     "effusion": ("edema",),
     "subchondral_fracture_line": ("head_map", "head_slices"),
+    "neck_fracture_line": ("neck_line",),
     "subchondral_band": ("head_map", "head_slices"),
     "double_line": ("head_slices",),
     "head_collapse": ("head_map", "radiograph_hips"),

@@ -32,6 +32,7 @@ from marrowmap.report.head_tables import head_rows_text
 from marrowmap.report.head_tables import outcome_rows
 from marrowmap.report.head_tables import read_head
 from marrowmap.report.measurements_section import measurements_section
+from marrowmap.report.neck_figures import draw_neck_line
 from marrowmap.report.page import Document
 from marrowmap.report.page import Plate
 from marrowmap.report.page import Section
@@ -131,6 +132,7 @@ _FIGURES: tuple[Callable[[AnalysisResult, JointReading], Picture | None], ...] =
     draw_head_map,
     draw_head_layers,
     draw_head_slices,
+    draw_neck_line,
     draw_bone_fit,
     draw_edema,
     draw_boundary,
@@ -257,6 +259,7 @@ def _methods(result: AnalysisResult, fixed: dict[str, Any], version: str, heads:
         "radiographs": bool(result.exam.radiographs),
         "areal": bool(result.areal),
         "head": any(r.head is not None and not r.head.obstacle for r in result.readings),
+        "neck": any(r.neck is not None and not r.neck.obstacle for r in result.readings),
         "differential": bool(result.differentials),
     }
     k = f"{edema[0].k:g}" if edema else ""

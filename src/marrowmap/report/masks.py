@@ -96,6 +96,8 @@ def _images_of(reading: JointReading) -> Iterator[tuple[str, Mask | LabelMap | V
     necrosis = segment_mask(reading)
     if necrosis is not None:
         yield "necrotic_segment", necrosis
+    if reading.neck is not None and reading.neck.mask is not None:
+        yield "neck_line", reading.neck.mask
 
 
 def write_masks(result: AnalysisResult, folder: Path) -> tuple[MaskFile, ...]:

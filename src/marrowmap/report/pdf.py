@@ -19,6 +19,7 @@ _PICTURES = frozenset(
         "head_map",
         "head_layers",
         "head_slices",
+        "neck_line",
         "comparison",
         "bone_fit",
         "edema",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from marrowmap.measure.ct_head import CtHead
     from marrowmap.measure.edema import EdemaResult
     from marrowmap.measure.head import HeadMeasurement
+    from marrowmap.measure.neck import NeckMeasurement
     from marrowmap.measure.planar import PlanarExam
     from marrowmap.measure.projected_density import ArealHip
     from marrowmap.measure.radiograph import RadiographExam
@@ -82,6 +83,8 @@ class JointReading:
         What lies under the femoral head's joint surface, where this series is its T1.
     ct_head : CtHead, optional
         What a CT of the exam shows of it, beside `head` or with the first series.
+    neck : NeckMeasurement, optional
+        What was looked for in the femoral neck, where this series is its T1.
 
     Raises
     ------
@@ -99,6 +102,7 @@ class JointReading:
     note: str = ""
     head: HeadMeasurement | None = None
     ct_head: CtHead | None = None
+    neck: NeckMeasurement | None = None
 
     def __post_init__(self) -> None:
         grid = self.series.volume.grid

@@ -16,6 +16,7 @@ from marrowmap.signs import homogeneous_uptake
 from marrowmap.signs import intertrochanteric_demarcation
 from marrowmap.signs import marrow_edema
 from marrowmap.signs import medial_head_sparing
+from marrowmap.signs import neck_fracture_line
 from marrowmap.signs import subchondral_band
 from marrowmap.signs import subchondral_fracture_line
 from marrowmap.signs import trochanter_sparing
@@ -33,6 +34,7 @@ REGISTRY = {
         acetabular_edema,
         effusion,
         subchondral_fracture_line,
+        neck_fracture_line,
         subchondral_band,
         double_line,
         crescent,

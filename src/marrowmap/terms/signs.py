@@ -11,6 +11,7 @@ SIGNS: dict[str, str] = {
     "medial_head_sparing": "The medial femoral head is free of edema (Klontzas 2015)",
     "acetabular_edema": "Edema of the hip bone's marrow at the joint (Gulati 2024)",
     "subchondral_fracture_line": "A low-signal line under the joint surface",
+    "neck_fracture_line": "A low-signal line across the femoral neck, from its cortex (stress fracture)",
     "subchondral_band": "A band that walls off part of the femoral head, open to the joint surface (Ikemura 2010)",
     "double_line": "A bright line inside a dark band on fluid-sensitive images (Mitchell 1987)",
     "crescent": "A lucent line under the joint surface on radiograph or CT (Yoon 2020)",

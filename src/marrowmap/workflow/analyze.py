@@ -34,6 +34,7 @@ from marrowmap.measure.head import head_rows
 from marrowmap.measure.head import measure_head
 from marrowmap.measure.hip import HipMeasurement
 from marrowmap.measure.hips import measure_hips
+from marrowmap.measure.neck import measure_neck
 from marrowmap.measure.planar import PlanarExam
 from marrowmap.measure.planar import planar_rows
 from marrowmap.measure.spect_rows import spect_rows
@@ -263,14 +264,17 @@ def _measure_heads(
     date: str,
     progress: Progress,
 ) -> tuple[HipMeasurement, ...]:
-    """Look under the joint surface of each hip's femoral head."""
+    """Look under the joint surface of each hip's femoral head, and across its neck."""
     femora = {frame.side: frame for frame in frames if frame.bone == "femur"}
     done = []
     for number, hip in enumerate(hips):
         progress(f"{hip.side.value} femoral head", number / len(hips))
         femur = femora.get(hip.side)
-        head = None if femur is None else measure_head(femur, t1, fluid, date=date)
-        done.append(replace(hip, head=head))
+        if femur is None:
+            done.append(hip)
+            continue
+        head = measure_head(femur, t1, fluid, date=date)
+        done.append(replace(hip, head=head, neck=measure_neck(femur, t1, fluid, date=date)))
     return tuple(done)
 
 
@@ -371,6 +375,7 @@ def _readings(
                     note=measured.obstacle if measured else "",
                     head=hip.head if hip is not None and hip.head is not None and hip.head.t1 is series else None,
                     ct_head=hip.ct_head if hip is not None and series is beside else None,
+                    neck=hip.neck if hip is not None and hip.neck is not None and hip.neck.t1 is series else None,
                 )
             )
     return readings
