@@ -15,6 +15,7 @@ from marrowmap.measure.ct_head import CtHead
 from marrowmap.measure.edema import EdemaResult
 from marrowmap.measure.effusion import Effusion
 from marrowmap.measure.head import HeadMeasurement
+from marrowmap.measure.marrow_replacement import MarrowReplacement
 from marrowmap.measure.medial_head import MedialHead
 from marrowmap.measure.planar import PlanarHip
 from marrowmap.measure.planar_judgement import PlanarJudgement
@@ -59,6 +60,10 @@ class HipMeasurement:
         Why the acetabulum could not be measured; empty otherwise.
     head : HeadMeasurement or None
         What lies under the head's joint surface; None where there is no bone to look in.
+    replacement : MarrowReplacement or None
+        Marrow as dark as muscle on T1; None where it could not be measured.
+    replacement_obstacle : str
+        Why not; empty otherwise.
     ct_head : CtHead or None
         What a CT shows of the head; None where there is none.
     planar : PlanarHip or None
@@ -94,6 +99,8 @@ class HipMeasurement:
     acetabulum: AcetabularEdema | None = None
     acetabulum_obstacle: str = ""
     head: HeadMeasurement | None = None
+    replacement: MarrowReplacement | None = None
+    replacement_obstacle: str = ""
     ct_head: CtHead | None = None
     planar: PlanarHip | None = None
     planar_obstacle: str = ""

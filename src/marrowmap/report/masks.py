@@ -96,6 +96,8 @@ def _images_of(reading: JointReading) -> Iterator[tuple[str, Mask | LabelMap | V
     necrosis = segment_mask(reading)
     if necrosis is not None:
         yield "necrotic_segment", necrosis
+    if reading.replaced is not None and reading.replaced.array.any():
+        yield "replaced_marrow", reading.replaced
 
 
 def write_masks(result: AnalysisResult, folder: Path) -> tuple[MaskFile, ...]:

@@ -82,6 +82,8 @@ class JointReading:
         What lies under the femoral head's joint surface, where this series is its T1.
     ct_head : CtHead, optional
         What a CT of the exam shows of it, beside `head` or with the first series.
+    replaced : Mask, optional
+        Marrow as dark as muscle, where this series is the T1 it was read from.
 
     Raises
     ------
@@ -99,6 +101,7 @@ class JointReading:
     note: str = ""
     head: HeadMeasurement | None = None
     ct_head: CtHead | None = None
+    replaced: Mask | None = None
 
     def __post_init__(self) -> None:
         grid = self.series.volume.grid
@@ -108,6 +111,8 @@ class JointReading:
             grid.require_same(self.edema.membership.grid)
         if self.effusion is not None:
             grid.require_same(self.effusion.grid)
+        if self.replaced is not None:
+            grid.require_same(self.replaced.grid)
 
 
 @dataclass(frozen=True, eq=False)
