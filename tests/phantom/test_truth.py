@@ -172,18 +172,19 @@ ALWAYS = {
     "sif": {"marrow_edema", "subchondral_fracture_line"},
     "stress_fracture": {"marrow_edema", "neck_fracture_line"},
     "osteoarthritis": {"acetabular_edema"},
-    "tumor": set(),
+    "tumor": {"marrow_replacement"},
     "infection": {"marrow_edema", "effusion", "acetabular_edema"},
     "crps": {"marrow_edema", "acetabular_edema"},
 }
 NEVER = {
-    "toh": {"subchondral_band", "double_line", "crescent", "head_collapse"},
-    "sif": {"subchondral_band", "double_line", "crescent", "diffuse_edema"},
+    "toh": {"subchondral_band", "double_line", "crescent", "head_collapse", "marrow_replacement"},
+    "sif": {"subchondral_band", "double_line", "crescent", "diffuse_edema", "marrow_replacement"},
     "stress_fracture": {"subchondral_fracture_line", "medial_head_sparing", "acetabular_edema", "diffuse_edema"},
-    "crps": {"diffuse_edema", "subchondral_fracture_line", "intertrochanteric_demarcation"},
+    "crps": {"marrow_replacement", "diffuse_edema", "subchondral_fracture_line", "intertrochanteric_demarcation"},
     "tumor": {"subchondral_fracture_line", "subchondral_band", "acetabular_edema"},
     "infection": {"subchondral_fracture_line", "subchondral_band", "medial_head_sparing"},
-    "osteoarthritis": {"subchondral_fracture_line", "subchondral_band", "diffuse_edema"},
+    "onfh": {"marrow_replacement"},
+    "osteoarthritis": {"subchondral_fracture_line", "subchondral_band", "diffuse_edema", "marrow_replacement"},
 }
 
 

@@ -15,6 +15,7 @@ from marrowmap.measure.ct_head import CtHead
 from marrowmap.measure.edema import EdemaResult
 from marrowmap.measure.effusion import Effusion
 from marrowmap.measure.head import HeadMeasurement
+from marrowmap.measure.marrow_replacement import MarrowReplacement
 from marrowmap.measure.medial_head import MedialHead
 from marrowmap.measure.neck import NeckMeasurement
 from marrowmap.measure.planar import PlanarHip
@@ -62,6 +63,10 @@ class HipMeasurement:
         What lies under the head's joint surface; None where there is no bone to look in.
     neck : NeckMeasurement or None
         What was looked for in the femoral neck; None where there is no bone to look in.
+    replacement : MarrowReplacement or None
+        Marrow as dark as muscle on T1; None where it could not be measured.
+    replacement_obstacle : str
+        Why not; empty otherwise.
     ct_head : CtHead or None
         What a CT shows of the head; None where there is none.
     planar : PlanarHip or None
@@ -98,6 +103,8 @@ class HipMeasurement:
     acetabulum_obstacle: str = ""
     head: HeadMeasurement | None = None
     neck: NeckMeasurement | None = None
+    replacement: MarrowReplacement | None = None
+    replacement_obstacle: str = ""
     ct_head: CtHead | None = None
     planar: PlanarHip | None = None
     planar_obstacle: str = ""

@@ -231,7 +231,7 @@ def _write(
         frames.append(frame_row(person.hips[side], fluid_uid, frame_uid, grid))
         if side not in acquisition.sides:
             continue
-        sums = sum_hip(scene, side, grid)
+        sums = sum_hip(scene, side, grid, acquisition.field_t)
         measurements += measurement_rows(scene, side, sums, grid, date, evidence)
         findings += finding_rows(scene, side, sums, grid, date, evidence)
         for name, share in truth_on_slices(scene, grid, acquisition.thickness_mm, side).items():

@@ -27,6 +27,9 @@ FIELD_MM = 2.5
 GROWTH_MM = 8.0
 """How far muscles swell beyond the tubes they are drawn with, where nothing is in their way."""
 
+FAT_IN_MUSCLE = 0.05
+"""Mean share of fat between muscle fibers."""
+
 REACH_MM = np.array([[-215.0, -150.0, -245.0], [215.0, 150.0, 215.0]])
 """The box around the middle between the heads that a virtual body fills."""
 
@@ -204,7 +207,7 @@ def body_layers(person: Person, tissue: SoftTissue, grid: Grid, rng: np.random.G
         Layer("fascia", whole, 0.8 * occupancy(np.abs(fascia) - 0.6, voxel)),
         Layer("muscle", whole, occupancy(np.maximum(muscle, fascia + 1.2), voxel)),
     ]
-    fatty = np.clip(0.05 + 0.06 * streaks + 0.03 * noise(grid, rng, 5.0), 0, 0.4)
+    fatty = np.clip(FAT_IN_MUSCLE + 0.06 * streaks + 0.03 * noise(grid, rng, 5.0), 0, 0.4)
     layers.append(Layer("fat", whole, (fatty * layers[-1].share).astype(np.float32), "muscle"))
     return layers
 

@@ -19,6 +19,10 @@ from marrowmap.phantom.onfh import band_depth_ratio
 from marrowmap.phantom.onfh import deepest_band_ratio
 from marrowmap.phantom.onfh import necrotic_arcs_deg
 from marrowmap.phantom.person import Hip
+from marrowmap.phantom.replaced import LEAST_ML as LEAST_REPLACED_ML
+from marrowmap.phantom.replaced import NONE
+from marrowmap.phantom.replaced import Replaced
+from marrowmap.phantom.replaced import replaced_marrow
 from marrowmap.phantom.rows import finding_row
 from marrowmap.phantom.rows import measurement_row
 from marrowmap.phantom.scene import Scene
@@ -157,6 +161,7 @@ class HipSums:
         self.closed = dict.fromkeys(REGIONS, 0.0)
         self.fluid = 0.0
         self.lesion = 0.0
+        self.replaced: Replaced = NONE
         self.head_edema = dict.fromkeys(("medial", "rest"), 0.0)
         self.head_marrow = dict.fromkeys(("medial", "rest"), 0.0)
 
@@ -184,16 +189,19 @@ class HipSums:
             self.closed[name] += float(closed[mask].sum()) * voxel
 
 
-def sum_hip(scene: Scene, side: Side, seen: Grid) -> HipSums:
+def sum_hip(scene: Scene, side: Side, seen: Grid, field_t: float = 1.5) -> HipSums:
     """Sum volumes of one hip: fine grid first, the coarse one for what reaches beyond it.
 
     Parameters
     ----------
     seen : Grid
         The slices of the fluid-sensitive series, gaps counted as seen.
+    field_t : float
+        1.5 or 3: T1 contrast differs.
     """
     hip = scene.person.hips[side]
     sums = HipSums()
+    sums.replaced = replaced_marrow(scene, side, seen, field_t)
     fine = scene.fine.get(side)
     if fine is not None and side in fine.truths:
         truth = fine.truths[side]
@@ -239,6 +247,10 @@ def measurement_rows(
         row("proximal_femur", "edema_boundary_position", round(found[0], 3), "mm")
         row("proximal_femur", "edema_boundary_width", round(found[1], 3), "mm")
     row("hip_joint", "effusion_volume", round(sums.fluid, 4), "mL", "all joint fluid")
+    as_dark = "as dark on T1 as muscle or darker, 7 mm thick, outside a necrotic segment"
+    row("proximal_femur", "replaced_marrow_volume", round(sums.replaced.volume_ml, 4), "mL", as_dark)
+    if sums.replaced.ratio is not None:
+        row("proximal_femur", "t1_to_muscle_ratio", round(sums.replaced.ratio, 4), "1", as_dark)
     if not _head_in_view(hip, seen):
         return rows
     for entry in _head_values(scene, side, sums):
@@ -341,6 +353,7 @@ def finding_rows(
         "subchondral_band": lesion.necrosis is not None,
         "double_line": lesion.necrosis is not None and lesion.necrosis.double_line,
         "head_collapse": depression_of(lesion, hip.radius) is not None,
+        "marrow_replacement": sums.replaced.volume_ml >= LEAST_REPLACED_ML,
         "crescent": through_dead_bone and line is not None and line.filling != "bone",
     }
     notes = {}

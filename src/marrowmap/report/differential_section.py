@@ -36,6 +36,7 @@ SHOWN_IN: dict[str, tuple[str, ...]] = {
     "double_line": ("head_slices",),
     "head_collapse": ("head_map", "radiograph_hips"),
     "crescent": ("head_layers",),
+    "marrow_replacement": ("bone_fit",),
     "diffuse_hyperemia": ("planar_phases", "planar_curves"),
     "homogeneous_uptake": ("spect_fused",),
     "uptake_demarcation": ("spect_profile", "planar_profile"),

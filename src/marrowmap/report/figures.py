@@ -79,7 +79,12 @@ def _slices(reading: JointReading, count: int) -> list[int]:
     if present.size > count + 1:
         present = present[1:-1]
     places = np.linspace(0, present.size - 1, min(count, present.size))
-    return [int(present[round(place)]) for place in places]
+    chosen = [int(present[round(place)]) for place in places]
+    if reading.replaced is not None and reading.replaced.array.any():
+        # The slice that shows most of it takes the place of its neighbor.
+        most = int(np.argmax(reading.replaced.array.sum(axis=(0, 1))))
+        chosen[int(np.argmin(np.abs(np.array(chosen) - most)))] = most
+    return chosen
 
 
 @lru_cache(maxsize=4)
@@ -222,6 +227,8 @@ def draw_bone_fit(result: AnalysisResult, reading: JointReading) -> Picture | No
             ax.imshow(tint[labels], extent=extent, interpolation="nearest")
             _draw_outlines(ax, reading, view, k)
             _draw_plane(ax, reading, view, k)
+            if reading.replaced is not None:
+                _draw_contour(ax, view, _crop(reading, view), view.picture(reading.replaced.array, k), CLOSED_COLOR)
         present = [name for name in REGION_COLORS if (regions.array == REGION_NUMBERS[name]).any()]
         handles: list[Any] = [
             Line2D([], [], color=BONE_COLORS[bone], label=f"{bone.replace('_', ' ')} outline")
@@ -229,6 +236,8 @@ def draw_bone_fit(result: AnalysisResult, reading: JointReading) -> Picture | No
             if any(b.frame.bone == bone for b in reading.bones)
         ]
         handles.append(Line2D([], [], color=PLANE_COLOR, linestyle="dashed", label="intertrochanteric plane"))
+        if reading.replaced is not None and reading.replaced.array.any():
+            handles.append(Line2D([], [], color=CLOSED_COLOR, label="marrow as dark as muscle"))
         handles += [Patch(color=REGION_COLORS[name], alpha=0.6, label=name.replace("_", " ")) for name in present]
         draw_legend(figure, handles)
         known = [b.frame for b in reading.bones if math.isfinite(b.frame.fit_rms_mm)]

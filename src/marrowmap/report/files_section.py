@@ -28,7 +28,7 @@ HOLDS = (
     ("frames.json", "where each bone lies"),
     ("masks/regions.json", "which region each number of a label map is"),
     ("masks/*", "bones, regions and edema on their source's grid, NIfTI"),
-    ("dicom/*_seg.dcm", "DICOM Segmentation: regions, edema, effusion, necrotic segment"),
+    ("dicom/*_seg.dcm", "DICOM Segmentation: regions, edema, effusion, necrotic segment, replaced marrow"),
     ("dicom/*_edema.dcm", "DICOM Parametric Map: edema membership, 0 to 1"),
     ("dicom/registration_*.dcm", "DICOM Spatial Registration between images of one bone"),
     ("dicom/*_sr.dcm", "DICOM Structured Report (TID 1500): all rows"),

@@ -98,6 +98,8 @@ def _images_of(reading: JointReading) -> Iterator[tuple[str, Mask | LabelMap | V
         yield "necrotic_segment", necrosis
     if reading.neck is not None and reading.neck.mask is not None:
         yield "neck_line", reading.neck.mask
+    if reading.replaced is not None and reading.replaced.array.any():
+        yield "replaced_marrow", reading.replaced
 
 
 def write_masks(result: AnalysisResult, folder: Path) -> tuple[MaskFile, ...]:

@@ -85,6 +85,8 @@ class JointReading:
         What a CT of the exam shows of it, beside `head` or with the first series.
     neck : NeckMeasurement, optional
         What was looked for in the femoral neck, where this series is its T1.
+    replaced : Mask, optional
+        Marrow as dark as muscle, where this series is the T1 it was read from.
 
     Raises
     ------
@@ -103,6 +105,7 @@ class JointReading:
     head: HeadMeasurement | None = None
     ct_head: CtHead | None = None
     neck: NeckMeasurement | None = None
+    replaced: Mask | None = None
 
     def __post_init__(self) -> None:
         grid = self.series.volume.grid
@@ -112,6 +115,8 @@ class JointReading:
             grid.require_same(self.edema.membership.grid)
         if self.effusion is not None:
             grid.require_same(self.effusion.grid)
+        if self.replaced is not None:
+            grid.require_same(self.replaced.grid)
 
 
 @dataclass(frozen=True, eq=False)

@@ -50,7 +50,8 @@ BONE_COLOR = (241, 214, 145)
 EDEMA_COLOR = (140, 224, 228)
 FLUID_COLOR = (111, 184, 210)
 NECROSIS_COLOR = (216, 191, 216)
-"""Recommended display colors, as dcmqi's for bone, edema and necrosis."""
+REPLACED_COLOR = (144, 105, 70)
+"""Recommended display colors, as dcmqi's for bone, edema and necrosis; the last is a choice."""
 
 DEFORMABLE_MODELS = codes.Code("123111", "DCM", "Deformable Models")
 ARTIFICIAL_INTELLIGENCE = codes.Code("123110", "DCM", "Artificial Intelligence")
@@ -154,6 +155,21 @@ def segments_of(reading: JointReading) -> tuple[Segment, ...]:
                 necrosis,
                 "marrowmap head lines",
                 ARTIFICIAL_INTELLIGENCE,
+            )
+        )
+    if reading.replaced is not None:
+        segments.append(
+            Segment(
+                f"{side} replaced marrow",
+                codes.MORPHOLOGICALLY_ABNORMAL_STRUCTURE,
+                codes.REPLACED_MARROW,
+                REGIONS["proximal_femur"],
+                codes.BONE_MARROW,
+                reading.side,
+                REPLACED_COLOR,
+                reading.replaced,
+                "marrowmap marrow replacement",
+                HISTOGRAM_ANALYSIS,
             )
         )
     return tuple(segment for segment in segments if segment.mask.array.any())

@@ -15,6 +15,7 @@ from marrowmap.signs import head_collapse
 from marrowmap.signs import homogeneous_uptake
 from marrowmap.signs import intertrochanteric_demarcation
 from marrowmap.signs import marrow_edema
+from marrowmap.signs import marrow_replacement
 from marrowmap.signs import medial_head_sparing
 from marrowmap.signs import neck_fracture_line
 from marrowmap.signs import subchondral_band
@@ -39,6 +40,7 @@ REGISTRY = {
         double_line,
         crescent,
         head_collapse,
+        marrow_replacement,
         diffuse_hyperemia,
         homogeneous_uptake,
         uptake_demarcation,

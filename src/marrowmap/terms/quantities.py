@@ -40,6 +40,8 @@ QUANTITIES: dict[str, QuantityDefinition] = {
         "mm", private("edema_boundary_width", "Edema boundary width"), "Length over which edema falls from 90 to 10 %"
     ),
     "marrow_t1_ratio": QuantityDefinition("1", RATIO, "Mean T1 signal of edema over that of reference marrow"),
+    "replaced_marrow_volume": QuantityDefinition("mL", VOLUME, "Marrow as dark as or darker than muscle on T1"),
+    "t1_to_muscle_ratio": QuantityDefinition("1", RATIO, "T1 signal of replaced marrow over that of muscle beside it"),
     "effusion_volume": QuantityDefinition("mL", VOLUME, "Joint fluid"),
     "bone_volume": QuantityDefinition("mL", VOLUME, "Bone with its cortex"),
     "lesion_volume": QuantityDefinition("mL", VOLUME, "Necrotic segment, its band included"),

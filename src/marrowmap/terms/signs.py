@@ -16,6 +16,7 @@ SIGNS: dict[str, str] = {
     "double_line": "A bright line inside a dark band on fluid-sensitive images (Mitchell 1987)",
     "crescent": "A lucent line under the joint surface on radiograph or CT (Yoon 2020)",
     "head_collapse": "The head's joint surface has sunk below its own round shape",
+    "marrow_replacement": "Marrow as dark as or darker than muscle on T1, over more than a thin band (Carroll 1997)",
     "diffuse_hyperemia": "Blood flow and blood pool of femoral head and neck raised on one side (Gemmel 2012)",
     "homogeneous_uptake": "Raised and even uptake of femoral head and neck on bone scan (Gemmel 2012)",
     "uptake_demarcation": "Raised uptake ends sharply at the intertrochanteric region on bone scan (Gemmel 2012)",

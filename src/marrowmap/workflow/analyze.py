@@ -15,6 +15,7 @@ from marrowmap.anatomy import region_labels
 from marrowmap.anatomy.bone_frame import BoneFrame
 from marrowmap.errors import InputError
 from marrowmap.errors import UsageError
+from marrowmap.image import Mask
 from marrowmap.image.voxelize import voxelize
 from marrowmap.ingest import Exam
 from marrowmap.ingest import Series
@@ -34,6 +35,7 @@ from marrowmap.measure.head import head_rows
 from marrowmap.measure.head import measure_head
 from marrowmap.measure.hip import HipMeasurement
 from marrowmap.measure.hips import measure_hips
+from marrowmap.measure.marrow_replacement import replacement_rows
 from marrowmap.measure.neck import measure_neck
 from marrowmap.measure.planar import PlanarExam
 from marrowmap.measure.planar import planar_rows
@@ -62,6 +64,7 @@ from marrowmap.workflow.projected_density import add_densities
 from marrowmap.workflow.radiograph import analyze_radiographs_alone
 from marrowmap.workflow.radiograph import measure_radiographs
 from marrowmap.workflow.radiograph import with_radiograph
+from marrowmap.workflow.replaced_marrow import with_replacement
 from marrowmap.workflow.scan_alone import analyze_scan_alone
 from marrowmap.workflow.steps import Progress
 from marrowmap.workflow.steps import Steps
@@ -154,8 +157,8 @@ def analyze(
         else:
             hips, measurements = measure_hips(frames, fluid, t1, date=exam.date, k=k, progress=inner)
     with steps.step("looking under the joint surface", 0.85, 0.95) as inner:
-        hips = _measure_heads(hips, frames, t1, fluid, exam.date, inner)
-        measurements += tuple(row for hip in hips if hip.head for row in head_rows(hip.head))
+        hips, rows = _measure_t1(hips, frames, t1, fluid, exam.date, inner)
+        measurements += rows
     in_ct: dict[int, tuple[BoneFrame, ...]] = {}
 
     def locate_in_ct(ct: Series, progress: Progress) -> tuple[BoneFrame, ...]:
@@ -254,6 +257,22 @@ def _weeks_since(onset: datetime.date | None, date: str) -> float | None:
     if days < 0:
         raise UsageError(f"--onset {onset} lies after the exam ({date}): correct the date")
     return days / 7
+
+
+def _measure_t1(
+    hips: tuple[HipMeasurement, ...],
+    frames: Sequence[BoneFrame],
+    t1: Series | None,
+    fluid: Series | None,
+    date: str,
+    progress: Progress,
+) -> tuple[tuple[HipMeasurement, ...], tuple[Measurement, ...]]:
+    """Look under the joint surface of each hip, and compare its marrow with muscle."""
+    hips = _measure_heads(hips, frames, t1, fluid, date, progress)
+    hips = with_replacement(hips, frames, t1)
+    rows = [row for hip in hips if hip.head for row in head_rows(hip.head)]
+    rows += [row for hip in hips if hip.replacement for row in replacement_rows(hip.side, hip.replacement, date)]
+    return hips, tuple(rows)
 
 
 def _measure_heads(
@@ -376,6 +395,12 @@ def _readings(
                     head=hip.head if hip is not None and hip.head is not None and hip.head.t1 is series else None,
                     ct_head=hip.ct_head if hip is not None and series is beside else None,
                     neck=hip.neck if hip is not None and hip.neck is not None and hip.neck.t1 is series else None,
+                    replaced=_replaced_in(hip, series),
                 )
             )
     return readings
+
+
+def _replaced_in(hip: HipMeasurement | None, series: Series) -> Mask | None:
+    found = None if hip is None else hip.replacement
+    return found.mask if found is not None and found.series is series else None
