@@ -20,9 +20,11 @@ from marrowmap.measure.head import HeadMeasurement
 from marrowmap.measure.head import measure_head
 from marrowmap.measure.head_lines import HeadImages
 from marrowmap.phantom.hip import bone_layers
+from marrowmap.phantom.hip import metal_layers
 from marrowmap.phantom.kinds import draw_exam
 from marrowmap.phantom.layers import make_grid
 from marrowmap.phantom.lesion import WELL
+from marrowmap.phantom.lesion import Blob
 from marrowmap.phantom.lesion import FractureLine
 from marrowmap.phantom.lesion import Lesion
 from marrowmap.phantom.lesion import Necrosis
@@ -122,12 +124,14 @@ def _body() -> tuple[Person, Acquisition, Grid, Any]:
     return person, scan, source, layers
 
 
-def paint_head(lesion: Lesion) -> PaintedHead:
-    """Paint one head with a lesion."""
+def paint_head(lesion: Lesion, *, screw: bool = False) -> PaintedHead:
+    """Paint one head with a lesion, with or without a lag screw."""
     person, scan, source, layers = _body()
     hip = person.hips[SIDE]
     lesions = {SIDE: lesion, SIDE.opposite: WELL}
     layers = layers + bone_layers(person, lesions, source, np.random.default_rng([SEED, 2]), sides=(SIDE,)).layers
+    if screw:
+        layers = layers + metal_layers(hip, source, 1.1)
     target = slice_grid(scan, person)
     target = Grid(target.shape, target.affine, FRAME)
     series = []
@@ -185,6 +189,19 @@ def sunken_head(hip: Hip) -> PaintedHead:
     """A large segment over which the joint surface has sunk, its band without a bright line."""
     necrosis = Necrosis(toward(hip, 20.0), 62.0, 0.85, "fat", double_line=False, depression_mm=SUNKEN_MM)
     return paint_head(replace(WELL, necrosis=necrosis))
+
+
+@pytest.fixture(scope="session")
+def infected_head(hip: Hip) -> PaintedHead:
+    """Confluent, sharp-edged edema of most of the head, as bone has that is infected; no band around it."""
+    blob = Blob((0.0, 0.25 * hip.radius, 0.0), 0.75 * hip.radius, 1.5)
+    return paint_head(replace(WELL, amount=0.95, blobs=(blob,)))
+
+
+@pytest.fixture(scope="session")
+def screwed_head() -> PaintedHead:
+    """Well but for a screw through neck and head."""
+    return paint_head(WELL, screw=True)
 
 
 @pytest.fixture(scope="session")

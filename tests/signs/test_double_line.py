@@ -39,3 +39,7 @@ def test_without_a_band_there_is_no_double_line():
     finding = assess(hip_with(sheets=(sheet(),)))
     assert finding.state is State.ABSENT
     assert "no band" in finding.note
+
+
+def test_an_edge_that_may_be_a_band_earns_no_absence():
+    assert assess(hip_with(line_share=0.2)).state is State.UNDETERMINED

@@ -55,3 +55,10 @@ def test_ratios_stand_beside_their_cut_offs():
 def test_more_dead_bone_is_surer():
     small, large, huge = (assess(dead_hip(percent)).certainty for percent in (5.0, 25.0, 60.0))
     assert small < large < huge <= 0.99
+
+
+def test_an_edge_without_a_line_is_no_band_but_not_earned_absence():
+    finding = assess(hip_with(line_share=0.2))
+    assert finding.state is State.UNDETERMINED
+    assert "a line is seen along 20 % of it" in finding.note
+    assert assess(hip_with()).state is State.ABSENT

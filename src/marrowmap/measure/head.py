@@ -17,6 +17,7 @@ from marrowmap.image import Mask
 from marrowmap.image.crop import box_around
 from marrowmap.ingest.exam import Series
 from marrowmap.measure import necrosis_extent as extent
+from marrowmap.measure.band_line import line_share
 from marrowmap.measure.collapse import HeadSurface
 from marrowmap.measure.collapse import trace_surface
 from marrowmap.measure.double_line import DoubleLine
@@ -32,6 +33,7 @@ from marrowmap.measure.necrosis import NecroticSegment
 from marrowmap.measure.necrosis import find_segment
 from marrowmap.measure.necrosis import head_lattice
 from marrowmap.measure.noise import noise_sd
+from marrowmap.measure.signal_void import void_ml
 from marrowmap.values import Evidence
 from marrowmap.values import Joint
 from marrowmap.values import Measurement
@@ -48,6 +50,9 @@ BESIDE_BAND_MM = 4.0
 ALL_AROUND, WITHIN_MM = 0.75, 3.0
 """A segment of whose border this share lies so close to one sheet is the thickness of that sheet: nothing is walled off
 between a fracture line's two faces (benchmarks/line_detection.py, tuning seeds)."""
+LEAST_LINE_SHARE = 0.6
+"""A border along which a line is seen over less than this share is no band's: drawn bands reach 0.9, edges of edema and
+infection 0.3 at most (benchmarks/false_bands.py, tuning seeds)."""
 
 ERRORS = {
     "lesion_volume": (0.2, 0.08),
@@ -82,6 +87,9 @@ class HeadMeasurement:
     blur_mm : float
         How far a voxel of T1 reaches across the joint surface where the head bears weight.
     segment : NecroticSegment or None
+        None also where what was found ends at an edge without a line.
+    line_share : float or None
+        Share of the border that was found along which a line is seen; None where no border was found.
     double_line : DoubleLine or None
         Along the segment's border.
     lesion_ml, fraction_percent : float
@@ -105,6 +113,7 @@ class HeadMeasurement:
     snr: float = 0.0
     blur_mm: float = 0.0
     segment: NecroticSegment | None = None
+    line_share: float | None = None
     double_line: DoubleLine | None = None
     lesion_ml: float = 0.0
     fraction_percent: float = 0.0
@@ -170,13 +179,22 @@ def measure_head(femur: BoneFrame, t1: Series | None, fluid: Series | None, *, d
                 f"{COARSEST_SLICES_MM:.0f} mm or less"
             )
     images = HeadImages.of(femur, t1.volume, fluid.volume)
-    if images is None:
-        return without("head and neck hold no signal")
+    void = 0.0 if images is None else void_ml(images)
+    if images is None or void > 0:
+        return without(
+            f"a signal void runs from the neck through {void:.1f} mL of the femoral head, as metal leaves it: bands "
+            "and lines cannot be read beside it"
+            if void > 0
+            else "head and neck hold no signal"
+        )
     found = find_sheets(images)
     segment = find_segment(images, load_line_model("band"))
     if any(_is_all(sheet, segment) for sheet in found):
         segment = None
     sheets = tuple(sheet for sheet in found if not _is_border(sheet, segment))
+    share = None if segment is None else line_share(images, segment)
+    if share is not None and share < LEAST_LINE_SHARE:
+        segment = None
     broken = [sheet.points for sheet in sheets if sheet.evidence >= SEEN_EVIDENCE]
     surface = trace_surface(
         images,
@@ -192,6 +210,7 @@ def measure_head(femur: BoneFrame, t1: Series | None, fluid: Series | None, *, d
         fluid,
         snr=images.marrow_level / max(estimate_noise(t1, femur), 1e-6),
         blur_mm=blur_across_surface_mm(femur, t1.volume.grid),
+        line_share=share,
         sheets=sheets,
         surface=surface,
     )

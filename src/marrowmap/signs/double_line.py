@@ -24,6 +24,9 @@ def assess(hip: HipMeasurement) -> Finding:
     if head is None or head.obstacle:
         return unread(NAME, hip)
     smallest = Quantity(SMALLEST_MM, "mm")
+    if head.segment is None and head.line_share is not None:
+        note = "it is not certain that what was found in the head is a band"
+        return read(NAME, head, State.UNDETERMINED, 0.5, smallest, note)
     if head.segment is None:
         return read(NAME, head, State.ABSENT, 0.95, smallest, "there is no band that could be double")
     line = head.double_line

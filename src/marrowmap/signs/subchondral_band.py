@@ -6,6 +6,7 @@ parallel or convex to it and ends below it (Ikemura 2010; a concave fracture is 
 
 from __future__ import annotations
 
+from marrowmap.measure.head import LEAST_LINE_SHARE
 from marrowmap.measure.hip import HipMeasurement
 from marrowmap.measure.necrosis_extent import steinberg_class
 from marrowmap.signs.head_judgement import read
@@ -24,6 +25,10 @@ RATIO_CUTOFF, DEEPEST_CUTOFF = 0.22, 0.38
 """Band-depth ratios, mid-coronal and maximal, above which a band speaks for osteonecrosis (Ikemura 2018)."""
 SHALLOW_RATIO = 0.14
 """A band that nowhere lies deeper could as well be a fracture line."""
+CERTAINTY, LARGE_PERCENT = (0.80, 0.92), 30.0
+"""Of a band that walls off next to nothing and of one that walls off this share of the head or more: between what 5 of
+5 right in exams of tuning seeds (``benchmarks/false_bands.py``) and 30 of 30 in single hips (``femoral_heads.py``)
+show, 0.86 and 0.97 by Laplace's rule; how it rises with size is a choice."""
 
 
 def assess(hip: HipMeasurement) -> Finding:
@@ -32,6 +37,12 @@ def assess(hip: HipMeasurement) -> Finding:
     if head is None or head.obstacle:
         return unread(NAME, hip)
     smallest = Quantity(SMALLEST_PERCENT, "%")
+    if head.segment is None and head.line_share is not None:
+        note = (
+            f"marrow ends at an edge in the head, but a line is seen along {100 * head.line_share:.0f} % of it, less "
+            f"than {100 * LEAST_LINE_SHARE:.0f} %: the edge of edema, infection or a mass, or a band not told from one"
+        )
+        return read(NAME, head, State.UNDETERMINED, 0.5, smallest, note)
     if head.segment is None:
         return read(NAME, head, State.ABSENT, 0.95, smallest, "no part of the head is walled off by a band")
     ratio = "not cut" if head.band_ratio is None else f"{head.band_ratio:.2f}"
@@ -45,4 +56,6 @@ def assess(hip: HipMeasurement) -> Finding:
         return read(NAME, head, State.UNDETERMINED, 0.5, smallest, f"{note}: too small to be sure")
     if deepest < SHALLOW_RATIO:
         return read(NAME, head, State.UNDETERMINED, 0.5, smallest, f"{note}: so shallow that it may be a fracture line")
-    return read(NAME, head, State.PRESENT, 0.9 + 0.09 * min(1.0, head.fraction_percent / 30), smallest, note)
+    least, most = CERTAINTY
+    certainty = least + (most - least) * min(1.0, head.fraction_percent / LARGE_PERCENT)
+    return read(NAME, head, State.PRESENT, certainty, smallest, note)
