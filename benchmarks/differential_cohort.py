@@ -44,6 +44,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from differential_tables import BARRING
 from differential_tables import DUEL
 from differential_tables import affected_side
 from differential_tables import beside
@@ -104,7 +105,7 @@ class Run:
         try:
             file = self.file(kind, seed)
             found = json.loads(file.read_text())
-            return dict(found) if "edema" in found and file.stat().st_mtime >= self.oldest else None
+            return dict(found) if "measured" in found and file.stat().st_mtime >= self.oldest else None
         except FileNotFoundError:
             return None
 
@@ -180,10 +181,10 @@ def _through_images(kind: str, seed: int, run: Run) -> dict[str, Any]:
         "sex": result.exam.subject.sex,
         "age": result.exam.subject.age_years,
         "findings": [_finding_row(one) for one in result.findings if one.joint is Joint.HIP],
-        "edema": [
-            [one.side.value, one.region, one.quantity.value, one.quantity.low, one.quantity.high]
+        "measured": [
+            [one.name, one.side.value, one.region, one.quantity.value, one.quantity.low, one.quantity.high]
             for one in result.measurements
-            if one.name == "edema_volume" and one.joint is Joint.HIP and one.side is not None
+            if one.name in BARRING and one.joint is Joint.HIP and one.side is not None
         ],
         "differential": [
             {
@@ -205,7 +206,7 @@ def _from_model(kind: str, seed: int) -> dict[str, Any]:
     ]
     fields = ("side", "sign", "state", "certainty", "modality")
     kept = [{**{field: row[field] for field in fields}, "note": ""} for row in rows]
-    return {"sex": person.sex, "age": person.age_years, "findings": kept, "edema": []}
+    return {"sex": person.sex, "age": person.age_years, "findings": kept, "measured": []}
 
 
 def make(kind: str, seed: int, run: Run) -> None:
@@ -220,7 +221,7 @@ def make(kind: str, seed: int, run: Run) -> None:
         try:
             found = _from_model(kind, seed) if run.signs == "model" else _through_images(kind, seed, run)
         except MarrowmapError as error:
-            found = {"error": str(error), "findings": [], "edema": []}
+            found = {"error": str(error), "findings": [], "measured": []}
         part = file.with_suffix(".json.part")
         part.write_text(json.dumps({"kind": kind, "seed": seed, **found}, indent=1) + "\n")
         part.rename(file)

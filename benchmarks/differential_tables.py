@@ -51,6 +51,8 @@ ENTITY_OF = {
     "infection": "infection",
     "crps": "crps",
 }
+BARRING = ("edema_volume", "replaced_marrow_volume")
+"""Volumes by which some entities are not answered."""
 SETTINGS = ("marrow_edema_clinic", "scintigraphy_clinic")
 LEAST_PER_ENTITY = 2
 """Hips an entity needs before it is weighted: one hip would stand for all of its people."""
@@ -89,7 +91,7 @@ class Hip:
     truth: str
     subject: Subject
     findings: tuple[Finding, ...]
-    edema: tuple[Measurement, ...]
+    measured: tuple[Measurement, ...]
     form: ClinicalForm
 
     @property
@@ -140,15 +142,13 @@ def hips_of(exam: Mapping[str, Any]) -> list[Hip]:
         truth = "normal" if lesions[side] == WELL or kind not in ENTITY_OF else ENTITY_OF[kind]
         subject = Subject(sex=exam["sex"], age_years=exam["age"])
         findings = tuple(_finding(row, side) for row in rows)
-        edema = tuple(
-            Measurement(
-                "edema_volume", Joint.HIP, side, region, Quantity(value, "mL", low, high), "MR", "", "", Evidence("")
-            )
-            for place, region, value, low, high in exam.get("edema", ())
+        measured = tuple(
+            Measurement(name, Joint.HIP, side, region, Quantity(value, "mL", low, high), "MR", "", "", Evidence(""))
+            for name, place, region, value, low, high in exam.get("measured", ())
             if place == side.value
         )
         is_affected = side is affected_side(kind, seed)
-        hips.append(Hip(kind, seed, side, is_affected, truth, subject, findings, edema, form))
+        hips.append(Hip(kind, seed, side, is_affected, truth, subject, findings, measured, form))
     return hips
 
 
@@ -175,8 +175,8 @@ def weigh_hip(
 ) -> JointDifferential:
     """Weigh a hip's findings again, some left out or doubted, with a clinical form or without."""
     kept = tuple(_doubted(one) if doubted else one for one in hip.findings if keep(one))
-    edema = hip.edema if any(one.modality == "MR" for one in kept) else ()
-    return differential(kept, Joint.HIP, hip.side, subject=hip.subject, measurements=edema, form=form)
+    measured = hip.measured if any(one.modality == "MR" for one in kept) else ()
+    return differential(kept, Joint.HIP, hip.side, subject=hip.subject, measurements=measured, form=form)
 
 
 def area_row(hips: Sequence[Hip], weighed: Sequence[JointDifferential]) -> str:
@@ -268,9 +268,9 @@ def report(exams: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         f"{kind} {sum(exam['kind'] == kind for exam in exams)}"
         for kind in dict.fromkeys(exam["kind"] for exam in exams)
     )
-    bare_of_edema = sum("edema" not in exam for exam in exams)
-    if bare_of_edema:
-        yield f"{bare_of_edema} exams kept by an older version, without edema volumes: nothing keeps them from normal."
+    older = sum("measured" not in exam for exam in exams)
+    if older:
+        yield f"{older} exams kept by an older version, without volumes: nothing bars an answer there."
     if not hips:
         return
     formed = Weighed(hips, [weigh_hip(hip, form=hip.form) for hip in hips])

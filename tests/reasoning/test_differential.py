@@ -57,6 +57,25 @@ def line(name: str, value: float, side: Side = Side.LEFT, joint: Joint = Joint.H
     return Measurement(name, joint, side, "subchondral", Quantity(value, "mm"), "MR", "test", "", Evidence("1"))
 
 
+def replaced(value: float, low: float) -> Measurement:
+    quantity = Quantity(value, "mL", low, 2 * value)
+    return Measurement(
+        "replaced_marrow_volume", Joint.HIP, Side.LEFT, "proximal_femur", quantity, "MR", "test", "", Evidence("1")
+    )
+
+
+def test_marrow_as_dark_as_muscle_is_not_answered_as_transient_osteoporosis():
+    """An infection without fever looks like it; edema leaves fat in the marrow, infection does not."""
+    assert weighed(*TYPICAL, measurements=[replaced(6, 0.9)]).abstains == weighed(*TYPICAL).abstains == ""
+    silent = weighed(*TYPICAL, measurements=[edema(60, 55), replaced(12, 9)])
+    assert silent.weighed.ranked[0].entity == "transient_osteoporosis"
+    assert "12.0 mL in the proximal femur" in silent.abstains
+    assert "infection" in silent.abstains
+    necrosis = [finding("marrow_edema"), finding("subchondral_band"), finding("double_line"), finding("head_collapse")]
+    assert weighed(*necrosis, measurements=[replaced(12, 9)]).weighed.ranked[0].entity == "osteonecrosis"
+    assert weighed(*necrosis, measurements=[replaced(12, 9)]).abstains == weighed(*necrosis).abstains
+
+
 def edema(value: float, low: float, side: Side = Side.LEFT) -> Measurement:
     quantity = Quantity(value, "mL", low, value + 1)
     return Measurement("edema_volume", Joint.HIP, side, "femoral_neck", quantity, "MR", "test", "", Evidence("1"))

@@ -14,9 +14,9 @@ from marrowmap.reasoning.examinations import rank_examinations
 from marrowmap.reasoning.explain import Enough
 from marrowmap.reasoning.explain import IfWrong
 from marrowmap.reasoning.explain import Part
+from marrowmap.reasoning.explain import barred_entities
 from marrowmap.reasoning.explain import enough
 from marrowmap.reasoning.explain import if_wrong
-from marrowmap.reasoning.explain import measured_edema
 from marrowmap.reasoning.explain import missing
 from marrowmap.reasoning.explain import parts
 from marrowmap.reasoning.explain import why_abstain
@@ -160,8 +160,8 @@ def differential(
     answer = literature.model["answer"]
     result = weigh(nodes, prior, seen, draws=answer["draws"], seed=answer["seed"])
     is_imaged = any(one.item in SIGNS for one in seen)
-    edema = measured_edema(measurements, joint, side, answer["least_edema_ml"])
-    reason = why_abstain(result, answer, edema) if is_imaged else "no imaging sign of this joint is clear"
+    barred = barred_entities(literature, measurements, joint, side)
+    reason = why_abstain(result, answer, barred) if is_imaged else "no imaging sign of this joint is clear"
     age = form.age_years if form is not None and form.age_years is not None else subject.age_years
     return JointDifferential(
         date=next((finding.date for finding in findings if finding.date), ""),
@@ -171,7 +171,7 @@ def differential(
         flags=red_flags([*clear, *every], measurements, joint, side, age),
         weighed=result,
         abstains=reason,
-        enough=enough(literature, nodes, prior, seen, joint, edema=edema) if reason else (),
+        enough=enough(literature, nodes, prior, seen, joint, barred=barred) if reason else (),
         observations=seen,
         parts=parts(nodes, prior, seen),
         if_wrong=if_wrong(nodes, prior, seen),

@@ -136,7 +136,7 @@ def enough(
     observations: Sequence[Observation],
     joint: Joint,
     *,
-    edema: str = "",
+    barred: Mapping[str, str] | None = None,
 ) -> tuple[Enough, ...]:
     """Return findings, not known yet, that would allow an answer: single ones, or pairs where no single one would.
 
@@ -160,7 +160,7 @@ def enough(
         found = []
         for added in likely[:_MOST_TRIED]:
             result = weigh(nodes, prior, [*observations, *added], draws=_FEW_DRAWS, seed=answer["seed"])
-            if not why_abstain(result, answer, edema):
+            if not why_abstain(result, answer, barred):
                 first = result.ranked[0]
                 found.append(Enough(added, first.entity, first.probability))
         if found:
@@ -168,28 +168,35 @@ def enough(
     return ()
 
 
-def measured_edema(measurements: Sequence[Measurement], joint: Joint, side: Side, least_ml: float) -> str:
-    """Return where edema was measured that no normal joint has, as words; empty if there is none.
+def barred_entities(
+    literature: Literature, measurements: Sequence[Measurement], joint: Joint, side: Side
+) -> dict[str, str]:
+    """Return the entities that no answer may name for what was measured at a joint, with the reason of each.
 
-    It counts where its interval lies above `least_ml`.
+    A volume counts where the lower bound of its interval lies above the limit of ``model.toml``.
     """
-    rows = [
-        (one.quantity.value, one.region.replace("_", " "))
-        for one in measurements
-        if (one.name, one.joint, one.side) == ("edema_volume", joint, side)
-        and (one.quantity.value if one.quantity.low is None else one.quantity.low) > least_ml
-    ]
-    return "{:.1f} mL in the {}".format(*max(rows)) if rows else ""
+    barred: dict[str, str] = {}
+    for bar in literature.model["bar"]:
+        rows = [
+            (one.quantity.value, one.region.replace("_", " "))
+            for one in measurements
+            if (one.name, one.joint, one.side) == (bar["quantity"], joint, side)
+            and (one.quantity.value if one.quantity.low is None else one.quantity.low) > bar["least"]
+        ]
+        if rows:
+            reason = bar["why"].format(found="{:.1f} mL in the {}".format(*max(rows)))
+            barred |= {entity: reason for entity in bar["entities"] if entity not in barred}
+    return barred
 
 
-def why_abstain(result: Weighed, answer: Mapping[str, Any], edema: str = "") -> str:
+def why_abstain(result: Weighed, answer: Mapping[str, Any], barred: Mapping[str, str] | None = None) -> str:
     """Return why the evidence is not enough for an answer, by the limits of ``model.toml``; empty if it is.
 
-    `edema` is that of :func:`measured_edema`: signs may miss what it comes from, but it is not normal.
+    `barred` is that of :func:`barred_entities`.
     """
     first = result.ranked[0]
-    if first.entity == "normal" and edema:
-        return f"no weighed sign explains the marrow edema measured ({edema}), which is not normal"
+    if barred and first.entity in barred:
+        return barred[first.entity]
     if first.probability < answer["least_probability"]:
         return f"nothing reaches {100 * answer['least_probability']:.0f} %"
     if result.lead < answer["least_lead"]:
