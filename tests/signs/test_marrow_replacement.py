@@ -45,7 +45,7 @@ def _hip(volume: float = 0.0, ratio: float = 2.0, **more):
         ({"volume": 0.4, "ratio": 0.8}, State.UNDETERMINED),
         ({"ratio": 1.5, "smallest": 9.0}, State.UNDETERMINED),
         ({"ratio": 1.5, "explained_ml": 3.0}, State.UNDETERMINED),
-        ({"volume": 5.0, "ratio": 0.5, "in_head": 0.9, "from_joint_mm": 2.0}, State.UNDETERMINED),
+        ({"volume": 5.0, "ratio": 0.5, "in_head": 0.9, "from_joint_mm": 2.0}, State.PRESENT),
         ({"volume": 5.0, "ratio": 0.8, "in_head": 0.9, "from_joint_mm": 9.0}, State.PRESENT),
         ({"volume": 5.0, "ratio": 0.8, "void_ml": 4.0}, State.NOT_ASSESSABLE),
     ],
@@ -70,3 +70,9 @@ def test_without_t1_or_view_nothing_is_said():
     cut = replace(_hip(ratio=1.5), seen=SEEN | {"femoral_neck": 0.3})
     assert assess(cut).state is State.NOT_ASSESSABLE
     assert "femoral neck" in assess(cut).note
+
+
+@pytest.mark.parametrize(("from_joint_mm", "told"), [(2.0, True), (9.0, False)])
+def test_dark_marrow_under_the_joint_surface_may_be_dead_bone_and_the_note_says_so(from_joint_mm, told):
+    note = assess(_hip(volume=5.0, ratio=0.5, in_head=0.9, from_joint_mm=from_joint_mm)).note
+    assert ("necrotic segment" in note) is told

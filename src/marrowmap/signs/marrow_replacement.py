@@ -36,7 +36,7 @@ LEAST_EXPLAINED_ML = 0.5
 
 HEAD_SHARE = 0.5
 UNDER_SURFACE_MM = 5.0
-"""Dark marrow mostly within the head that comes this close to the joint surface may be a necrotic segment."""
+"""Dark marrow mostly within the head that comes this close to the joint surface may be a necrotic segment: it is said."""
 
 LEAST_SEEN = 0.7
 """Share of head, neck and intertrochanteric region that must lie within the images."""
@@ -77,6 +77,8 @@ def _judge(found: MarrowReplacement) -> tuple[State, float, str]:
     if found.volume.value >= LEAST_ML:
         state, certainty = State.PRESENT, sure
         note = f"{found.volume.value:.1f} mL of marrow has {ratio:.2f} times muscle's T1 signal ({limit})"
+        if found.in_head > HEAD_SHARE and found.from_joint_mm < UNDER_SURFACE_MM:
+            note = f"{note}; under the head's joint surface: it may be a necrotic segment"
     else:
         state, certainty = State.ABSENT, 1 - sure
         note = f"the darkest marrow of that thickness has {ratio:.2f} times muscle's T1 signal ({limit})"
@@ -86,8 +88,6 @@ def _judge(found: MarrowReplacement) -> tuple[State, float, str]:
 def _doubt(found: MarrowReplacement, sure: float) -> str:
     """Return why neither can be said; empty if one can."""
     large = found.volume.value >= LEAST_ML
-    if large and found.in_head > HEAD_SHARE and found.from_joint_mm < UNDER_SURFACE_MM:
-        return "under the head's joint surface: it may be a necrotic segment"
     if not large and found.explained_ml > LEAST_EXPLAINED_ML:
         return f"{found.explained_ml:.1f} mL as dark as muscle lies within the walled-off segment of the head"
     if (sure if large else 1 - sure) < LEAST_SURE or 0 < found.volume.value < LEAST_ML:
