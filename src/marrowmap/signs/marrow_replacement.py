@@ -36,7 +36,7 @@ LEAST_EXPLAINED_ML = 0.5
 
 HEAD_SHARE = 0.5
 UNDER_SURFACE_MM = 5.0
-"""Dark marrow mostly within the head that comes this close to the joint surface may be a necrotic segment: it is said."""
+"""Dark marrow mostly within the head that comes this close to the joint surface may be a necrotic segment."""
 
 LEAST_SEEN = 0.7
 """Share of head, neck and intertrochanteric region that must lie within the images."""
