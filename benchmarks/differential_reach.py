@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from marrowmap.reasoning.examinations import load_examinations
 from marrowmap.reasoning.literature import shipped
 from marrowmap.reasoning.observations import Observation
 from marrowmap.reasoning.priors import prior_of
@@ -44,7 +45,9 @@ def main() -> None:
     print("|---|---|" + "---|" * 2 * len(settings))
     for joint in (Joint.HIP, Joint.KNEE):
         items = [item for node in build_tables(shipped(), joint) for item in node.items]
-        imaging = [item for item in items if item in SIGNS]
+        shown = {item for one in load_examinations() if joint.value in one.joints for item in one.shows}
+        imaging = [item for item in items if item in SIGNS and item in shown]
+        items = [item for item in items if item not in SIGNS or item in shown]
         for k, entity in enumerate(ENTITIES):
             values = [_best(joint, setting, k, use) for setting in settings for use in (imaging, items)]
             print(f"| {joint.value} | {entity} | " + " | ".join(f"{value:.2f}" for value in values) + " |", flush=True)

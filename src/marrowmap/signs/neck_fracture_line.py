@@ -29,8 +29,11 @@ PRESENT_CERTAINTY, ABSENT_CERTAINTY = 0.95, 0.9
 def assess(hip: HipMeasurement) -> Finding:
     """Judge from what looks most like a line."""
     neck = hip.neck
-    if neck is None or neck.obstacle:
-        return not_assessable(NAME, hip, (neck.obstacle if neck else "") or hip.obstacle or "the neck was not read")
+    if neck is None or neck.fluid is None:
+        # Why there is nothing to look at comes before what would have been looked for.
+        return not_assessable(NAME, hip, hip.obstacle or (neck.obstacle if neck else "the neck was not read"))
+    if neck.obstacle:
+        return not_assessable(NAME, hip, neck.obstacle)
     length = smallest_length_mm(neck.blur_mm, neck.snr)
     smallest = None if length is None else Quantity(length, "mm")
     line = neck.line

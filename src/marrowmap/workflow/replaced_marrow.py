@@ -20,6 +20,9 @@ def with_replacement(
     done = []
     for hip in hips:
         femur = femora.get(hip.side)
+        if hip.obstacle:
+            done.append(replace(hip, replacement_obstacle=hip.obstacle))
+            continue
         if t1 is None or femur is None:
             missing = "there is no T1 series" if t1 is None else "the femur was not found"
             done.append(replace(hip, replacement_obstacle=f"{missing}: marrow cannot be compared with muscle"))
