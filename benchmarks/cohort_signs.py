@@ -1,0 +1,85 @@
+"""What the images of a cohort showed of each sign, against the model that made them.
+
+    .venv/bin/python benchmarks/differential_cohort.py --scratch build/cohort --modalities mr
+    .venv/bin/python benchmarks/cohort_signs.py --scratch build/cohort
+
+Reads what differential_cohort.py kept; virtual people only. Truth is computed from the model without images, for the
+affected hip, and kept in the scratch folder; the other hip counts where the model drew nothing in it: all its signs
+are absent then. Where it is ill, too (osteonecrosis of both heads), it is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Iterator
+from collections.abc import Sequence
+from pathlib import Path
+
+from differential_tables import Hip
+from differential_tables import hips_of
+from marrowmap.phantom.findings import true_findings
+from marrowmap.terms.signs import SIGNS
+from marrowmap.values import State
+
+STATES = (State.PRESENT, State.UNDETERMINED, State.ABSENT, State.NOT_ASSESSABLE)
+
+
+def truth_of(hip: Hip, scratch: Path) -> dict[str, str] | None:
+    """Return the true state of each MRI sign of a hip; None where it is not known."""
+    if not hip.is_affected:
+        return {} if hip.truth == "normal" else None
+    file = scratch / f"truth-{hip.kind}-{hip.seed}.json"
+    if not file.exists():
+        rows = true_findings(hip.kind, hip.seed, hip.side)
+        states = {row["sign"]: row["state"] for row in rows if row["modality"] in ("MR", "model")}
+        part = file.with_suffix(".part")
+        part.write_text(json.dumps(states) + "\n")
+        part.rename(file)
+    return dict(json.loads(file.read_text()))
+
+
+def tables(hips: Sequence[Hip], scratch: Path) -> Iterator[str]:
+    """Yield the table of all signs, then the calls that were wrong."""
+    counts: Counter[tuple[str, bool, State]] = Counter()
+    wrong = []
+    for hip in hips:
+        truth = truth_of(hip, scratch)
+        if truth is None:
+            continue
+        for one in hip.findings:
+            if one.modality != "MR" or (truth and one.sign not in truth):
+                continue
+            true = truth.get(one.sign, State.ABSENT.value)
+            if true not in (State.PRESENT.value, State.ABSENT.value):
+                continue
+            is_there = true == State.PRESENT.value
+            counts[one.sign, is_there, one.state] += 1
+            if one.state is (State.ABSENT if is_there else State.PRESENT):
+                wrong.append(f"- {hip.kind} {hip.seed} {hip.side.value}: {one.sign} {one.state.value}: {one.note}")
+    yield "| sign | truly there: present, undetermined, absent, not assessable | truly not: the same |"
+    yield "|---|---|---|"
+    for sign in SIGNS:
+        cells = [", ".join(str(counts[sign, there, state]) for state in STATES) for there in (True, False)]
+        if any(counts[sign, there, state] for there in (True, False) for state in STATES):
+            yield f"| {sign} | {cells[0]} | {cells[1]} |"
+    yield ""
+    yield f"{len(wrong)} calls the other way round:"
+    yield ""
+    yield from wrong
+
+
+def main() -> None:
+    """Print the tables of all MRI exams that lie in the scratch folder."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scratch", type=Path, default=Path("build/differential_cohort"))
+    scratch = parser.parse_args().scratch
+    exams = [json.loads(file.read_text()) for file in sorted(scratch.glob("images-mr-*-*.json"))]
+    kept = [exam for exam in exams if "error" not in exam]
+    print(f"{len(kept)} exams; seeds {min(e['seed'] for e in kept)} to {max(e['seed'] for e in kept)}\n")
+    print("\n".join(tables([hip for exam in kept for hip in hips_of(exam)], scratch)))
+
+
+if __name__ == "__main__":
+    main()
