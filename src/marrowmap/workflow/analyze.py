@@ -31,12 +31,8 @@ from marrowmap.ingest.scan_hint import ScanHint
 from marrowmap.measure.ct_density import CtCalibration
 from marrowmap.measure.ct_head import ct_head_rows
 from marrowmap.measure.edema import DEFAULT_K
-from marrowmap.measure.head import head_rows
-from marrowmap.measure.head import measure_head
 from marrowmap.measure.hip import HipMeasurement
 from marrowmap.measure.hips import measure_hips
-from marrowmap.measure.marrow_replacement import replacement_rows
-from marrowmap.measure.neck import measure_neck
 from marrowmap.measure.planar import PlanarExam
 from marrowmap.measure.planar import planar_rows
 from marrowmap.measure.spect_rows import spect_rows
@@ -64,11 +60,11 @@ from marrowmap.workflow.projected_density import add_densities
 from marrowmap.workflow.radiograph import analyze_radiographs_alone
 from marrowmap.workflow.radiograph import measure_radiographs
 from marrowmap.workflow.radiograph import with_radiograph
-from marrowmap.workflow.replaced_marrow import with_replacement
 from marrowmap.workflow.scan_alone import analyze_scan_alone
 from marrowmap.workflow.steps import Progress
 from marrowmap.workflow.steps import Steps
 from marrowmap.workflow.steps import silent
+from marrowmap.workflow.t1_hips import read_t1
 
 EDEMA_IMAGES = frozenset({ImageSequence.FLUID_FAT_SUPPRESSED, ImageSequence.DIXON_WATER})
 """Where marrow edema may be measured: fat suppressed and sensitive to fluid."""
@@ -157,7 +153,7 @@ def analyze(
         else:
             hips, measurements = measure_hips(frames, fluid, t1, date=exam.date, k=k, progress=inner)
     with steps.step("looking under the joint surface", 0.85, 0.95) as inner:
-        hips, rows = _measure_t1(hips, frames, t1, fluid, exam.date, inner)
+        hips, rows = read_t1(hips, frames, t1, fluid, exam.date, inner)
         measurements += rows
     in_ct: dict[int, tuple[BoneFrame, ...]] = {}
 
@@ -257,44 +253,6 @@ def _weeks_since(onset: datetime.date | None, date: str) -> float | None:
     if days < 0:
         raise UsageError(f"--onset {onset} lies after the exam ({date}): correct the date")
     return days / 7
-
-
-def _measure_t1(
-    hips: tuple[HipMeasurement, ...],
-    frames: Sequence[BoneFrame],
-    t1: Series | None,
-    fluid: Series | None,
-    date: str,
-    progress: Progress,
-) -> tuple[tuple[HipMeasurement, ...], tuple[Measurement, ...]]:
-    """Look under the joint surface of each hip, and compare its marrow with muscle."""
-    hips = _measure_heads(hips, frames, t1, fluid, date, progress)
-    hips = with_replacement(hips, frames, t1)
-    rows = [row for hip in hips if hip.head for row in head_rows(hip.head)]
-    rows += [row for hip in hips if hip.replacement for row in replacement_rows(hip.side, hip.replacement, date)]
-    return hips, tuple(rows)
-
-
-def _measure_heads(
-    hips: tuple[HipMeasurement, ...],
-    frames: Sequence[BoneFrame],
-    t1: Series | None,
-    fluid: Series | None,
-    date: str,
-    progress: Progress,
-) -> tuple[HipMeasurement, ...]:
-    """Look under the joint surface of each hip's femoral head, and across its neck."""
-    femora = {frame.side: frame for frame in frames if frame.bone == "femur"}
-    done = []
-    for number, hip in enumerate(hips):
-        progress(f"{hip.side.value} femoral head", number / len(hips))
-        femur = femora.get(hip.side)
-        if femur is None:
-            done.append(hip)
-            continue
-        head = measure_head(femur, t1, fluid, date=date)
-        done.append(replace(hip, head=head, neck=measure_neck(femur, t1, fluid, date=date)))
-    return tuple(done)
 
 
 def _sides(frames: Sequence[BoneFrame]) -> tuple[Side, ...]:
