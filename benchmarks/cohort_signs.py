@@ -3,9 +3,8 @@
     .venv/bin/python benchmarks/differential_cohort.py --scratch build/cohort --modalities mr
     .venv/bin/python benchmarks/cohort_signs.py --scratch build/cohort
 
-Reads what differential_cohort.py kept; virtual people only. Truth is computed from the model without images, for the
-affected hip, and kept in the scratch folder; the other hip counts where the model drew nothing in it: all its signs
-are absent then. Where it is ill, too (osteonecrosis of both heads), it is left out.
+Reads what differential_cohort.py kept; virtual people only. Truth is the exam's own truth.json, where --keep-images
+kept it (a sign that it does not know yet is not counted); else it is computed from the model, for the affected hip.
 """
 
 from __future__ import annotations
@@ -23,21 +22,20 @@ from marrowmap.phantom.findings import true_findings
 from marrowmap.terms.signs import SIGNS
 from marrowmap.values import State
 
+SEEN_IN = ("MR", "model")
 STATES = (State.PRESENT, State.UNDETERMINED, State.ABSENT, State.NOT_ASSESSABLE)
 
 
 def truth_of(hip: Hip, scratch: Path) -> dict[str, str] | None:
-    """Return the true state of each MRI sign of a hip; None where it is not known."""
-    if not hip.is_affected:
-        return {} if hip.truth == "normal" else None
-    file = scratch / f"truth-{hip.kind}-{hip.seed}.json"
-    if not file.exists():
+    """Return the true state of each MRI sign of a hip, as far as it is known; None where it is not."""
+    kept = scratch / f"images-mr-{hip.kind}-{hip.seed}" / "truth.json"
+    if kept.exists():
+        rows = json.loads(kept.read_text())["findings"]
+    elif hip.is_affected:
         rows = true_findings(hip.kind, hip.seed, hip.side)
-        states = {row["sign"]: row["state"] for row in rows if row["modality"] in ("MR", "model")}
-        part = file.with_suffix(".part")
-        part.write_text(json.dumps(states) + "\n")
-        part.rename(file)
-    return dict(json.loads(file.read_text()))
+    else:
+        return None
+    return {row["sign"]: row["state"] for row in rows if row["side"] == hip.side.value and row["modality"] in SEEN_IN}
 
 
 def tables(hips: Sequence[Hip], scratch: Path) -> Iterator[str]:
@@ -49,10 +47,8 @@ def tables(hips: Sequence[Hip], scratch: Path) -> Iterator[str]:
         if truth is None:
             continue
         for one in hip.findings:
-            if one.modality != "MR" or (truth and one.sign not in truth):
-                continue
-            true = truth.get(one.sign, State.ABSENT.value)
-            if true not in (State.PRESENT.value, State.ABSENT.value):
+            true = truth.get(one.sign)
+            if one.modality != "MR" or true not in (State.PRESENT.value, State.ABSENT.value):
                 continue
             is_there = true == State.PRESENT.value
             counts[one.sign, is_there, one.state] += 1
@@ -75,7 +71,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scratch", type=Path, default=Path("build/differential_cohort"))
     scratch = parser.parse_args().scratch
-    exams = [json.loads(file.read_text()) for file in sorted(scratch.glob("images-mr-*-*.json"))]
+    exams = [
+        json.loads(file.read_text()) for file in sorted(scratch.glob("images-mr-*-*.json")) if "worse" not in file.name
+    ]
     kept = [exam for exam in exams if "error" not in exam]
     print(f"{len(kept)} exams; seeds {min(e['seed'] for e in kept)} to {max(e['seed'] for e in kept)}\n")
     print("\n".join(tables([hip for exam in kept for hip in hips_of(exam)], scratch)))
