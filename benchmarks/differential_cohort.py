@@ -44,7 +44,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from differential_tables import BARRING
 from differential_tables import DUEL
 from differential_tables import affected_side
 from differential_tables import beside
@@ -53,6 +52,7 @@ from marrowmap.errors import MarrowmapError
 from marrowmap.phantom import write_virtual_exam
 from marrowmap.phantom.findings import true_findings
 from marrowmap.phantom.kinds import draw_exam
+from marrowmap.reasoning.literature import shipped
 from marrowmap.values import Finding
 from marrowmap.values import Joint
 from marrowmap.workflow.analyze import analyze
@@ -171,28 +171,18 @@ def _through_images(kind: str, seed: int, run: Run) -> dict[str, Any]:
     """Make, scan and analyze a virtual person; return subject and findings."""
     try:
         folder = write_images(kind, seed, run)
-        began = time.process_time()
         result = analyze([folder / "dicom"])
     finally:
         part = run.file(kind, seed).with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
     return {
-        "analyze_processor_s": time.process_time() - began,
         "sex": result.exam.subject.sex,
         "age": result.exam.subject.age_years,
         "findings": [_finding_row(one) for one in result.findings if one.joint is Joint.HIP],
         "measured": [
             [one.name, one.side.value, one.region, one.quantity.value, one.quantity.low, one.quantity.high]
             for one in result.measurements
-            if one.name in BARRING and one.joint is Joint.HIP and one.side is not None
-        ],
-        "differential": [
-            {
-                "side": one.side.value,
-                "abstains": one.abstains,
-                "shares": {s.entity: s.probability for s in one.weighed.shares},
-            }
-            for one in result.differentials
+            if one.name in shipped().barring and one.joint is Joint.HIP and one.side is not None
         ],
     }
 

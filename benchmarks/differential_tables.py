@@ -51,8 +51,6 @@ ENTITY_OF = {
     "infection": "infection",
     "crps": "crps",
 }
-BARRING = ("edema_volume", "replaced_marrow_volume")
-"""Volumes by which some entities are not answered."""
 SETTINGS = ("marrow_edema_clinic", "scintigraphy_clinic")
 LEAST_PER_ENTITY = 2
 """Hips an entity needs before it is weighted: one hip would stand for all of its people."""

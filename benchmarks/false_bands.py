@@ -1,37 +1,26 @@
 """Necrotic bands found in virtual exams, true and false: by kind, by what the hip has, and how often a call is right.
 
-    .venv/bin/python benchmarks/false_bands.py build/bands --kinds onfh,infection,tumor,normal --seeds 101:111
+    .venv/bin/python benchmarks/false_bands.py --kinds onfh,infection,tumor,normal --seeds 101:111
 
-Each exam goes through the real chain: made as DICOM unless it lies in the folder as KIND-SEED/dicom, read, bones found,
-heads measured, signs judged. Found bones are kept beside the exam (`bones.pkl`), so that a change in how heads are
-measured takes seconds. With `--only-made` no exam is made and no bone looked for: those that are kept, of any kind and
-seed asked for. Seeds from 101 on are for reporting. Truth is what the model drew; the share of the head that is dead is
-truth.json's. Virtual people only.
+Virtual people only, through the whole chain: phantom, DICOM, analyze. Seeds from 101 on are for reporting. Truth is
+what the model drew; the share of the head that is dead is truth.json's.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import json
-import pickle
-import sys
 from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import asdict
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from marrowmap.ingest import read_exam
-from marrowmap.ingest.exam import Sequence
-from marrowmap.measure.head import measure_head
-from marrowmap.measure.hip import HipMeasurement
-from marrowmap.phantom import write_virtual_exam
+from kept_exams import Kept
+from kept_exams import kept_exams
+from kept_exams import read_options
 from marrowmap.phantom.kinds import KINDS
-from marrowmap.signs import double_line
-from marrowmap.signs import subchondral_band
-from marrowmap.signs import subchondral_fracture_line
+from marrowmap.report.result import AnalysisResult
 from marrowmap.values import State
-from marrowmap.workflow import analyze
 
 SIZES = (0.0, 15.0, 30.0, 100.0)
 """Steinberg's classes, % of the head."""
@@ -56,32 +45,15 @@ class Head:
     note: str
 
 
-def find_bones(exam: Path) -> dict[str, Any]:
-    """Return frames and series of an exam, from the file beside it or as ``analyze`` finds them."""
-    kept = exam / "bones.pkl"
-    if kept.exists() and kept.stat().st_size:
-        found: dict[str, Any] = pickle.loads(kept.read_bytes())  # made on this machine
-        return found
-    group, _ = analyze._one_frame_of_reference(read_exam([exam / "dicom"]))
-    frames = analyze.locate_bones(group, None)
-    t1 = next((series for series in group if series.sequence is Sequence.T1), None)
-    found = {"frames": frames, "fluid": analyze._fluid_series(group, frames), "t1": t1}
-    part = exam / "bones.part"
-    part.write_bytes(pickle.dumps(found))
-    part.rename(kept)
-    return found
-
-
-def read_heads(kind: str, seed: int, exam: Path) -> list[Head]:
-    """Judge the heads of one exam and compare with what was drawn."""
-    truth = json.loads((exam / "truth.json").read_text())
-    found = find_bones(exam)
+def look(kind: str, seed: int, result: AnalysisResult, truth: Mapping[str, Any]) -> list[Kept]:
+    """Compare what was said of each head with what was drawn."""
     heads = []
-    for femur in (frame for frame in found["frames"] if frame.bone == "femur"):
-        side = femur.side.value
-        head = measure_head(femur, found["t1"], found["fluid"], date="")
-        hip = HipMeasurement(femur.side, "", found["fluid"], femur, head=head)
-        band, double, line = (sign.assess(hip) for sign in (subchondral_band, double_line, subchondral_fracture_line))
+    for reading in result.readings:
+        if reading.head is None:
+            continue
+        side = reading.side.value
+        found = {one.sign: one for one in result.findings if one.side is reading.side}
+        band = found["subchondral_band"]
         shares = [
             row["value"]
             for row in truth["measurements"]
@@ -89,23 +61,22 @@ def read_heads(kind: str, seed: int, exam: Path) -> list[Head]:
         ]
         signs = {row["sign"]: row["state"] for row in truth["findings"] if row["side"] == side}
         dead = truth["lesions"][side]["necrosis"] is not None
-        heads.append(
-            Head(
-                kind,
-                seed,
-                side,
-                float(shares[0]) if dead and shares else 0.0,
-                truth["acquisition"]["metal_side"] == side,
-                band.state.value,
-                band.certainty,
-                head.fraction_percent,
-                head.line_share,
-                double.state.value,
-                line.state.value,
-                signs.get("subchondral_fracture_line") == State.PRESENT.value,
-                band.note,
-            )
+        head = Head(
+            kind,
+            seed,
+            side,
+            float(shares[0]) if dead and shares else 0.0,
+            truth["acquisition"]["metal_side"] == side,
+            band.state.value,
+            band.certainty,
+            reading.head.fraction_percent,
+            reading.head.line_share,
+            found["double_line"].state.value,
+            found["subchondral_fracture_line"].state.value,
+            signs.get("subchondral_fracture_line") == State.PRESENT.value,
+            band.note,
         )
+        heads.append(asdict(head))
     return heads
 
 
@@ -160,25 +131,9 @@ def print_tables(heads: list[Head]) -> None:
 
 
 def main() -> None:
-    """Make, analyze, and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("exams", type=Path, help="folder of exams; KIND-SEED is made in it where it is not there")
-    parser.add_argument("--kinds", default=",".join(KINDS))
-    parser.add_argument("--seeds", default="101:111", help="first:end")
-    parser.add_argument("--only-made", action="store_true")
-    given = parser.parse_args()
-    first, end = (int(part) for part in given.seeds.split(":"))
-    given.exams.mkdir(parents=True, exist_ok=True)
-    heads: list[Head] = []
-    for kind in given.kinds.split(","):
-        for seed in range(first, end):
-            exam = given.exams / f"{kind}-{seed}"
-            if given.only_made and not (exam / "bones.pkl").exists():
-                continue
-            if not (exam / "truth.json").exists():
-                write_virtual_exam(kind, exam, seed=seed)
-            heads += read_heads(kind, seed, exam)
-            print(f"{kind} {seed}", file=sys.stderr, flush=True)
+    """Go through the exams, then print the tables."""
+    exams = kept_exams(read_options(__doc__, "false_bands", tuple(KINDS)), look)
+    heads = [Head(**hip) for exam in exams for hip in exam["hips"]]
     print(f"{len(heads)} heads.\n")
     print_tables(heads)
 

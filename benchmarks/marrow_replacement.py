@@ -1,31 +1,26 @@
 """How surely replaced marrow is called on virtual hips: sensitivity, false calls by kind, error of the volume.
 
-    .venv/bin/python benchmarks/marrow_replacement.py --scratch build/replaced --seeds 101-110 --until 07:52
-    .venv/bin/python benchmarks/marrow_replacement.py --scratch build/replaced --kinds tumor,toh --seeds 2-3
+    .venv/bin/python benchmarks/marrow_replacement.py --scratch build/replaced --seeds 101:111 --until 07:52
+    .venv/bin/python benchmarks/marrow_replacement.py --scratch build/replaced --kinds tumor,toh --seeds 2:4
 
 Virtual patients only. Each goes through the whole chain: phantom, DICOM, analyze. Truth is what the noise-free model
-shows (phantom/replaced.py). Seeds from 101 on are for reporting, lower ones for tuning. What each exam gave is kept as
-one small JSON in the scratch folder, so that a later run goes on; `--until` says when the last one is begun.
+shows (phantom/replaced.py). Seeds from 101 on are for reporting, lower ones for tuning.
 """
 
 from __future__ import annotations
 
-import argparse
-import datetime
-import json
-import shutil
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from kept_exams import Kept
+from kept_exams import kept_exams
+from kept_exams import read_options
 from marrowmap.course.proportions import exact_proportion
-from marrowmap.errors import MarrowmapError
-from marrowmap.phantom import write_virtual_exam
-from marrowmap.workflow.analyze import analyze
+from marrowmap.report.result import AnalysisResult
 
 KINDS = (
     "tumor",
@@ -44,41 +39,23 @@ ROWS = ("replaced_marrow_volume", "t1_to_muscle_ratio", "lesion_volume", "edema_
 STATES = ("present", "absent", "undetermined", "not_assessable")
 
 
-def run(kind: str, seed: int, scratch: Path) -> dict[str, Any]:
-    """Return what one exam gave; from the scratch folder if it is there."""
-    kept = scratch / f"{kind}_{seed}.json"
-    if kept.exists():
-        done: dict[str, Any] = json.loads(kept.read_text())
-        return done
-    folder = scratch / "exam"
-    shutil.rmtree(folder, ignore_errors=True)
-    write_virtual_exam(kind, folder, seed=seed)
-    truth = json.loads((folder / "truth.json").read_text())
-    result: dict[str, Any] = {"kind": kind, "seed": seed, "hips": {}}
-    try:
-        seen = analyze([folder / "dicom"])
-    except MarrowmapError as error:
-        result["error"] = str(error)
-    else:
-        for finding in seen.findings:
-            if finding.sign == SIGN and finding.side is not None:
-                side = finding.side.value
-                result["hips"][side] = {
-                    "state": finding.state.value,
-                    "certainty": finding.certainty,
-                    "note": finding.note,
-                    "truth": _truth(truth, side),
-                    "found": {
-                        row.name: [row.quantity.value, row.quantity.low, row.quantity.high]
-                        for row in seen.measurements
-                        if row.side is finding.side and row.region == "proximal_femur" and row.name in ROWS
-                    },
-                }
-    part = kept.with_suffix(".part")
-    part.write_text(json.dumps(result, indent=1))
-    part.replace(kept)
-    shutil.rmtree(folder)
-    return result
+def look(_kind: str, _seed: int, result: AnalysisResult, truth: Mapping[str, Any]) -> list[Kept]:
+    """Return what was said and measured of each hip, and what is true of it."""
+    return [
+        {
+            "side": finding.side.value,
+            "state": finding.state.value,
+            "note": finding.note,
+            "truth": _truth(truth, finding.side.value),
+            "found": {
+                row.name: [row.quantity.value, row.quantity.low, row.quantity.high]
+                for row in result.measurements
+                if row.side is finding.side and row.region == "proximal_femur" and row.name in ROWS
+            },
+        }
+        for finding in result.findings
+        if finding.sign == SIGN
+    ]
 
 
 def _truth(truth: Mapping[str, Any], side: str) -> dict[str, Any]:
@@ -101,14 +78,14 @@ def share(count: int, of: int) -> str:
 
 def report(exams: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Yield the tables as Markdown."""
-    hips = [(exam, side, hip) for exam in exams for side, hip in exam["hips"].items()]
+    hips = [(exam, hip) for exam in exams for hip in exam["hips"]]
     yield f"{len(exams)} exams, {len(hips)} hips; {sum('error' in exam for exam in exams)} exams not read"
     yield ""
     yield "| kind | truth | hips | present | absent | undetermined | not assessable |"
     yield "|---|---|---|---|---|---|---|"
     for kind in dict.fromkeys(exam["kind"] for exam in exams):
         for truth in ("present", "absent"):
-            mine = [hip for exam, _, hip in hips if exam["kind"] == kind and hip["truth"]["state"] == truth]
+            mine = [hip for exam, hip in hips if exam["kind"] == kind and hip["truth"]["state"] == truth]
             if mine:
                 counts = " | ".join(str(sum(hip["state"] == state for hip in mine)) for state in STATES)
                 yield f"| {kind} | {truth} | {len(mine)} | {counts} |"
@@ -116,19 +93,20 @@ def report(exams: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield "| figure | value |"
     yield "|---|---|"
     for kind in ("tumor", "infection", ""):
-        true = [hip for exam, _, hip in hips if hip["truth"]["state"] == "present" and kind in ("", exam["kind"])]
+        true = [hip for exam, hip in hips if hip["truth"]["state"] == "present" and kind in ("", exam["kind"])]
         called = sum(hip["state"] == "present" for hip in true)
         yield f"| called present where it is, {kind or 'all kinds'} | {share(called, len(true))} |"
-    false = [hip for _, _, hip in hips if hip["truth"]["state"] == "absent"]
+    false = [hip for _, hip in hips if hip["truth"]["state"] == "absent"]
     called = sum(hip["state"] == "present" for hip in false)
     yield f"| called present where it is not | {share(called, len(false))} |"
-    true = [hip for exam, _, hip in hips if exam["kind"] == "tumor" and hip["state"] == "present"]
+    true = [hip for exam, hip in hips if exam["kind"] == "tumor" and hip["state"] == "present"]
     yield from _errors([hip for hip in true if hip["truth"].get("replaced_marrow_volume", 0) > 0])
     yield ""
-    for exam, side, hip in hips:
+    for exam, hip in hips:
         if {hip["state"], hip["truth"]["state"]} == {"present", "absent"}:
             volume = hip["truth"].get("replaced_marrow_volume")
-            yield f"- {exam['kind']} {exam['seed']} {side}: truth {hip['truth']['state']} ({volume} mL); {hip['note']}"
+            place = f"{exam['kind']} {exam['seed']} {hip['side']}"
+            yield f"- {place}: truth {hip['truth']['state']} ({volume} mL); {hip['note']}"
 
 
 def _errors(hips: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -140,34 +118,16 @@ def _errors(hips: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         value, low, high = np.array([hip["found"][name] for hip in hips], float).T
         held = int(((low <= true) & (true <= high)).sum())
         error = value - true
+        spread = np.sqrt(np.mean((error / true) ** 2))
         yield (
             f"| {name.replace('_', ' ')}, tumors: mean error, mean absolute error | {error.mean():+.2f}, "
             f"{np.abs(error).mean():.2f} {unit} |"
         )
+        yield f"| the same, root mean square of the error over the true value | {100 * spread:.0f} % |"
         yield f"| true value within the 95 % interval | {share(held, len(hips))} |"
     excess = [hip["found"]["edema_volume"][0] - hip["truth"]["edema_volume"] for hip in hips]
     yield f"| edema volume, tumors: mean excess over truth (a mass is as bright) | {np.mean(excess):+.2f} mL |"
 
 
-def main() -> None:
-    """Go through kinds and seeds until the time that is given, then print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scratch", type=Path, default=Path("build/marrow_replacement"))
-    parser.add_argument("--kinds", default=",".join(KINDS))
-    parser.add_argument("--seeds", default="101-110", help="FIRST-LAST")
-    parser.add_argument("--until", default="", help="HH:MM today: no exam is begun after it")
-    options = parser.parse_args()
-    options.scratch.mkdir(parents=True, exist_ok=True)
-    now = datetime.datetime.now()
-    end = datetime.datetime.combine(now, datetime.time.fromisoformat(options.until)) if options.until else None
-    first, last = (int(seed) for seed in options.seeds.split("-"))
-    exams = []
-    for seed in range(first, last + 1):
-        for kind in options.kinds.split(","):
-            if end is None or datetime.datetime.now() < end or (options.scratch / f"{kind}_{seed}.json").exists():
-                exams.append(run(kind, seed, options.scratch))
-    print("\n".join(report(exams)))
-
-
 if __name__ == "__main__":
-    main()
+    print("\n".join(report(kept_exams(read_options(__doc__, "marrow_replacement", KINDS), look))))

@@ -12,10 +12,10 @@ from marrowmap.phantom.clinical import ANY
 from marrowmap.phantom.clinical import EXAM_DAY
 from marrowmap.phantom.clinical import draw_form
 from marrowmap.phantom.clinical import find_row
+from marrowmap.phantom.clinical import form_as_toml
 from marrowmap.phantom.clinical import known_weeks
 from marrowmap.phantom.clinical import load_frequencies
 from marrowmap.phantom.clinical import share_of
-from marrowmap.phantom.clinical import write_form
 from marrowmap.phantom.lesion import WELL
 from marrowmap.phantom.lesion import Lesion
 from marrowmap.values import Side
@@ -85,8 +85,8 @@ def test_neither_men_nor_old_women_are_pregnant():
 
 def test_the_same_seed_gives_the_same_form_and_another_another():
     first, again = (draw_form("infection", 7, sex="F", age_years=35) for _ in range(2))
-    assert write_form(first) == write_form(again)
-    assert len({write_form(form) for form in drawn("infection", people=40)}) > 20
+    assert form_as_toml(first) == form_as_toml(again)
+    assert len({form_as_toml(form) for form in drawn("infection", people=40)}) > 20
 
 
 def test_onset_follows_the_weeks_asked_for_and_no_other_answer_does():
@@ -109,6 +109,6 @@ def test_the_weeks_that_pictures_show_come_first():
 def test_what_is_written_is_read_back_by_the_reader_of_forms(kind):
     for seed in range(1000, 1060):
         form = draw_form(kind, seed, sex="F", age_years=35, person_id=f"VIRTUAL-{kind.upper()}-{seed}")
-        assert parse_form(tomllib.loads(write_form(form)), "clinical.toml") == form
+        assert parse_form(tomllib.loads(form_as_toml(form)), "clinical.toml") == form
     ancient = draw_form(kind, 1, sex="M", age_years=35, weeks=1e9)
-    assert parse_form(tomllib.loads(write_form(ancient)), "clinical.toml") == ancient
+    assert parse_form(tomllib.loads(form_as_toml(ancient)), "clinical.toml") == ancient

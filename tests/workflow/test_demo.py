@@ -5,7 +5,7 @@ import pytest
 
 from marrowmap.errors import UsageError
 from marrowmap.phantom.clinical import draw_form
-from marrowmap.phantom.clinical import write_form
+from marrowmap.phantom.clinical import form_as_toml
 from marrowmap.workflow import demo
 
 
@@ -18,7 +18,7 @@ def analyses(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         (out / "dicom").mkdir(parents=True)
         (out / "truth").mkdir()
         (out / "truth.json").write_text(json.dumps({"schema": "marrowmap/1"}))
-        (out / "clinical.toml").write_text(write_form(draw_form("toh", 27, sex="M", age_years=45)))
+        (out / "clinical.toml").write_text(form_as_toml(draw_form("toh", 27, sex="M", age_years=45)))
         return out
 
     monkeypatch.setattr(demo, "write_virtual_exam", write_patient)

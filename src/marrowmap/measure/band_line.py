@@ -13,7 +13,9 @@ from scipy.spatial import cKDTree
 
 from marrowmap.measure.head_lines import HeadImages
 from marrowmap.measure.head_map import sample_at
+from marrowmap.measure.necrosis import NEIGHBORS
 from marrowmap.measure.necrosis import NecroticSegment
+from marrowmap.measure.necrosis import outward_normals
 
 STEP_MM = 0.5
 INNER_MM, GRANULATION_MM, LINE_MM, OUTER_MM = (-6.0, -3.5), (-3.0, -1.0), (-2.0, 0.0), (2.0, 4.5)
@@ -23,8 +25,6 @@ SHALLOWEST_MM = 2.5
 """What lies closer to the joint surface is its plate and cartilage."""
 DEEP_MM = 3.0
 """Border closer to the joint surface is left out."""
-NEIGHBORS = 12
-"""Points of the border that are read together."""
 DARKER_THAN_BOTH = 0.05
 """A line is darker in T1 than both its sides by this share of fatty marrow's signal."""
 DARKER_THAN_EXCHANGE = 0.1
@@ -35,7 +35,9 @@ what is read at the border lies within these, for edema, tumor and fluid at 1.5 
 BRIGHTER_THAN_BOTH = 0.1
 """Or a line is brighter in the fluid-sensitive image than both its sides by this share of fluid's signal."""
 SAME_SIGNAL = 0.02
+"""Inside and outside that differ by less in the fluid-sensitive image (share of fluid's signal) are alike."""
 FEWEST = 40
+"""Points of the border that must be known for anything to be said."""
 
 
 def line_share(images: HeadImages, segment: NecroticSegment) -> float:
@@ -59,7 +61,7 @@ def line_share(images: HeadImages, segment: NecroticSegment) -> float:
 
     Notes
     -----
-    Thresholds were set on virtual hips of seeds 1 to 60; ``benchmarks/false_bands.py`` prints what they give.
+    Thresholds were set on virtual hips of seeds 1 to 62; ``benchmarks/false_bands.py`` prints what they give.
     """
     radius = images.femur.head_radius_mm
     border = segment.border
@@ -68,7 +70,7 @@ def line_share(images: HeadImages, segment: NecroticSegment) -> float:
         return 0.0
     _, near = cKDTree(border).query(border, k=NEIGHBORS)
     at = np.arange(INNER_MM[0], OUTER_MM[1] + STEP_MM / 2, STEP_MM)
-    local = border[:, None, :] + at[:, None] * _outward(border, near, segment.origin)[:, None, :]
+    local = border[:, None, :] + at[:, None] * outward_normals(border, near, segment.origin)[:, None, :]
     shown = radius - np.linalg.norm(local, axis=-1) > SHALLOWEST_MM
     points = images.femur.to_world(local)
 
@@ -92,14 +94,6 @@ def line_share(images: HeadImages, segment: NecroticSegment) -> float:
     line |= granulation - np.maximum(wet_inside, wet_outside) > BRIGHTER_THAN_BOTH
     known = np.isfinite(fat_outside - fat_line)
     return float(line[known].mean()) if known.sum() >= FEWEST else 0.0
-
-
-def _outward(border: NDArray[np.float64], near: NDArray[np.int64], origin: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return unit normals of a surface at its points, from the plane through each one's neighbors."""
-    spread = border[near] - border[near].mean(axis=1, keepdims=True)
-    normals = np.linalg.svd(spread, full_matrices=False)[2][:, -1]
-    away = ((border - origin) * normals).sum(axis=1, keepdims=True)
-    return np.asarray(normals * np.where(away < 0, -1.0, 1.0), np.float64)
 
 
 def _mean(values: NDArray[np.floating], axis: int) -> NDArray[np.float64]:

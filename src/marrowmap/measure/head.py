@@ -29,6 +29,7 @@ from marrowmap.measure.fracture_line import blur_across_surface_mm
 from marrowmap.measure.fracture_line import find_sheets
 from marrowmap.measure.head_lines import HeadImages
 from marrowmap.measure.head_lines import load_line_model
+from marrowmap.measure.image_pair import pair_obstacle
 from marrowmap.measure.necrosis import NecroticSegment
 from marrowmap.measure.necrosis import find_segment
 from marrowmap.measure.necrosis import head_lattice
@@ -51,8 +52,8 @@ ALL_AROUND, WITHIN_MM = 0.75, 3.0
 """A segment of whose border this share lies so close to one sheet is the thickness of that sheet: nothing is walled off
 between a fracture line's two faces (benchmarks/line_detection.py, tuning seeds)."""
 LEAST_LINE_SHARE = 0.6
-"""A border along which a line is seen over less than this share is no band's: drawn bands reach 0.9, edges of edema and
-infection 0.3 at most (benchmarks/false_bands.py, tuning seeds)."""
+"""A border along which a line is seen over less than this share is no band's: in virtual exams of tuning seeds it is
+1.00 in five bands and 0.16 at most in three edges of infection (benchmarks/false_bands.py)."""
 
 ERRORS = {
     "lesion_volume": (0.2, 0.08),
@@ -162,30 +163,28 @@ def measure_head(femur: BoneFrame, t1: Series | None, fluid: Series | None, *, d
     def without(obstacle: str) -> HeadMeasurement:
         return HeadMeasurement(femur.side, date, femur, t1, fluid, obstacle=obstacle)
 
-    if t1 is None or fluid is None:
-        missing = "T1" if t1 is None else "fat-suppressed fluid-sensitive"
-        return without(f"there is no {missing} series: bands and lines are read from T1 and STIR (or PD FS) together")
-    if not femur.trusted:
-        return without(f"the bone could not be fitted well enough to measure on: {femur.reason}")
     lattice = femur.to_world(head_lattice(femur, 2.0))
-    for series in (t1, fluid):
-        seen = float(series.volume.grid.contains(lattice).mean())
-        if seen < LEAST_SEEN:
-            return without(f"only {100 * seen:.0f} % of the femoral head lies within series {series.description!r}")
-        apart = float(series.volume.grid.spacing.max())
-        if apart > COARSEST_SLICES_MM:
-            return without(
-                f"slices of series {series.description!r} lie {apart:.1f} mm apart: lines under the joint surface need "
-                f"{COARSEST_SLICES_MM:.0f} mm or less"
-            )
+    obstacle = pair_obstacle(
+        femur,
+        t1,
+        fluid,
+        lattice,
+        part="femoral head",
+        read="bands and lines are read",
+        need="lines under the joint surface need",
+        least_seen=LEAST_SEEN,
+        coarsest_mm=COARSEST_SLICES_MM,
+    )
+    if t1 is None or fluid is None or obstacle:
+        return without(obstacle)
     images = HeadImages.of(femur, t1.volume, fluid.volume)
-    void = 0.0 if images is None else void_ml(images)
-    if images is None or void > 0:
+    if images is None:
+        return without("head and neck hold no signal")
+    void = void_ml(images)
+    if void > 0:
         return without(
             f"a signal void runs from the neck through {void:.1f} mL of the femoral head, as metal leaves it: bands "
             "and lines cannot be read beside it"
-            if void > 0
-            else "head and neck hold no signal"
         )
     found = find_sheets(images)
     segment = find_segment(images, load_line_model("band"))

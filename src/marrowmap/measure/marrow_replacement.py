@@ -31,6 +31,7 @@ from marrowmap.measure.closed_region import smooth_within
 from marrowmap.measure.head import HeadMeasurement
 from marrowmap.measure.muscle_signal import MuscleSignal
 from marrowmap.measure.muscle_signal import measure_muscle
+from marrowmap.measure.muscle_signal import repeat_voxels
 from marrowmap.measure.noise import noise_sd
 from marrowmap.values import Evidence
 from marrowmap.values import Joint
@@ -76,7 +77,7 @@ COARSEST_SLICES_MM = 6.0
 BORDER_ERROR = 0.15
 """The interval of the volume moves the border's level by this share of the contrast."""
 VOLUME_ERROR = (0.2, 0.08)
-"""Standard deviation of the volume's other errors: mL, and share of the volume. On virtual hips (tuning seeds)."""
+"""Standard deviation of the volume's other errors: mL, and share of the volume. A choice."""
 
 METHOD = "marrow replacement/1: T1 over muscle beside the femur, dark throughout 7 mm"
 
@@ -106,7 +107,7 @@ class MarrowReplacement:
     in_head : float
         Share of the replaced marrow that lies in the femoral head; 0 without any.
     from_joint_mm : float
-        How far its dark core stays from the head's joint surface; infinite without any.
+        How far what of it lies in the head stays from the joint surface; infinite without any.
     muscle : MuscleSignal
     """
 
@@ -221,9 +222,7 @@ def _soft_tissue(femur: BoneFrame, bones: Sequence[BoneFrame], grid: Grid) -> Ma
     near = ndimage.distance_transform_edt(~own, sampling=thin.spacing) < SURROUNDINGS_MM
     near &= ndimage.distance_transform_edt(~others, sampling=thin.spacing) > BONE_EDGE_MM
     near &= ~joint_capsule_mask(femur, None, thin).array
-    for axis, n in enumerate(step):
-        near = np.repeat(near, n, axis=axis)
-    return Mask(grid, np.ascontiguousarray(near[tuple(slice(0, n) for n in grid.shape)]))
+    return Mask(grid, repeat_voxels(near, step, grid.shape))
 
 
 def _segment(head: HeadMeasurement | None, grid: Grid) -> NDArray[np.bool_]:

@@ -6,7 +6,9 @@ The coils shade an image, so muscle is read around each place and not once for t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,7 +155,12 @@ def _local_level(
 
 def _refine(array: NDArray[np.float32], step: tuple[int, ...], grid: Grid) -> NDArray[np.float32]:
     """Bring every `step`-th voxel back to the whole grid, smoothly."""
+    whole = repeat_voxels(array, step, grid.shape)
+    return np.asarray(ndimage.uniform_filter(whole, [2 * n - 1 for n in step], mode="nearest"), np.float32)
+
+
+def repeat_voxels(array: NDArray[Any], step: Sequence[int], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Bring every `step`-th voxel back to a grid of a shape: each stands for those up to the next."""
     for axis, n in enumerate(step):
         array = np.repeat(array, n, axis=axis)
-    array = array[tuple(slice(0, n) for n in grid.shape)]
-    return np.asarray(ndimage.uniform_filter(array, [2 * n - 1 for n in step], mode="nearest"), np.float32)
+    return np.ascontiguousarray(array[tuple(slice(0, n) for n in shape)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marrowmap.anatomy import FEMUR_REGIONS
 from marrowmap.anatomy.bone_frame import BoneFrame
@@ -14,6 +15,7 @@ from marrowmap.image import Mask
 from marrowmap.ingest.exam import Series
 from marrowmap.measure.head import estimate_noise
 from marrowmap.measure.head_lines import HeadImages
+from marrowmap.measure.image_pair import pair_obstacle
 from marrowmap.measure.neck_line import NeckLine
 from marrowmap.measure.neck_line import find_neck_line
 from marrowmap.values import Evidence
@@ -83,23 +85,19 @@ def measure_neck(femur: BoneFrame, t1: Series | None, fluid: Series | None, *, d
     def without(obstacle: str) -> NeckMeasurement:
         return NeckMeasurement(femur.side, date, femur, t1, fluid, obstacle=obstacle)
 
-    if t1 is None or fluid is None:
-        missing = "T1" if t1 is None else "fat-suppressed fluid-sensitive"
-        return without(
-            f"there is no {missing} series: a line across the neck is read from T1 and STIR (or PD FS) together"
-        )
-    if not femur.trusted:
-        return without(f"the bone could not be fitted well enough to measure on: {femur.reason}")
-    for series in (t1, fluid):
-        seen = share_in_view(femur, series.volume.grid)
-        if seen < LEAST_SEEN:
-            return without(f"only {100 * seen:.0f} % of the femoral neck lies within series {series.description!r}")
-        apart = float(series.volume.grid.spacing.max())
-        if apart > COARSEST_SLICES_MM + 1e-3:
-            return without(
-                f"slices of series {series.description!r} lie {apart:.1f} mm apart: a line across the neck needs "
-                f"{COARSEST_SLICES_MM:g} mm or less"
-            )
+    obstacle = pair_obstacle(
+        femur,
+        t1,
+        fluid,
+        neck_surface(femur),
+        part="femoral neck",
+        read="a line across the neck is read",
+        need="a line across the neck needs",
+        least_seen=LEAST_SEEN,
+        coarsest_mm=COARSEST_SLICES_MM + 1e-3,
+    )
+    if t1 is None or fluid is None or obstacle:
+        return without(obstacle)
     images = HeadImages.of(femur, t1.volume, fluid.volume)
     if images is None:
         return without("head and neck hold no signal")
@@ -117,10 +115,10 @@ def measure_neck(femur: BoneFrame, t1: Series | None, fluid: Series | None, *, d
     )
 
 
-def share_in_view(femur: BoneFrame, grid: Grid) -> float:
-    """Return the share (0 to 1) of the neck's surface that lies within a grid's voxels."""
-    neck = femur.vertices[name_regions(femur, femur.vertices) == FEMUR_REGIONS.index("femoral_neck") + 1]
-    return float(grid.contains(neck).mean()) if len(neck) else 0.0
+def neck_surface(femur: BoneFrame) -> NDArray[np.float64]:
+    """Return the vertices of a femur's neck, LPS mm, shape (n, 3)."""
+    in_neck = name_regions(femur, femur.vertices) == FEMUR_REGIONS.index("femoral_neck") + 1
+    return np.asarray(femur.vertices[in_neck], np.float64)
 
 
 def blur_along_neck_mm(femur: BoneFrame, grid: Grid) -> float:

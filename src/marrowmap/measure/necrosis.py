@@ -38,6 +38,8 @@ COVERED_MM, UNCOVERED_COST = 5.0, 4.0
 """A segment may reach the joint surface this far beside where the look before saw it do so; further costs so much."""
 RIM_MM, RIM_NEIGHBORS, RIM_SMOOTHING = 4.0, 90, 1.0
 """Closer than this to the joint surface the border is not seen but carried on from below."""
+NEIGHBORS = 12
+"""Points of a border that are read together."""
 CARRIED_MM = 8.0
 """No further than this from where it was seen."""
 LEAST_ML = 0.15
@@ -96,10 +98,7 @@ class NecroticSegment:
         points = self.border
         if len(points) < RIM_NEIGHBORS:
             return None
-        _, nearest = cKDTree(points).query(points, k=12)
-        spread = points[nearest] - points[nearest].mean(axis=1, keepdims=True)
-        normals = np.linalg.svd(spread, full_matrices=False)[2][:, -1]
-        normals *= np.sign(((points - self.origin) * normals).sum(axis=1, keepdims=True))
+        normals = outward_normals(points, cKDTree(points).query(points, k=NEIGHBORS)[1], self.origin)
         places = np.concatenate([points, points + 2 * normals, points - 2 * normals])
         values = np.repeat([0.0, 2.0, -2.0], len(points))
         return RBFInterpolator(places, values, neighbors=RIM_NEIGHBORS, smoothing=RIM_SMOOTHING)
@@ -109,6 +108,26 @@ class NecroticSegment:
         """Points of the band's outer border, bone coordinates, shape (m, 3)."""
         kept = self.bordered
         return np.asarray(self.origin + self.rays.directions[kept] * self.reach_mm[kept, None], np.float64)
+
+
+def outward_normals(
+    border: NDArray[np.float64], near: NDArray[np.int64], origin: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return unit normals of a border at its points, away from a place within it.
+
+    Parameters
+    ----------
+    border : array, shape (n, 3)
+        Bone coordinates, mm.
+    near : array, shape (n, k)
+        Indices of each point's neighbors, itself among them: the normal is that of the plane through them.
+    origin : array, shape (3,)
+        Bone coordinates, mm.
+    """
+    spread = border[near] - border[near].mean(axis=1, keepdims=True)
+    normals = np.linalg.svd(spread, full_matrices=False)[2][:, -1]
+    away = ((border - origin) * normals).sum(axis=1, keepdims=True)
+    return np.asarray(normals * np.where(away < 0, -1.0, 1.0), np.float64)
 
 
 def first_look(femur: BoneFrame) -> tuple[NDArray[np.float64], Rays]:

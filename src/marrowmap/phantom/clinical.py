@@ -126,7 +126,7 @@ def _draw_pregnancy(row: Row, drawn: Mapping[str, float], sex: str, age_years: i
     return Pregnancy.YES, int(trimesters[int(drawn["trimester"] * len(trimesters))])
 
 
-def write_form(form: ClinicalForm) -> str:
+def form_as_toml(form: ClinicalForm) -> str:
     """Return a form as the TOML that ``--clinical`` reads."""
     lines = [
         "# What this virtual person would answer: marrowmap analyze --clinical reads it. Drawn, like all of them.",

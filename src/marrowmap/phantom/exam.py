@@ -23,8 +23,8 @@ from marrowmap.image.nifti import write_nifti
 from marrowmap.phantom.clinical import CLINICAL_FILE
 from marrowmap.phantom.clinical import EXAM_DAY
 from marrowmap.phantom.clinical import draw_form
+from marrowmap.phantom.clinical import form_as_toml
 from marrowmap.phantom.clinical import known_weeks
-from marrowmap.phantom.clinical import write_form
 from marrowmap.phantom.ct import CtScan
 from marrowmap.phantom.ct import sample_ct
 from marrowmap.phantom.ct import write_ct
@@ -75,8 +75,12 @@ def _plain(value: Any) -> Any:
     return value.value if hasattr(value, "value") else value
 
 
+def _person_id(kind: str, seed: int) -> str:
+    return f"VIRTUAL-{kind.upper()}-{seed}"
+
+
 def _study(kind: str, seed: int, person: Person, acquisition: Acquisition) -> StudyTags:
-    person_id = f"VIRTUAL-{kind.upper()}-{seed}"
+    person_id = _person_id(kind, seed)
     study_uid = make_uid("study", kind, seed, person_id, acquisition)
     return StudyTags(person_id, study_uid, make_uid(study_uid, "frame of reference"), f"{EXAM_DAY:%Y%m%d}", person)
 
@@ -357,9 +361,9 @@ def write_virtual_exam(
             sex=person.sex,
             age_years=person.age_years,
             weeks=known_weeks(lesions, weeks),
-            person_id=_study(kind, seed, person, acquisition).person_id,
+            person_id=_person_id(kind, seed),
         )
-        (work / CLINICAL_FILE).write_text(write_form(form), encoding="utf-8")
+        (work / CLINICAL_FILE).write_text(form_as_toml(form), encoding="utf-8")
         if out.exists():
             out.rmdir()
         work.chmod(0o755)

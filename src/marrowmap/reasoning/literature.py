@@ -101,6 +101,11 @@ class Literature:
         """Version of the model, as results name it."""
         return str(self.model["version"])
 
+    @property
+    def barring(self) -> frozenset[str]:
+        """Quantities of which so much may be measured that some entities are not answered."""
+        return frozenset(bar["quantity"] for bar in self.model["bar"])
+
     def lead_of(self, group: str) -> ItemEvidence:
         """Return the sign that shows a group's thing itself."""
         return next(item for item in self.items.values() if item.group == group and item.is_lead)

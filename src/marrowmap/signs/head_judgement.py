@@ -1,9 +1,10 @@
-"""What the signs under the joint surface share: they are read in T1 and fluid-sensitive images together."""
+"""What signs share that are read in T1 and fluid-sensitive images together, in the femoral head or its neck."""
 
 from __future__ import annotations
 
 from marrowmap.measure.head import HeadMeasurement
 from marrowmap.measure.hip import HipMeasurement
+from marrowmap.measure.neck import NeckMeasurement
 from marrowmap.values import Finding
 from marrowmap.values import Joint
 from marrowmap.values import Quantity
@@ -23,8 +24,13 @@ def unread(sign: str, hip: HipMeasurement, reason: str = "") -> Finding:
 
 
 def read(
-    sign: str, head: HeadMeasurement, state: State, certainty: float, smallest: Quantity | None, note: str
+    sign: str,
+    part: HeadMeasurement | NeckMeasurement,
+    state: State,
+    certainty: float,
+    smallest: Quantity | None,
+    note: str,
 ) -> Finding:
-    """Return the finding of a sign that could be looked at in a head."""
+    """Return the finding of a sign that could be looked at in a head or a neck."""
     sure = min(max(certainty, 0.0), 1.0)
-    return Finding(sign, Joint.HIP, head.side, state, sure, smallest, "MR", head.date, head.evidence, note)
+    return Finding(sign, Joint.HIP, part.side, state, sure, smallest, "MR", part.date, part.evidence, note)

@@ -35,8 +35,8 @@ def assess(hip: HipMeasurement) -> Finding:
         return not_assessable(NAME, hip, hip.obstacle or "edema was not measured")
     volume, smallest = hip.edema.edema_volume, hip.edema.smallest_detectable
     note = f"{volume.value:.1f} mL of edema in the proximal femur"
+    certainty = sureness(volume, PRESENT_ML, LEAST_SD_ML)
     if volume.value >= PRESENT_ML:
-        certainty = sureness(volume, PRESENT_ML, LEAST_SD_ML)
         return judged(NAME, hip, State.PRESENT, certainty, smallest, f"{note}, limit {PRESENT_ML:g} mL")
     unseen = hip.unseen("femoral_head", "femoral_neck", "intertrochanteric", least=LEAST_SEEN)
     if unseen:
@@ -47,5 +47,4 @@ def assess(hip: HipMeasurement) -> Finding:
     if smallest.value > PRESENT_ML:
         hidden = f"{note}, but less than {smallest.value:.1f} mL would not have been seen"
         return judged(NAME, hip, State.UNDETERMINED, 0.5, smallest, hidden)
-    certainty = sureness(volume, PRESENT_ML, LEAST_SD_ML)
     return judged(NAME, hip, State.ABSENT, certainty, smallest, f"{note}, limit {ABSENT_ML:g} mL")

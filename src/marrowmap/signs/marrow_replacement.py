@@ -6,15 +6,17 @@ too (Howe 2013). The limits are choices, stated in the note.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from scipy.special import ndtr
 
 from marrowmap.measure.hip import HipMeasurement
 from marrowmap.measure.marrow_replacement import AS_DARK
 from marrowmap.measure.marrow_replacement import THICK_MM
 from marrowmap.measure.marrow_replacement import MarrowReplacement
+from marrowmap.signs.judgement import judged
 from marrowmap.signs.judgement import not_assessable
 from marrowmap.values import Finding
-from marrowmap.values import Joint
 from marrowmap.values import State
 
 NAME = "marrow_replacement"
@@ -54,18 +56,8 @@ def assess(hip: HipMeasurement) -> Finding:
         hidden = f"{found.void_ml:.1f} mL of the femur gives no T1 signal (metal or dense bone): it hides what is there"
         return not_assessable(NAME, hip, hidden)
     state, certainty, note = _judge(found)
-    return Finding(
-        NAME,
-        Joint.HIP,
-        hip.side,
-        state,
-        certainty,
-        found.smallest_detectable,
-        found.series.modality,
-        hip.date,
-        found.evidence,
-        note,
-    )
+    finding = judged(NAME, hip, state, certainty, found.smallest_detectable, note)
+    return replace(finding, evidence=found.evidence)
 
 
 def _judge(found: MarrowReplacement) -> tuple[State, float, str]:

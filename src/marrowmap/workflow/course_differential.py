@@ -38,8 +38,8 @@ from marrowmap.values.course import Episode
 from marrowmap.values.course import months_between
 
 CLEAR = (State.PRESENT, State.ABSENT)
-JUDGED_QUANTITIES = ("subchondral_line_thickness", "subchondral_line_length", "edema_volume")
-"""Measurements that may raise a red flag, or speak against a normal joint."""
+LINE_QUANTITIES = ("subchondral_line_thickness", "subchondral_line_length")
+"""Measurements that may raise a red flag."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def _weigh(course: Course, place: Place, episode: Episode | None, signs: Sequenc
         place.joint,
         place.side,
         subject=_subject(course, day),
-        measurements=[_measurement(row) for row in rows if row.quantity in JUDGED_QUANTITIES],
+        measurements=[_measurement(row) for row in rows if row.quantity in {*LINE_QUANTITIES, *shipped().barring}],
         form=joined_form(forms),
         course=seen,
     )

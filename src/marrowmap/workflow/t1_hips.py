@@ -30,51 +30,37 @@ def read_t1(
 
     What could not be read is told in its place, with the reason.
     """
-    read = _with_replacement(_with_heads(hips, frames, t1, fluid, date, progress), frames, t1)
-    rows = [row for hip in read if hip.head for row in head_rows(hip.head)]
-    rows += [row for hip in read if hip.replacement for row in replacement_rows(hip.side, hip.replacement, date)]
-    return read, tuple(rows)
-
-
-def _with_heads(
-    hips: Sequence[HipMeasurement],
-    frames: Sequence[BoneFrame],
-    t1: Series | None,
-    fluid: Series | None,
-    date: str,
-    progress: Progress,
-) -> tuple[HipMeasurement, ...]:
-    """Look under the joint surface of each hip's femoral head, and across its neck."""
     femora = {frame.side: frame for frame in frames if frame.bone == "femur"}
-    done = []
+    read = []
     for number, hip in enumerate(hips):
         progress(f"{hip.side.value} femoral head", number / len(hips))
         femur = femora.get(hip.side)
-        if femur is None:
-            done.append(hip)
-            continue
-        head = measure_head(femur, t1, fluid, date=date)
-        done.append(replace(hip, head=head, neck=measure_neck(femur, t1, fluid, date=date)))
-    return tuple(done)
+        read.append(_with_replacement(_with_head(hip, femur, t1, fluid, date), femur, frames, t1))
+    rows = [row for hip in read if hip.head for row in head_rows(hip.head)]
+    rows += [row for hip in read if hip.replacement for row in replacement_rows(hip.side, hip.replacement, date)]
+    return tuple(read), tuple(rows)
+
+
+def _with_head(
+    hip: HipMeasurement, femur: BoneFrame | None, t1: Series | None, fluid: Series | None, date: str
+) -> HipMeasurement:
+    """Return a hip with what lies under its head's joint surface and across its neck."""
+    if femur is None:
+        return hip
+    head = measure_head(femur, t1, fluid, date=date)
+    return replace(hip, head=head, neck=measure_neck(femur, t1, fluid, date=date))
 
 
 def _with_replacement(
-    hips: Sequence[HipMeasurement], frames: Sequence[BoneFrame], t1: Series | None
-) -> tuple[HipMeasurement, ...]:
-    """Return the hips with what of their marrow is as dark as muscle on T1, or why that was not measured."""
-    femora = {frame.side: frame for frame in frames if frame.bone == "femur"}
-    done = []
-    for hip in hips:
-        femur = femora.get(hip.side)
-        if hip.obstacle:
-            done.append(replace(hip, replacement_obstacle=hip.obstacle))
-            continue
-        if t1 is None or femur is None:
-            missing = "there is no T1 series" if t1 is None else "the femur was not found"
-            done.append(replace(hip, replacement_obstacle=f"{missing}: marrow cannot be compared with muscle"))
-            continue
-        try:
-            done.append(replace(hip, replacement=measure_replacement(femur, frames, t1, hip.head)))
-        except InputError as error:
-            done.append(replace(hip, replacement_obstacle=str(error)))
-    return tuple(done)
+    hip: HipMeasurement, femur: BoneFrame | None, frames: Sequence[BoneFrame], t1: Series | None
+) -> HipMeasurement:
+    """Return a hip with what of its marrow is as dark as muscle on T1, or why that was not measured."""
+    if hip.obstacle:
+        return replace(hip, replacement_obstacle=hip.obstacle)
+    if t1 is None or femur is None:
+        missing = "there is no T1 series" if t1 is None else "the femur was not found"
+        return replace(hip, replacement_obstacle=f"{missing}: marrow cannot be compared with muscle")
+    try:
+        return replace(hip, replacement=measure_replacement(femur, frames, t1, hip.head))
+    except InputError as error:
+        return replace(hip, replacement_obstacle=str(error))
